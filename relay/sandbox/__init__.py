@@ -1,1 +1,1 @@
-"""Floor 2: a street of pretended neighbours over real sockets; speaks to the relay only over sockets."""
+"""Floor 2: simulated institutions, operators, certifiers and portal. They reach the relay only over sockets."""

@@ -1,4 +1,4 @@
-"""Certificates and token keys of the street: fictitious institutions, a development CA, and the ways to be wrong.
+"""Certificates and token keys of the sandbox: fictitious institutions, a development CA, and invalid certificates.
 
 The subjects look like EV certificates because the standard compares their SERIALNUMBER (OID 2.5.4.5), which carries a
 business registration number, on every call (규격 3.1). Nothing here is for production.
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from relay.domain.ids import INDUSTRIES
-from relay.sandbox.secret_files import keep
+from relay.sandbox.secret_files import write_secret
 from relay.sandbox.token_keys import TokenKeyPair, make_token_keys
 
 DAYS: Final = 365
@@ -42,7 +42,7 @@ _LOOPBACK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A certificate on disk with its private key; `serial_number` as its subject writes it, None when it has none."""
+    """A certificate on disk with its private key; `serial_number` is the subject's, None without one."""
 
     certificate: Path
     private_key: Path
@@ -50,7 +50,7 @@ class Pair:
 
 
 class Authority:
-    """A pretended CA that issues certificates for loopback; its key stays beside its certificate for later ones."""
+    """A simulated CA that issues certificates for loopback. Its key is stored beside its certificate."""
 
     def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, folder: Path, stem: str) -> None:
         self._certificate = certificate
@@ -61,7 +61,7 @@ class Authority:
 
     @classmethod
     def make(cls, folder: Path, stem: str, name: str, now: datetime) -> Self:
-        """A new CA called `name`, written into `folder` as `stem`.pem and `stem`.key.pem."""
+        """Creates the CA `name` and writes it into `folder` as `stem`.pem and `stem`.key.pem."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name(
             [
@@ -75,19 +75,19 @@ class Authority:
         builder = builder.add_extension(_usage(ca=True), critical=True)
         authority = cls(builder.sign(key, hashes.SHA256()), key, folder, stem)
         authority.certificate.write_bytes(authority._certificate.public_bytes(Encoding.PEM))
-        keep(authority.private_key, _private_pem(key))
+        write_secret(authority.private_key, _private_pem(key))
         return authority
 
     @classmethod
     def load(cls, folder: Path, stem: str = "ca") -> Self:
-        """The CA written earlier, so that it can issue one more certificate."""
+        """Loads a CA from its files, so that it can issue more certificates."""
         certificate = x509.load_pem_x509_certificate((folder / f"{stem}.pem").read_bytes())
         key = load_pem_private_key((folder / f"{stem}.key.pem").read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise TypeError(f"{stem}.key.pem holds no EC key")
         return cls(certificate, key, folder, stem)
 
-    def issue(  # noqa: PLR0913 - each is one way a certificate can differ, and all but the name have defaults
+    def issue(  # noqa: PLR0913 - each is a property of the certificate, and all but the name have defaults
         self,
         name: str,
         *,
@@ -100,9 +100,9 @@ class Authority:
         folder: Path | None = None,
         addresses: Sequence[x509.GeneralName] = _LOOPBACK,
     ) -> Pair:
-        """One more certificate for `name`, written as `stem`.pem and `stem`.key.pem (default: the name).
+        """Issues a certificate for `name` and writes it as `stem`.pem and `stem`.key.pem (default: the name).
 
-        `serial_number` None leaves the SERIALNUMBER out. The times default to yesterday and a year from now.
+        Without `serial_number` the subject has none. The times default to yesterday and a year from now.
         """
         now = datetime.now(UTC)
         key = ec.generate_private_key(ec.SECP256R1())
@@ -120,13 +120,13 @@ class Authority:
         target = folder or self.folder
         pair = Pair(target / f"{stem or name}.pem", target / f"{stem or name}.key.pem", serial_number)
         pair.certificate.write_bytes(signed.public_bytes(Encoding.PEM))
-        keep(pair.private_key, _private_pem(key))
+        write_secret(pair.private_key, _private_pem(key))
         return pair
 
 
 @dataclass(frozen=True, slots=True)
 class DevCertificates:
-    """Everything `make_dev_certificates` wrote. `token_keys` are by algorithm, `providers` by industry."""
+    """The files that `make_dev_certificates` wrote. `token_keys` are by algorithm, `providers` by industry."""
 
     folder: Path
     authority: Authority
@@ -150,57 +150,62 @@ class DevCertificates:
 
     @property
     def foreign_ca(self) -> Path:
-        """The certificate of the CA nobody here trusts."""
+        """The certificate of a CA that is not trusted in the sandbox."""
         return self.foreign_authority.certificate
 
 
 def make_dev_certificates(directory: Path, now: datetime, *, days: int = DAYS, force: bool = False) -> DevCertificates:
-    """Make every certificate and token key of the street in `directory`, valid for `days` from `now`.
+    """Make all certificates and token keys of the sandbox in `directory`, valid for `days` from `now`.
 
-    Raises FileExistsError when the folder holds PEM files already and `force` is not set.
+    Raises FileExistsError when the folder already has PEM files and `force` is not set.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not force and any(directory.glob("*.pem")):
         raise FileExistsError(f"{directory} already holds certificates")
-    ours = Authority.make(directory, "ca", "Relay Development CA", now)
-    foreign = Authority.make(directory, "foreign-ca", "Foreign Development CA", now)
+    trusted_ca = Authority.make(directory, "ca", "Relay Development CA", now)
+    foreign_ca = Authority.make(directory, "foreign-ca", "Foreign Development CA", now)
     begin, end = now - _DAY, now + days * _DAY
 
     def issue(stem: str, name: str, serial: str | None, *, server: bool = True, client: bool = True) -> Pair:
-        return ours.issue(
+        return trusted_ca.issue(
             name, stem=stem, serial_number=serial, not_before=begin, not_after=end, server=server, client=client
         )
 
-    def operator(  # the same institution each time, wrong in exactly one way
+    def issue_operator(  # each invalid certificate has one defect
         stem: str, authority: Authority, serial: str | None, first: datetime = begin, last: datetime = end
     ) -> Pair:
         return authority.issue(
-            f"Pretended {stem}", stem=stem, serial_number=serial, not_before=first, not_after=last, server=False
+            f"Simulated {stem}", stem=stem, serial_number=serial, not_before=first, not_after=last, server=False
         )
 
     return DevCertificates(
         folder=directory,
-        authority=ours,
-        foreign_authority=foreign,
-        relay=issue("relay", "Pretended Relay", RELAY_SERIAL),
+        authority=trusted_ca,
+        foreign_authority=foreign_ca,
+        relay=issue("relay", "Simulated Relay", RELAY_SERIAL),
         operators=tuple(
-            operator(f"operator-{number}", ours, serial) for number, serial in enumerate(OPERATOR_SERIALS, 1)
+            issue_operator(f"operator-{number}", trusted_ca, serial)
+            for number, serial in enumerate(OPERATOR_SERIALS, 1)
         ),
         providers={
             industry: issue(
-                f"provider-{industry}", f"Pretended {industry} provider", f"999-81-02{number:03}", client=False
+                f"provider-{industry}", f"Simulated {industry} provider", f"999-81-02{number:03}", client=False
             )
             for number, industry in enumerate(INDUSTRIES, 1)
         },
-        portal=issue("portal", "Pretended Portal", "999-82-03001"),
+        portal=issue("portal", "Simulated Portal", "999-82-03001"),
         certifiers=tuple(
-            issue(f"certifier-{number}", f"Pretended Certifier {number}", f"999-81-0400{number}") for number in (1, 2)
+            issue(f"certifier-{number}", f"Simulated Certifier {number}", f"999-81-0400{number}") for number in (1, 2)
         ),
-        foreign_operator=operator("operator-foreign", foreign, OPERATOR_SERIALS[0]),
-        expired_operator=operator("operator-expired", ours, OPERATOR_SERIALS[0], now - 60 * _DAY, now - 30 * _DAY),
-        future_operator=operator("operator-future", ours, OPERATOR_SERIALS[0], now + 30 * _DAY, now + 60 * _DAY),
-        serialless_operator=operator("operator-serialless", ours, None),
-        unregistered_operator=operator("operator-unregistered", ours, UNREGISTERED_SERIAL),
+        foreign_operator=issue_operator("operator-foreign", foreign_ca, OPERATOR_SERIALS[0]),
+        expired_operator=issue_operator(
+            "operator-expired", trusted_ca, OPERATOR_SERIALS[0], now - 60 * _DAY, now - 30 * _DAY
+        ),
+        future_operator=issue_operator(
+            "operator-future", trusted_ca, OPERATOR_SERIALS[0], now + 30 * _DAY, now + 60 * _DAY
+        ),
+        serialless_operator=issue_operator("operator-serialless", trusted_ca, None),
+        unregistered_operator=issue_operator("operator-unregistered", trusted_ca, UNREGISTERED_SERIAL),
         token_keys=make_token_keys(directory / TOKEN_KEYS),
     )
 
@@ -241,8 +246,8 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
 
 
 def _purposes(*, server: bool, client: bool) -> x509.ExtendedKeyUsage:
-    wanted = ((server, ExtendedKeyUsageOID.SERVER_AUTH), (client, ExtendedKeyUsageOID.CLIENT_AUTH))
-    return x509.ExtendedKeyUsage([oid for chosen, oid in wanted if chosen])
+    usages = ((server, ExtendedKeyUsageOID.SERVER_AUTH), (client, ExtendedKeyUsageOID.CLIENT_AUTH))
+    return x509.ExtendedKeyUsage([oid for is_enabled, oid in usages if is_enabled])
 
 
 def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

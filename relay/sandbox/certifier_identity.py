@@ -1,6 +1,6 @@
-"""A pretended 인증서 본인확인기관: confirms over TCP whose certificate signed (UCPID), if the asking relay signed.
+"""A simulated 인증서 본인확인기관: identifies over TCP the owner of a signing certificate (UCPID).
 
-It reads signatures by its own few lines, not by the relay's, so that a mistake of one is not hidden by the other.
+It verifies signatures with its own code, not the relay's, so that a mistake in one is not hidden by the other.
 """
 
 import asyncio
@@ -25,64 +25,64 @@ from relay.sandbox.world.model import CUSTOMERS, Customer
 from relay.standard.ucpid import OK, VERSION, IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse
 
 CP_CODE: Final = "SANDBOX00001"
-"""The code under which the relay is known here."""
+"""The relay's cp_code at this certifier."""
 
 REFUSED: Final = 1
 UNKNOWN: Final = 2
 _LENGTH: Final = 4
-_MOST: Final = 65_536
+_MAX_BYTES: Final = 65_536
 _SIGNED_ATTRIBUTES: Final = b"\x31"
 _DIGEST: Final = "message_digest"
 _NO_SIGNATURE: Final = (KeyError, IndexError, TypeError, AttributeError, StopIteration)
-"""What reading raises where a part of a signature is not there."""
+"""Exceptions that a missing part of a signature raises."""
 
 
 class Refused(Exception):
-    """No answer but a status: who asks is not known, or what is asked makes no sense."""
+    """The requester is unknown or the request is invalid. The response has a status and no person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Who the desk is, whom it serves, and the customers by the certificates it gave them (DER)."""
+    """The UCPID service: its identity, the relay's certificate, and customers by their certificates (DER)."""
 
     identity: SigningIdentity
     relay: x509.Certificate
     customers: Mapping[bytes, Customer]
 
     @classmethod
-    def of(cls, papers: CertifierPapers) -> "Desk":
-        """The desk of a sandbox's papers."""
-        customers = {_der(papers.customer(customer).certificate): customer for customer in CUSTOMERS}
-        return cls(papers.identity("ucpid-desk"), papers.identity("ucpid-relay").certificate, customers)
+    def of(cls, pki: CertifierPapers) -> "Desk":
+        """Creates the service from the certificates of a sandbox."""
+        customers = {_der(pki.customer(customer).certificate): customer for customer in CUSTOMERS}
+        return cls(pki.identity("ucpid-desk"), pki.identity("ucpid-relay").certificate, customers)
 
     def answer(self, message: bytes) -> bytes:
-        """The UCPIDResponse to a UCPIDRequest, both DER. Raises ValueError when it is none."""
+        """Returns the UCPIDResponse to a UCPIDRequest, both DER. Raises ValueError for an invalid request."""
         request = UcpidRequest.load(message, strict=True)
         try:
-            code, person = OK, self._person(request)
+            code, person = OK, self._build_person(request)
         except Refused:
             code, person = REFUSED, None
         except KeyError:
             code, person = UNKNOWN, None
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "version": VERSION,
             "issuer_key_hash": request["issuer_key_hash"],
             "status": {"code": code, "texts": ["ok" if code == OK else "refused"]},
         }
         if person is not None:
-            told["person"] = cms.ContentInfo.load(person)
-        found: bytes = UcpidResponse(told).dump()
-        return found
+            fields["person"] = cms.ContentInfo.load(person)
+        response: bytes = UcpidResponse(fields).dump()
+        return response
 
-    def _person(self, request: UcpidRequest) -> bytes:
-        content, signer = opened_signature(request["request"].dump())
+    def _build_person(self, request: UcpidRequest) -> bytes:
+        content, signer = open_signature(request["request"].dump())
         info = IspReqInfo.load(content, strict=True)
         if signer != _der(self.relay) or info["sealed_for"].dump() != signer or request["cp_code"].native != CP_CODE:
             raise Refused
-        _, customer = opened_signature(info["signed_person_info_req"].dump())
-        return self._sealed(_told(info, self.customers[customer], customer))
+        _, customer = open_signature(info["signed_person_info_req"].dump())
+        return self._encrypt(_build_person_info(info, self.customers[customer], customer))
 
-    def _sealed(self, person: PersonInfo) -> bytes:
+    def _encrypt(self, person: PersonInfo) -> bytes:
         builder = pkcs7.PKCS7SignatureBuilder().set_data(person.dump())
         builder = builder.add_signer(self.identity.certificate, self.identity.private_key, hashes.SHA256())
         signed = builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
@@ -91,51 +91,51 @@ class Desk:
 
 
 @asynccontextmanager
-async def identity_certifier(desk: Desk, door: socket.socket) -> AsyncIterator[None]:
-    """The desk answers on `door`, a bound socket, until the block ends."""
+async def identity_certifier(service: Desk, listener: socket.socket) -> AsyncIterator[None]:
+    """Serves `service` on `listener`, a bound socket, until the block ends."""
 
-    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             length = int.from_bytes(await reader.readexactly(_LENGTH), "big")
-            if length <= _MOST:
-                answer = desk.answer(await reader.readexactly(length))
+            if length <= _MAX_BYTES:
+                answer = service.answer(await reader.readexactly(length))
                 writer.write(len(answer).to_bytes(_LENGTH, "big") + answer)
                 await writer.drain()
         except (ValueError, EOFError, OSError):
-            writer.transport.abort()  # who sends no request gets no answer
+            writer.transport.abort()  # an invalid request gets no response
         finally:
             writer.close()
 
-    server = await asyncio.start_server(served, sock=door)
+    server = await asyncio.start_server(handle, sock=listener)
     async with server:
         yield
 
 
-def opened_signature(data: bytes) -> tuple[bytes, bytes]:
-    """Content and signer's certificate (DER) of a CMS SignedData whose signature is good. Raises Refused."""
+def open_signature(data: bytes) -> tuple[bytes, bytes]:
+    """Returns content and signer's certificate (DER) of a CMS SignedData. Raises Refused for an invalid one."""
     try:
         signed = cms.ContentInfo.load(data)["content"]
         content: bytes = signed["encap_content_info"]["content"].contents
         info = signed["signer_infos"][0]
         serial = info["sid"].chosen["serial_number"].native
         signer: bytes = next(
-            each.chosen for each in signed["certificates"] if each.chosen.serial_number == serial
+            item.chosen for item in signed["certificates"] if item.chosen.serial_number == serial
         ).dump()
-        digest = next(each["values"][0].native for each in info["signed_attrs"] if each["type"].native == _DIGEST)
-        signature, under = info["signature"].native, _SIGNED_ATTRIBUTES + info["signed_attrs"].dump()[1:]
+        digest = next(item["values"][0].native for item in info["signed_attrs"] if item["type"].native == _DIGEST)
+        signature, signed_bytes = info["signature"].native, _SIGNED_ATTRIBUTES + info["signed_attrs"].dump()[1:]
     except _NO_SIGNATURE:
         raise Refused from None
     key = x509.load_der_x509_certificate(signer).public_key()
     if not isinstance(key, rsa.RSAPublicKey) or digest != hashlib.sha256(content or b"").digest():
         raise Refused
     try:
-        key.verify(signature, under, padding.PKCS1v15(), hashes.SHA256())
+        key.verify(signature, signed_bytes, padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature:
         raise Refused from None
     return content, signer
 
 
-def _told(info: IspReqInfo, customer: Customer, certificate: bytes) -> PersonInfo:
+def _build_person_info(info: IspReqInfo, customer: Customer, certificate: bytes) -> PersonInfo:
     return PersonInfo(
         {
             "version": VERSION,

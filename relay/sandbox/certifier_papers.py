@@ -1,7 +1,7 @@
-"""Papers of the pretended certifier of certificates: its CA and CRL, customers' certificates, those of the UCPID desk.
+"""PKI of the simulated certificate certifier: CA, CRL, certificates of customers and of the UCPID service.
 
-They look like those of the accredited CAs: RSA with SHA-256, keyUsage for signing and no other purpose named, one CA
-between root and customer left out. Everything is fictitious and lasts as long as the sandbox's folder.
+The certificates resemble those of the accredited CAs: RSA with SHA-256, keyUsage for signing, no extendedKeyUsage.
+The intermediate CA is left out. Everything is fictitious and lasts as long as the sandbox's folder.
 """
 
 from dataclasses import dataclass, field
@@ -20,19 +20,19 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from relay.sandbox.secret_files import keep
+from relay.sandbox.secret_files import write_secret
 from relay.sandbox.world.model import CUSTOMERS, Customer
 
-ORGANIZATION: Final = "Pretended Certificates"
+ORGANIZATION: Final = "Simulated Certificates"
 _DAY: Final = timedelta(days=1)
 _DAYS: Final = 365
 _RSA_BITS: Final = 2048
 _POLICY: Final = x509.ObjectIdentifier("1.2.410.200005.1.1.4")
-"""Of the shape that bank certificates of the accredited CAs have."""
+"""It resembles the policy of bank certificates of the accredited CAs."""
 
-_SIGNS: Final = frozenset({"digital_signature", "content_commitment"})
-_SIGNS_AND_OPENS: Final = _SIGNS | {"key_encipherment"}
-_ISSUES: Final = frozenset({"key_cert_sign", "crl_sign"})
+_SIGNING: Final = frozenset({"digital_signature", "content_commitment"})
+_SIGNING_AND_DECRYPTION: Final = _SIGNING | {"key_encipherment"}
+_ISSUING: Final = frozenset({"key_cert_sign", "crl_sign"})
 _USAGES: Final = (
     "digital_signature",
     "content_commitment",
@@ -57,7 +57,7 @@ class SigningIdentity:
 
     @classmethod
     def load(cls, folder: Path, stem: str) -> "SigningIdentity":
-        """The one written as `stem`.pem and `stem`.key.pem. Raises TypeError when the key is of another kind."""
+        """Loads `stem`.pem and `stem`.key.pem. Raises TypeError for a key of another kind."""
         certificate = x509.load_pem_x509_certificate((folder / f"{stem}.pem").read_bytes())
         key = load_pem_private_key((folder / f"{stem}.key.pem").read_bytes(), None)
         if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
@@ -67,7 +67,7 @@ class SigningIdentity:
 
 @dataclass(frozen=True, slots=True)
 class CertifierPapers:
-    """Where the papers lie. The relay's settings point at `root`, `crl`, `relay` with its key, and `desk`."""
+    """Paths of the PKI. The relay's settings use `root`, `crl`, `relay` with its key, and `responder`."""
 
     folder: Path
 
@@ -78,12 +78,12 @@ class CertifierPapers:
 
     @property
     def crl(self) -> Path:
-        """Its revocation list, PEM; nobody is on it."""
+        """The CA's empty revocation list, PEM."""
         return self.folder / "customers-crl.pem"
 
     @property
     def relay(self) -> Path:
-        """The relay's certificate at the desk; its key lies beside it as `ucpid-relay.key.pem`."""
+        """The relay's certificate at the UCPID service."""
         return self.folder / "ucpid-relay.pem"
 
     @property
@@ -93,60 +93,64 @@ class CertifierPapers:
 
     @property
     def desk(self) -> Path:
-        """The certificate with which the desk signs its answers."""
+        """The certificate with which the UCPID service signs its responses."""
         return self.folder / "ucpid-desk.pem"
 
     def identity(self, stem: str) -> SigningIdentity:
-        """An identity written here: `ucpid-relay`, `ucpid-desk`, or `customer-N`."""
+        """Loads an identity: `ucpid-relay`, `ucpid-desk`, or `customer-N`."""
         return SigningIdentity.load(self.folder, stem)
 
     def customer(self, customer: Customer) -> SigningIdentity:
-        """The certificate a pretended customer signs with (공동인증서)."""
+        """Loads the certificate with which a simulated customer signs (공동인증서)."""
         return self.identity(f"customer-{customer.number}")
 
 
 def make_certifier_papers(folder: Path, now: datetime) -> CertifierPapers:
-    """Write all papers into `folder` (made when missing), good for a year from `now` (with a time zone)."""
+    """Write the PKI into `folder` (created when missing), valid for a year from `now` (with a time zone)."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    papers = CertifierPapers(folder)
+    pki = CertifierPapers(folder)
     key = ec.generate_private_key(ec.SECP256R1())
-    root = issued(_name("Pretended Customers CA"), key, None, _ISSUES, now)
+    root = issue(_build_name("Simulated Customers CA"), key, None, _ISSUING, now)
     ca = SigningIdentity(root, key)
     _write(folder, "customers-ca", ca)
     crl = x509.CertificateRevocationListBuilder(root.subject, now - _DAY, now + _DAYS * _DAY).sign(key, hashes.SHA256())
-    papers.crl.write_bytes(crl.public_bytes(Encoding.PEM))
-    _write(folder, "ucpid-relay", _person(ca, "Pretended Relay", _SIGNS_AND_OPENS, now))
-    _write(folder, "ucpid-desk", _person(ca, "Pretended UCPID Desk", _SIGNS, now))
+    pki.crl.write_bytes(crl.public_bytes(Encoding.PEM))
+    _write(folder, "ucpid-relay", _make_identity(ca, "Simulated Relay", _SIGNING_AND_DECRYPTION, now))
+    _write(folder, "ucpid-desk", _make_identity(ca, "Simulated UCPID Service", _SIGNING, now))
     for customer in CUSTOMERS:
-        _write(folder, f"customer-{customer.number}", _person(ca, f"{customer.name}()00{customer.number}", _SIGNS, now))
-    return papers
+        _write(
+            folder,
+            f"customer-{customer.number}",
+            _make_identity(ca, f"{customer.name}()00{customer.number}", _SIGNING, now),
+        )
+    return pki
 
 
-def issued(
+def issue(
     subject: x509.Name, key: PrivateKey, issuer: SigningIdentity | None, usage: frozenset[str], now: datetime
 ) -> x509.Certificate:
-    """A certificate for `key`, signed by `issuer` or, with None, by itself; a CA when it may sign certificates."""
-    signer, signs = (issuer.certificate.subject, issuer.private_key) if issuer else (subject, key)
-    builder = x509.CertificateBuilder(subject_name=subject, issuer_name=signer, public_key=key.public_key())
+    """Returns a certificate for `key`, self-signed without `issuer`. It is a CA with `key_cert_sign`."""
+    issuer_name, signing_key = (issuer.certificate.subject, issuer.private_key) if issuer else (subject, key)
+    builder = x509.CertificateBuilder(subject_name=subject, issuer_name=issuer_name, public_key=key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(now - _DAY).not_valid_after(now + _DAYS * _DAY)
     if "key_cert_sign" in usage:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     usages = x509.KeyUsage(**{name: name in usage for name in _USAGES})
-    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key())
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
     policies = x509.CertificatePolicies([x509.PolicyInformation(_POLICY, None)])
     for extension, critical in ((usages, True), (authority, False), (policies, False)):
         builder = builder.add_extension(extension, critical=critical)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    return builder.sign(signs, hashes.SHA256())
+    return builder.sign(signing_key, hashes.SHA256())
 
 
-def _person(ca: SigningIdentity, common_name: str, usage: frozenset[str], now: datetime) -> SigningIdentity:
+def _make_identity(ca: SigningIdentity, common_name: str, usage: frozenset[str], now: datetime) -> SigningIdentity:
     key = rsa.generate_private_key(65537, _RSA_BITS)
-    return SigningIdentity(issued(_name(common_name), key, ca, usage, now), key)
+    return SigningIdentity(issue(_build_name(common_name), key, ca, usage, now), key)
 
 
-def _name(common_name: str) -> x509.Name:
+def _build_name(common_name: str) -> x509.Name:
     return x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "KR"),
@@ -160,4 +164,4 @@ def _name(common_name: str) -> x509.Name:
 def _write(folder: Path, stem: str, identity: SigningIdentity) -> None:
     (folder / f"{stem}.pem").write_bytes(identity.certificate.public_bytes(Encoding.PEM))
     secret = identity.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    keep(folder / f"{stem}.key.pem", secret)
+    write_secret(folder / f"{stem}.key.pem", secret)

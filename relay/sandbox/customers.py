@@ -1,4 +1,4 @@
-"""The customers' CI: fictitious, of the real thing's shape (base64 of 64 bytes, 88 characters), the same for ever."""
+"""Fictitious CIs of the customers, in the real format (base64 of 64 bytes, 88 characters). They never change."""
 
 import base64
 import hashlib
@@ -8,9 +8,9 @@ from relay.sandbox.world.model import CUSTOMERS, Customer
 
 
 def ci_of(customer: Customer) -> str:
-    """The CI (연계정보) of a pretended customer."""
+    """Returns the CI (연계정보) of a simulated customer."""
     return base64.b64encode(hashlib.sha512(f"pretended customer {customer.number}".encode()).digest()).decode()
 
 
 CUSTOMER_BY_CI: Final = {ci_of(customer): customer for customer in CUSTOMERS}
-"""Who a provider knows by the CI in `x-user-ci`."""
+"""Customers by the CI that a provider receives in `x-user-ci`."""

@@ -1,4 +1,4 @@
-"""What an operator counts of its own calls, and the statistics it tells the portal (지원-004)."""
+"""Statistics of an operator: counts its calls and builds its report to the portal (지원-004)."""
 
 import statistics
 from collections import defaultdict
@@ -14,12 +14,12 @@ from relay.policy.statistics.weeks import days_of
 _DAYTIME: Final = range(9, 18)
 """Hours of slot 00: 09:00:00 to 17:59:59 (첨부11)."""
 
-_MS_MOST: Final = 999_999
+_MAX_MS: Final = 999_999
 """N(6)."""
 
 
-class _Place(NamedTuple):
-    """Where a call is counted."""
+class _Key(NamedTuple):
+    """The key of a counter."""
 
     client_id: str
     type: str
@@ -30,16 +30,16 @@ class _Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Tally:
-    """Calls of one place: how many went well and not, how long each took in ms."""
+class _Counter:
+    """Calls of one key: successes, failures, and durations in ms."""
 
     success: int = 0
     fail: int = 0
-    took: list[float] = field(default_factory=list)
+    durations_ms: list[float] = field(default_factory=list)
 
 
-class _Given(NamedTuple):
-    """A consent that a customer gave (`own` 1) or took back (0) at an institution, on a day."""
+class _ConsentChange(NamedTuple):
+    """A consent that a customer gave (`own` 1) or revoked (0) at an institution, on a day."""
 
     client_id: str
     day: str
@@ -49,37 +49,37 @@ class _Given(NamedTuple):
 
 
 class Figures:
-    """Counts as answers end; `clock` tells the moment, with a time zone. Days and slots are those of Korea."""
+    """Counts calls and consents. `clock` returns an aware datetime. Days and slots are in Korean time."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._tallies: dict[_Place, _Tally] = defaultdict(_Tally)
-        self._consents: list[_Given] = []
+        self._counters: dict[_Key, _Counter] = defaultdict(_Counter)
+        self._consents: list[_ConsentChange] = []
 
     def answered(
         self, provider: str, client_id: str, api_code: str, *, ok: bool, ms: float, scheduled: bool = False
     ) -> None:
-        """A call of a service was answered after `ms`; `ok` is whether with 00000 or 00001."""
+        """Count a call of a service that durations_ms `ms`. `ok` is True for 00000 and 00001."""
         moment = self._clock().astimezone(KOREA)
         slot = SLOTS[0] if moment.hour in _DAYTIME else SLOTS[1]
         kind = SCHEDULED if scheduled else ON_DEMAND
-        tally = self._tallies[_Place(client_id, kind, f"{moment:%Y%m%d}", provider, api_code, slot)]
-        tally.took.append(ms)
+        counter = self._counters[_Key(client_id, kind, f"{moment:%Y%m%d}", provider, api_code, slot)]
+        counter.durations_ms.append(ms)
         if ok:
-            tally.success += 1
+            counter.success += 1
         else:
-            tally.fail += 1
+            counter.fail += 1
 
     def consented(self, provider: str, client_id: str, customer: int) -> None:
-        """A customer consented, anew or with a change."""
-        self._consents.append(_Given(client_id, self._today(), provider, customer, 1))
+        """Count a new or changed consent."""
+        self._consents.append(_ConsentChange(client_id, self._today(), provider, customer, 1))
 
     def withdrew(self, provider: str, client_id: str, customer: int) -> None:
-        """A customer took the consent back."""
-        self._consents.append(_Given(client_id, self._today(), provider, customer, 0))
+        """Count a revoked consent."""
+        self._consents.append(_ConsentChange(client_id, self._today(), provider, customer, 0))
 
     def body(self, client_id: str, kind: str, week: str) -> dict[str, Any]:
-        """The request body of 지원-004 for one service, type (`1`, `2`) and week (inquiry_date, a Sunday)."""
+        """Returns the request body of 지원-004 for one service, type (`1`, `2`) and week (inquiry_date, a Sunday)."""
         days = [{"stat_date": day, **self._day(client_id, kind, day)} for day in days_of(week)]
         return {
             "type": kind,
@@ -90,48 +90,48 @@ class Figures:
         }
 
     def _day(self, client_id: str, kind: str, day: str) -> dict[str, Any]:
-        called = {place for place in self._tallies if place[:3] == (client_id, kind, day)}
-        providers = {place.provider for place in called}
+        keys = {key for key in self._counters if key[:3] == (client_id, kind, day)}
+        providers = {key.provider for key in keys}
         consents = self._consents_on(client_id, day) if kind == ON_DEMAND else {}
         rows = [
             {
                 "org_code": provider,
                 **({} if kind == SCHEDULED else consents.get(provider, _consents(0, 0, 0))),
-                **self._apis(place for place in called if place.provider == provider),
+                **self._apis(key for key in keys if key.provider == provider),
             }
             for provider in sorted(providers | consents.keys())
         ]
         return {"org_cnt": str(len(rows)), "org_list": rows}
 
-    def _apis(self, places: Iterable[_Place]) -> dict[str, Any]:
-        by_code: dict[str, dict[str, _Tally]] = defaultdict(dict)
-        for place in places:
-            by_code[place.api_code][place.slot] = self._tallies[place]
+    def _apis(self, keys: Iterable[_Key]) -> dict[str, Any]:
+        by_code: dict[str, dict[str, _Counter]] = defaultdict(dict)
+        for key in keys:
+            by_code[key.api_code][key.slot] = self._counters[key]
         rows = [
             {
                 "api_type": code,
                 "tm_slot_cnt": str(len(SLOTS)),
-                "tm_slot_list": [_slot(slot, tallies.get(slot, _Tally())) for slot in SLOTS],
+                "tm_slot_list": [_slot(slot, counters.get(slot, _Counter())) for slot in SLOTS],
             }
-            for code, tallies in sorted(by_code.items())
+            for code, counters in sorted(by_code.items())
         ]
         return {"api_type_cnt": str(len(rows)), "api_type_list": rows}
 
     def _consents_on(self, client_id: str, day: str) -> dict[str, dict[str, str]]:
-        """consent_* by institution, for those with any of them above zero."""
-        found = {}
-        for provider in {each.provider for each in self._consents}:
-            until = [
-                each
-                for each in self._consents
-                if (each.client_id, each.provider) == (client_id, provider) and each.day <= day
+        """Returns consent_* by institution, without institutions where all are zero."""
+        counts_by_provider = {}
+        for provider in {change.provider for change in self._consents}:
+            changes = [
+                change
+                for change in self._consents
+                if (change.client_id, change.provider) == (client_id, provider) and change.day <= day
             ]
-            own = {each.customer: each.own for each in until}
-            today = [each.own for each in until if each.day == day]
-            counts = (sum(today), len(today) - sum(today), sum(own.values()))
+            owned = {change.customer: change.own for change in changes}
+            today = [change.own for change in changes if change.day == day]
+            counts = (sum(today), len(today) - sum(today), sum(owned.values()))
             if any(counts):
-                found[provider] = _consents(*counts)
-        return found
+                counts_by_provider[provider] = _consents(*counts)
+        return counts_by_provider
 
     def _today(self) -> str:
         return f"{self._clock().astimezone(KOREA):%Y%m%d}"
@@ -141,14 +141,14 @@ def _consents(new: int, revoked: int, own: int) -> dict[str, str]:
     return {"consent_new": str(new), "consent_revoke": str(revoked), "consent_own": str(own)}
 
 
-def _slot(slot: str, tally: _Tally) -> dict[str, str]:
-    mean = statistics.fmean(tally.took) if tally.took else 0.0
-    deviation = statistics.pstdev(tally.took) if tally.took else 0.0
+def _slot(slot: str, counter: _Counter) -> dict[str, str]:
+    mean = statistics.fmean(counter.durations_ms) if counter.durations_ms else 0.0
+    deviation = statistics.pstdev(counter.durations_ms) if counter.durations_ms else 0.0
     return {
         "tm_slot": slot,
-        "rsp_avg": str(min(round(mean), _MS_MOST)),
-        "rsp_total": str(round(sum(tally.took))),
-        "rsp_stdev": str(min(round(deviation), _MS_MOST)),
-        "success_api_cnt": str(tally.success),
-        "fail_api_cnt": str(tally.fail),
+        "rsp_avg": str(min(round(mean), _MAX_MS)),
+        "rsp_total": str(round(sum(counter.durations_ms))),
+        "rsp_stdev": str(min(round(deviation), _MAX_MS)),
+        "success_api_cnt": str(counter.success),
+        "fail_api_cnt": str(counter.fail),
     }

@@ -1,4 +1,4 @@
-"""Who lives on the street: institutions, operators, and where each of them is found."""
+"""The model of a sandbox: institutions, operators, certifiers, portal, and their sockets."""
 
 import json
 import socket
@@ -39,7 +39,7 @@ OPERATORS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Institution:
-    """One provider of the street and where it listens."""
+    """A simulated institution with its bound socket."""
 
     org_code: str
     name: str
@@ -51,7 +51,7 @@ class Institution:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """One operator of the street with its services: client_ids, their secrets in the same order, one callback."""
+    """An operator with its services: client_ids, their secrets in the same order, one callback."""
 
     org_code: str
     name: str
@@ -63,7 +63,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Certifiers:
-    """Both certifiers (통합인증기관): the papers of the one, the client of the other, and their doors, bound."""
+    """Both certifiers (통합인증기관): PKI of one, client credentials of the other, and their bound sockets."""
 
     papers: CertifierPapers
     client_id: str
@@ -80,9 +80,9 @@ class Certifiers:
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """The portal (종합포털): its doors, bound, whom it knows by org_code, and what it shows the relay (지원-101).
+    """The portal (종합포털): bound sockets, accounts by org_code, and its own account at the relay (지원-101).
 
-    `control` is a plain-HTTP door on loopback, by which people make it misbehave.
+    `control` is the socket of the control API: plain HTTP on loopback.
     """
 
     identity: Pair
@@ -98,16 +98,16 @@ class Portal:
 
     @property
     def control_url(self) -> str:
-        """The base URL of the control door."""
+        """The base URL of the control API."""
         return f"http://{LOOPBACK}:{self.control.getsockname()[1]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Street:
-    """What `build` made. `settings` is the relay's `relay.yaml`; `institutions` are by industry.
+    """A sandbox that `build` created. `settings` is the relay's `relay.yaml`. `institutions` are by industry.
 
-    `callback` is where the operators' callbacks listen; `ledger` is the ledger's URL as settings write it. `portal` is
-    None where the relay reads a `directory.yaml`.
+    `callback` is the socket of the operators' callbacks. `ledger` is the ledger's URL in the settings. `portal` is None
+    when the relay reads `directory.yaml`.
     """
 
     folder: Path
@@ -122,7 +122,7 @@ class Street:
     callback: socket.socket
     portal: Portal | None
     ledger: str
-    held: ExitStack
+    resources: ExitStack
 
     @property
     def gateway(self) -> str:
@@ -136,26 +136,26 @@ class Street:
 
     @property
     def pages(self) -> str:
-        """Where customers reach the pages of individual authentication."""
+        """The base URL of the pages of individual authentication."""
         return f"https://{LOOPBACK}:{self.pages_port}"
 
     @property
     def token_key(self) -> TokenKeyPair:
-        """The key that signs access tokens unless another is asked for."""
+        """The default key that signs access tokens."""
         return self.certificates.token_keys["ES256"]
 
     def close(self) -> None:
-        """Close the institutions' doors and let go of the folder; done by `opened` when it was used."""
-        self.held.close()
+        """Close all sockets and unlock the folder. `opened` does this when it ends."""
+        self.resources.close()
 
 
 def facts_of(folder: Path) -> dict[str, Any]:
-    """What `build` noted down about the street in `folder` (`street.json`)."""
+    """Returns the facts that `build` wrote into `folder` (`street.json`)."""
     facts: dict[str, Any] = json.loads((folder / MARK).read_text())
     return facts
 
 
 def token_key_of(folder: Path, algorithm: str = "ES256") -> TokenKeyPair:
-    """The key of the street in `folder` that signs access tokens with `algorithm`."""
+    """Returns the key in `folder` that signs access tokens with `algorithm`."""
     key = facts_of(folder)["token_keys"][algorithm]
     return TokenKeyPair(key["kid"], algorithm, folder / key["private_key"], folder / key["public_key"])

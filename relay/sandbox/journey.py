@@ -1,4 +1,4 @@
-"""An operator's day at the street: tokens by both ways, all calls with them, and one revocation at the end."""
+"""A scenario of the demo: tokens by individual and integrated authentication, and one revocation at the end."""
 
 import asyncio
 import time
@@ -15,74 +15,76 @@ from relay.sandbox.phone import PretendedPhone, trusting
 from relay.sandbox.world.model import CUSTOMERS
 
 AUTHORITY_CALLS: Final = 5
-"""개별인증-001 to -004 and 통합인증-002, each shown once."""
+"""개별인증-001 to -004 and 통합인증-002, each reported once."""
 
 CUT_OFF_S: Final = 1.0
-"""A revoked token opens nothing after this long, on every gateway."""
+"""Seconds after which every gateway rejects a revoked token."""
 
 _LIST: Final = "정보제공-공통-002"
 _REFUSED: Final = "40101"
-_LOOK_S: Final = 0.05
+_POLL_S: Final = 0.05
 
 
 @dataclass(slots=True)
 class Journey:
-    """Obtains a token for every institution: the first by individual, the others by integrated authentication.
+    """Obtains tokens for all institutions: the first by individual, the others by integrated authentication.
 
-    Both kinds of certifier take turns. `tell` hears of the first call of each API, and of every call that failed.
+    Both kinds of certifier alternate. `report` gets the first call of each API and all failed calls.
     """
 
-    errands: Errands
-    street: Street
-    tell: Callable[[Call], object]
-    _told: set[str] = field(default_factory=set)
+    client: Errands
+    environment: Street
+    report: Callable[[Call], object]
+    _reported: set[str] = field(default_factory=set)
     _first: Tokens | None = None
 
     async def obtain(self) -> list[Visit]:
-        """A visit to each institution. An institution without a token is visited without one: its calls will fail."""
-        first, *others = self.street.institutions.values()
-        self._first = await self._individual(first)
-        visits = [_visit(first, self._first)]
-        ways = (self.errands.by_certificate, self.errands.by_provider)
+        """Returns a token for each institution. It is empty when none was issued: its calls will fail."""
+        first, *others = self.environment.institutions.values()
+        self._first = await self._obtain_first(first)
+        tokens = [_build_token(first, self._first)]
+        methods = (self.client.by_certificate, self.client.by_provider)
         for number, institution in enumerate(others):
-            call, tokens = await ways[number % 2](institution, CUSTOMERS[0], self.street.certifiers)
-            self._say(call)
-            visits.append(_visit(institution, tokens))
-        return visits
+            call, pair = await methods[number % 2](institution, CUSTOMERS[0], self.environment.certifiers)
+            self._report(call)
+            tokens.append(_build_token(institution, pair))
+        return tokens
 
     async def end(self, operator: PretendedOperator, catalogue: Catalogue) -> None:
-        """Revoke the first institution's tokens; from then on they must open nothing."""
+        """Revoke the first institution's tokens and check that the gateway rejects them."""
         if self._first is None:
             return
-        first = next(iter(self.street.institutions.values()))
-        call = await self.errands.revoke(first, self._first, LOGINS[0].customer)
+        first = next(iter(self.environment.institutions.values()))
+        call = await self.client.revoke(first, self._first, LOGINS[0].customer)
         deadline = time.monotonic() + CUT_OFF_S
         while call.ok:
-            answered = await operator.ask(catalogue.apis[_LIST], _visit(first, self._first))
-            if answered.rsp_code == _REFUSED:
+            result = await operator.ask(catalogue.apis[_LIST], _build_token(first, self._first))
+            if result.rsp_code == _REFUSED:
                 break
             if time.monotonic() > deadline:
-                call.ok, call.why = False, [f"a token revoked {CUT_OFF_S} s ago was answered {answered.rsp_code}"]
-            await asyncio.sleep(_LOOK_S)
-        self._say(call)
+                call.ok, call.why = False, [f"a token revoked {CUT_OFF_S} s ago got {result.rsp_code}"]
+            await asyncio.sleep(_POLL_S)
+        self._report(call)
 
-    async def _individual(self, at: Institution) -> Tokens | None:
+    async def _obtain_first(self, at: Institution) -> Tokens | None:
         login = LOGINS[0]
-        async with PretendedPhone(trusting(self.street.certificates.ca), login.login_id, login.password) as phone:
-            calls, tokens = await self.errands.individual(at, login.customer, phone)
+        async with PretendedPhone(
+            trusting(self.environment.certificates.ca), login.login_id, login.password
+        ) as browser:
+            calls, tokens = await self.client.individual(at, login.customer, browser)
         for call in calls:
-            self._say(call)
+            self._report(call)
         if tokens is None:
             return None
-        call, renewed = await self.errands.refresh(at, tokens)
-        self._say(call)
+        call, renewed = await self.client.refresh(at, tokens)
+        self._report(call)
         return renewed
 
-    def _say(self, call: Call) -> None:
-        if call.api_id not in self._told or not call.ok:
-            self._told.add(call.api_id)
-            self.tell(call)
+    def _report(self, call: Call) -> None:
+        if call.api_id not in self._reported or not call.ok:
+            self._reported.add(call.api_id)
+            self.report(call)
 
 
-def _visit(at: Institution, tokens: Tokens | None) -> Visit:
+def _build_token(at: Institution, tokens: Tokens | None) -> Visit:
     return Visit(at.org_code, at.industry, tokens.access if tokens is not None else "")

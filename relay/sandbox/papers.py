@@ -1,4 +1,4 @@
-"""The street's papers: the settings files that the relay reads, and the facts that tools read."""
+"""Files of the sandbox: the relay's settings, and facts for tools."""
 
 import base64
 import hashlib
@@ -26,76 +26,79 @@ from relay.sandbox.houses import (
     Portal,
     Street,
 )
-from relay.sandbox.secret_files import keep
+from relay.sandbox.secret_files import write_secret
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 APP_SCHEME: Final = "moabogi"
 SECRET_LN: Final = 10
-SOCKET_PATH_MOST: Final = 100
+MAX_SOCKET_PATH: Final = 100
 ADDRESSES: Final = ("127.0.0.1/32", "::1/128")
 SYNC_S: Final = 5
-"""Seconds between two looks at the registry, so that a change made by hand is seen at once."""
+"""Seconds between two synchronizations of the registry. It is short, to show manual changes soon."""
 
 
-def write_all(street: Street) -> None:
-    """Write everything: `relay.yaml`, a file for each institution, the directory, the customers' key, the facts.
+def write_all(environment: Street) -> None:
+    """Write `relay.yaml`, a file for each institution, the directory, the customers' key and the facts.
 
-    With a portal there is no directory, but the secret that is shown to the portal.
+    With a portal, the relay's secret at the portal is written instead of the directory.
     """
-    providers = street.folder / "providers"
+    providers = environment.folder / "providers"
     providers.mkdir(exist_ok=True)
-    for institution in street.institutions.values():
+    for institution in environment.institutions.values():
         _write(providers / f"{institution.industry}.yaml", _provider_settings(institution))
-    if street.portal is None:
-        _write(street.folder / "directory.yaml", _directory(street))
+    if environment.portal is None:
+        _write(environment.folder / "directory.yaml", _directory(environment))
     else:
-        (street.folder / "directory.yaml").unlink(missing_ok=True)
-        keep(street.folder / "certs" / "portal.secret", street.portal.accounts[RELAY_CODE].client_secret.encode())
-    _write(street.settings, _relay_settings(street))
-    keep(street.folder / "certs" / "customers.key", base64.b64encode(os.urandom(32)))
-    keep(street.folder / "certs" / "certifier.secret", street.certifiers.client_secret.encode())
-    _remove_former(street.folder)
-    (street.folder / MARK).write_text(json.dumps(_facts(street), ensure_ascii=False, indent=2))
+        (environment.folder / "directory.yaml").unlink(missing_ok=True)
+        write_secret(
+            environment.folder / "certs" / "portal.secret",
+            environment.portal.accounts[RELAY_CODE].client_secret.encode(),
+        )
+    _write(environment.settings, _relay_settings(environment))
+    write_secret(environment.folder / "certs" / "customers.key", base64.b64encode(os.urandom(32)))
+    write_secret(environment.folder / "certs" / "certifier.secret", environment.certifiers.client_secret.encode())
+    _remove_old_data(environment.folder)
+    (environment.folder / MARK).write_text(json.dumps(_facts(environment), ensure_ascii=False, indent=2))
 
 
-def _remove_former(folder: Path) -> None:
-    """Remove a former ledger, sealed with a former key, and what was counted and recorded beside it."""
+def _remove_old_data(folder: Path) -> None:
+    """Remove the ledger of an earlier sandbox, sealed with an old key, with its spool and access log."""
     for pattern in ("ledger.db*", "access.log*"):
         for old in folder.glob(pattern):
             old.unlink()
     shutil.rmtree(folder / "spool", ignore_errors=True)
 
 
-def _relay_settings(street: Street) -> dict[str, Any]:
-    parties = {"directory": "directory.yaml"} if street.portal is None else _portal(street.portal)
+def _relay_settings(environment: Street) -> dict[str, Any]:
+    parties = {"directory": "directory.yaml"} if environment.portal is None else _portal(environment.portal)
     return {
         "relay": {"org_code": RELAY_CODE, "name": RELAY_NAME},
         "gateway": {
-            "listeners": [{"address": LOOPBACK, "port": street.gateway_port}],
+            "listeners": [{"address": LOOPBACK, "port": environment.gateway_port}],
             "tls": {
                 "certificate": "certs/relay.pem",
                 "private_key": "file:certs/relay.key.pem",
                 "client_ca": "certs/ca.pem",
             },
-            "drain": {"delay_s": 0, "finish_s": 2},  # nobody waits for a load balancer here
+            "drain": {"delay_s": 0, "finish_s": 2},  # the sandbox has no load balancer
         },
         "tokens": {
             "issuer": RELAY_CODE,
             "keys": f"certs/{TOKEN_KEYS}",
         },
-        "ledger": {"url": street.ledger, "customer_keys": [{"kid": "dev-1", "key": "file:certs/customers.key"}]},
+        "ledger": {"url": environment.ledger, "customer_keys": [{"kid": "dev-1", "key": "file:certs/customers.key"}]},
         "authority": {
-            "socket": _socket(street.folder),
-            "request_s": 3600,  # a person who looks at the pages has time
+            "socket": _socket_path(environment.folder),
+            "request_s": 3600,  # long enough to read the pages
             "pages": {
-                "url": street.pages,
+                "url": environment.pages,
                 "address": LOOPBACK,
-                "port": street.pages_port,
+                "port": environment.pages_port,
                 "tls": {"certificate": "certs/relay.pem", "private_key": "file:certs/relay.key.pem"},
             },
         },
-        "certifiers": _certifiers(street.certifiers, street.folder),
-        "admin": {"address": LOOPBACK, "port": street.admin_port},
+        "certifiers": _certifiers(environment.certifiers, environment.folder),
+        "admin": {"address": LOOPBACK, "port": environment.admin_port},
         "access_log": {"path": "access.log"},
         "providers": "providers",
         **parties,
@@ -103,7 +106,7 @@ def _relay_settings(street: Street) -> dict[str, Any]:
 
 
 def _portal(portal: Portal) -> dict[str, Any]:
-    """The settings of a relay that lives from its portal's registry; quick in everything, as people are watching."""
+    """Returns the settings of a relay with a portal. Timeouts are short for interactive use."""
     return {
         "portal": {
             "org_code": PORTAL_CODE,
@@ -116,7 +119,7 @@ def _portal(portal: Portal) -> dict[str, Any]:
             },
             "offers": {
                 "client_id": portal.offered.client_id,
-                "client_secret_hash": _hashed(portal.offered.client_secret),
+                "client_secret_hash": _hash_secret(portal.offered.client_secret),
             },
             "ca": "certs/ca.pem",
             "timeouts": {"connect_s": 2, "total_s": 10, "backoff_s": 0.2},
@@ -127,9 +130,9 @@ def _portal(portal: Portal) -> dict[str, Any]:
 
 
 def _certifiers(certifiers: Certifiers, folder: Path) -> list[dict[str, Any]]:
-    papers = certifiers.papers
-    root, crl, ours, key, desk = (
-        str(path.relative_to(folder)) for path in (papers.root, papers.crl, papers.relay, papers.relay_key, papers.desk)
+    pki = certifiers.papers
+    root, crl, certificate, key, responder = (
+        str(path.relative_to(folder)) for path in (pki.root, pki.crl, pki.relay, pki.relay_key, pki.desk)
     )
     return [
         {
@@ -142,9 +145,9 @@ def _certifiers(certifiers: Certifiers, folder: Path) -> list[dict[str, Any]]:
                 "host": LOOPBACK,
                 "port": certifiers.identity_door.getsockname()[1],
                 "cp_code": CP_CODE,
-                "certificate": ours,
+                "certificate": certificate,
                 "private_key": f"file:{key}",
-                "responder": desk,
+                "responder": responder,
             },
         },
         {
@@ -174,7 +177,7 @@ def _provider_settings(institution: Institution) -> dict[str, Any]:
     }
 
 
-def _directory(street: Street) -> dict[str, Any]:
+def _directory(environment: Street) -> dict[str, Any]:
     names = {client_id: name for _, _, services in OPERATORS for client_id, name in services}
     return {
         "operators": [
@@ -187,49 +190,53 @@ def _directory(street: Street) -> dict[str, Any]:
                     {
                         "client_id": client_id,
                         "name": names[client_id],
-                        "client_secret_hash": _hashed(secret),
+                        "client_secret_hash": _hash_secret(secret),
                         "callbacks": [operator.callback],
                         "app_schemes": [APP_SCHEME],
                     }
                     for client_id, secret in zip(operator.client_ids, operator.client_secrets, strict=True)
                 ],
             }
-            for operator in street.operators
+            for operator in environment.operators
         ]
     }
 
 
-def _socket(folder: Path) -> str:
-    """Beside the settings, unless their path is longer than a socket's may be (108 bytes)."""
+def _socket_path(folder: Path) -> str:
+    """Returns a path in the folder, or one in the temporary folder when it exceeds a socket's limit (108 bytes)."""
     path = folder.resolve() / "authority.sock"
-    if len(os.fsencode(path)) < SOCKET_PATH_MOST:
+    if len(os.fsencode(path)) < MAX_SOCKET_PATH:
         return str(path)
     return f"{tempfile.gettempdir()}/relay-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.sock"
 
 
-def _hashed(secret: str) -> str:
-    """A client secret in the form of `client_secret_hash`; cheap, since nothing here is worth guessing."""
+def _hash_secret(secret: str) -> str:
+    """Returns the `client_secret_hash` of a secret. Its cost is low, since the secrets protect nothing."""
     salt = os.urandom(16)
-    found = hashlib.scrypt(secret.encode(), salt=salt, n=1 << SECRET_LN, r=8, p=1, dklen=32)
-    said = [base64.b64encode(part).decode().rstrip("=") for part in (salt, found)]
-    return f"$scrypt$ln={SECRET_LN},r=8,p=1${said[0]}${said[1]}"
+    digest = hashlib.scrypt(secret.encode(), salt=salt, n=1 << SECRET_LN, r=8, p=1, dklen=32)
+    encoded = [base64.b64encode(part).decode().rstrip("=") for part in (salt, digest)]
+    return f"$scrypt$ln={SECRET_LN},r=8,p=1${encoded[0]}${encoded[1]}"
 
 
-def _facts(street: Street) -> dict[str, Any]:
+def _facts(environment: Street) -> dict[str, Any]:
     return {
         "issuer": RELAY_CODE,
-        "gateway": street.gateway,
-        "admin": street.admin,
-        "portal": None if street.portal is None else {"url": street.portal.url, "control": street.portal.control_url},
-        "operators": {operator.org_code: list(operator.client_ids) for operator in street.operators},
-        "institutions": {institution.org_code: institution.industry for institution in street.institutions.values()},
+        "gateway": environment.gateway,
+        "admin": environment.admin,
+        "portal": None
+        if environment.portal is None
+        else {"url": environment.portal.url, "control": environment.portal.control_url},
+        "operators": {operator.org_code: list(operator.client_ids) for operator in environment.operators},
+        "institutions": {
+            institution.org_code: institution.industry for institution in environment.institutions.values()
+        },
         "token_keys": {
             key.algorithm: {
                 "kid": key.kid,
                 "private_key": f"certs/{TOKEN_KEYS}/{key.private_key.name}",
                 "public_key": f"certs/{TOKEN_KEYS}/{key.public_key.name}",
             }
-            for key in street.certificates.token_keys.values()
+            for key in environment.certificates.token_keys.values()
         },
     }
 

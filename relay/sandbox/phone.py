@@ -1,6 +1,6 @@
-"""A pretended customer's phone: walks the pages of individual authentication by their forms, as a browser would.
+"""A simulated browser of a customer: submits the forms on the pages of individual authentication.
 
-It knows nothing of the relay but what stands in the pages: forms, the names of their fields, links between them.
+It uses only what the pages contain: forms, field names and redirects.
 """
 
 import ssl
@@ -12,25 +12,25 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-STEPS_MOST: Final = 12
+MAX_STEPS: Final = 12
 TIMEOUT_S: Final = 30
-_TICKABLE: Final = frozenset({"checkbox", "radio"})
+_CHECKABLE: Final = frozenset({"checkbox", "radio"})
 _REDIRECTS: Final = frozenset({302, 303})
-_WRITTEN: Final = frozenset({"hidden", "text", "password", "date"})
+_TEXT_KINDS: Final = frozenset({"hidden", "text", "password", "date"})
 
 
 class Stuck(Exception):
-    """The pages lead nowhere; says at which step, with the page's title."""
+    """The pages do not redirect to the callback. The message has the HTTP status and the page's title."""
 
 
 @dataclass(slots=True)
 class Field:
-    """A field of a form as the page shows it; `ticked` for those that can be."""
+    """A field of a form. `is_sent` is False for an unchecked field."""
 
     name: str
     kind: str
     value: str
-    ticked: bool = True
+    is_sent: bool = True
 
 
 @dataclass(slots=True)
@@ -42,32 +42,32 @@ class Form:
     fields: list[Field] = field(default_factory=list)
 
     def names(self) -> set[str]:
-        """The names of its fields."""
-        return {one.name for one in self.fields}
+        """Returns the names of the form's fields."""
+        return {entry.name for entry in self.fields}
 
     def write(self, name: str, value: str) -> None:
         """Type `value` into the field `name`."""
-        for one in self.fields:
-            if one.name == name:
-                one.value = value
+        for entry in self.fields:
+            if entry.name == name:
+                entry.value = value
 
     def consent_to_all(self) -> None:
-        """Tick everything that can be ticked, and answer every question with its first choice."""
-        answered: set[str] = set()
-        for one in self.fields:
-            if one.kind == "radio":
-                one.ticked = one.name not in answered
-                answered.add(one.name)
-            elif one.kind == "checkbox":
-                one.ticked = True
+        """Check all checkboxes and the first choice of each radio group."""
+        groups: set[str] = set()
+        for entry in self.fields:
+            if entry.kind == "radio":
+                entry.is_sent = entry.name not in groups
+                groups.add(entry.name)
+            elif entry.kind == "checkbox":
+                entry.is_sent = True
 
     def data(self) -> list[tuple[str, str]]:
-        """What a browser would send."""
-        return [(one.name, one.value) for one in self.fields if one.ticked]
+        """Returns the fields that a browser would send."""
+        return [(entry.name, entry.value) for entry in self.fields if entry.is_sent]
 
 
 class _Reader(HTMLParser):
-    """The forms and the title of a page."""
+    """Parses the forms and the title of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,18 +78,18 @@ class _Reader(HTMLParser):
         self._in_title = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         self._in_title = tag == "title"
         if tag == "form":
-            self._form = Form(told.get("action", ""), told.get("method", "get"))
+            self._form = Form(attributes.get("action", ""), attributes.get("method", "get"))
             self.forms.append(self._form)
         elif self._form is not None and tag == "input":
-            self._input(self._form, told)
+            self._input(self._form, attributes)
         elif self._form is not None and tag == "select":
-            self._select = Field(told.get("name", ""), "select", "", ticked=False)
+            self._select = Field(attributes.get("name", ""), "select", "", is_sent=False)
             self._form.fields.append(self._select)
         elif tag == "option" and self._select is not None:
-            self._option(self._select, told)
+            self._option(self._select, attributes)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
@@ -103,23 +103,23 @@ class _Reader(HTMLParser):
         if self._in_title:
             self.title += data
 
-    def _input(self, form: Form, told: dict[str, str]) -> None:
-        kind, name = told.get("type", "text"), told.get("name", "")
-        if name and kind in _WRITTEN | _TICKABLE:
-            value = told.get("value", "on" if kind in _TICKABLE else "")
-            form.fields.append(Field(name, kind, value, ticked=kind in _WRITTEN or "checked" in told))
+    def _input(self, form: Form, attributes: dict[str, str]) -> None:
+        kind, name = attributes.get("type", "text"), attributes.get("name", "")
+        if name and kind in _TEXT_KINDS | _CHECKABLE:
+            value = attributes.get("value", "on" if kind in _CHECKABLE else "")
+            form.fields.append(Field(name, kind, value, is_sent=kind in _TEXT_KINDS or "checked" in attributes))
 
-    def _option(self, select: Field, told: dict[str, str]) -> None:
-        if not select.ticked or "selected" in told:
-            select.value, select.ticked = told.get("value", ""), True
-
-
-def forms_of(html: str) -> list[Form]:
-    """The forms of a page, in their order."""
-    return _read(html).forms
+    def _option(self, select: Field, attributes: dict[str, str]) -> None:
+        if not select.is_sent or "selected" in attributes:
+            select.value, select.is_sent = attributes.get("value", ""), True
 
 
-def _read(html: str) -> _Reader:
+def parse_forms(html: str) -> list[Form]:
+    """Returns the forms of a page, in document order."""
+    return _parse(html).forms
+
+
+def _parse(html: str) -> _Reader:
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -127,13 +127,13 @@ def _read(html: str) -> _Reader:
 
 
 class PretendedPhone:
-    """One customer's browser with its cookies. `trust` are the CAs it knows. Use it as an async context."""
+    """A customer's browser with its own cookies. `trust` has its trusted CAs. Use it as an async context manager."""
 
     def __init__(self, trust: ssl.SSLContext, login_id: str, password: str) -> None:
         self._login = {"login_id": login_id, "password": password}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=trust),
-            cookie_jar=aiohttp.CookieJar(unsafe=True),  # the street lives on an IP address
+            cookie_jar=aiohttp.CookieJar(unsafe=True),  # the sandbox is served on an IP address
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
             trust_env=False,
         )
@@ -145,27 +145,27 @@ class PretendedPhone:
         await self._session.close()
 
     async def walk(self, location: str) -> str:
-        """Log in, consent to everything, and the URL to which the pages send the customer in the end.
+        """Log in, consent to everything, and return the callback URL to which the pages redirect.
 
-        `location` is what 개별인증-001 answered. Raises Stuck when the pages do not lead there.
+        `location` is the redirect of 개별인증-001. Raises Stuck when the pages do not redirect to a callback.
         """
-        pages, url, form = urlsplit(location).netloc, location, None
-        for _ in range(STEPS_MOST):
-            status, leads_to, html = await self._ask(url, form)
+        pages_netloc, url, form = urlsplit(location).netloc, location, None
+        for _ in range(MAX_STEPS):
+            status, target, html = await self._ask(url, form)
             if status in _REDIRECTS:
-                url, form = urljoin(url, leads_to), None
-                if urlsplit(url).netloc != pages:
+                url, form = urljoin(url, target), None
+                if urlsplit(url).netloc != pages_netloc:
                     return url
                 continue
-            form = self._filled_in(status, html)
+            form = self._fill_in(status, html)
             url = urljoin(url, form.action)
-        raise Stuck("the pages do not come to an end")
+        raise Stuck("the pages do not end")
 
-    def _filled_in(self, status: int, html: str) -> Form:
-        read = _read(html)
-        form = next((form for form in read.forms if form.names() - {"form_token"}), None)
-        if form is None or status != 200:  # noqa: PLR2004 - anything else is a form sent back, or a page of trouble
-            raise Stuck(f"HTTP {status}: {read.title}")
+    def _fill_in(self, status: int, html: str) -> Form:
+        page = _parse(html)
+        form = next((form for form in page.forms if form.names() - {"form_token"}), None)
+        if form is None or status != 200:  # noqa: PLR2004 - any other status is a rejected form or an error page
+            raise Stuck(f"HTTP {status}: {page.title}")
         if self._login.keys() <= form.names():
             for name, value in self._login.items():
                 form.write(name, value)
@@ -180,5 +180,5 @@ class PretendedPhone:
 
 
 def trusting(ca: Path) -> ssl.SSLContext:
-    """What a phone trusts that knows this CA alone."""
+    """Returns a TLS context that trusts only this CA."""
     return ssl.create_default_context(cafile=str(ca))

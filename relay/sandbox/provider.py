@@ -1,6 +1,6 @@
-"""One pretended institution (정보제공자): answers every data API of its industry from the world's stories, and logins.
+"""A simulated institution (정보제공자): serves the data APIs of its industry from the world's stories, and logins.
 
-What it answers is decided by `Provider.respond`, a plain function of the request; aiohttp only moves the bytes.
+`Provider.respond` is a plain function of the request. aiohttp only transports the bytes.
 """
 
 import json
@@ -18,26 +18,26 @@ from relay.policy.call.withheld import remove_members
 from relay.sandbox import login
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.world.days import DAY
-from relay.sandbox.world.model import CUSTOMERS, ApiError, DataHandler, DataRequest, answer
+from relay.sandbox.world.model import CUSTOMERS, Absent, Ask, Story, answer
 
-LIMIT_MOST: Final = 500
+MAX_LIMIT: Final = 500
 _CARD_ID: Final = "{card_id}"
 _API_LIST: Final = "정보제공-공통-001"
 
 
 def today_in_korea() -> date:
-    """Today, where the standard's days begin and end."""
+    """Returns today's date in Korea, the time zone of the standard."""
     return datetime.now(KOREA).date()
 
 
 def last_day_in_korea() -> date:
-    """Yesterday: the last day of which everything lies in the past. Stories tell of nothing later."""
+    """Returns yesterday in Korea: the last complete day. Stories have no later data."""
     return today_in_korea() - DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A request as an institution sees it: decoded path, parameters of the query or of the JSON body."""
+class ProviderRequest:
+    """A request at an institution: decoded path, parameters of the query or JSON body."""
 
     method: str
     path: str
@@ -54,66 +54,66 @@ class Reply:
 
 
 class Provider:
-    """One institution of one industry; `today` is the last day it tells of, asked at each request."""
+    """An institution of one industry. `today` returns the last day with data, at each request."""
 
     def __init__(
         self,
         org_code: str,
         industry: str,
         catalogue: Catalogue,
-        stories: Mapping[str, DataHandler],
+        stories: Mapping[str, Story],
         today: Callable[[], date] = last_day_in_korea,
     ) -> None:
         self.org_code = org_code
         self.industry = industry
-        self._stories = {**stories, _API_LIST: self._told_apis}
+        self._stories = {**stories, _API_LIST: self._list_apis}
         self._today = today
         self._apis = {api.path_for(industry): api for api in catalogue.iter_apis(industry)}
 
     def application(self) -> web.Application:
-        """The institution as an aiohttp application."""
+        """Returns the institution as an aiohttp application."""
         app = web.Application()
         app.router.add_route("*", "/{anything:.*}", self._handle)
         return app
 
-    def respond(self, question: Question) -> Reply:
-        """The answer to `question`: never raises for what the caller got wrong."""
+    def respond(self, request: ProviderRequest) -> Reply:
+        """Returns the response to `request`. Errors of the caller are responses too."""
         try:
-            return Reply(200, self._answer(question))
-        except ApiError as absent:
+            return Reply(200, self._answer(request))
+        except Absent as absent:
             return Reply(absent.status, {"rsp_code": absent.rsp_code, "rsp_msg": absent.rsp_msg})
 
-    def _answer(self, question: Question) -> dict[str, Any]:
-        if (question.method, question.path) == ("POST", login.PATH):
-            return login.logged_in(self.org_code, question.params)
-        api, params = self._find(question)
+    def _answer(self, request: ProviderRequest) -> dict[str, Any]:
+        if (request.method, request.path) == ("POST", login.PATH):
+            return login.log_in(self.org_code, request.params)
+        api, params = self._find(request)
         if params.get("org_code") != self.org_code:
-            raise ApiError(403, "40303", "기관코드가 올바르지 않습니다")
+            raise Absent(403, "40303", "기관코드가 올바르지 않습니다")
         for field in (*api.request.query, *api.request.body):
             _check(field, params)
         customer = CUSTOMERS[0]
-        if question.user_ci is not None:
-            known = CUSTOMER_BY_CI.get(question.user_ci)
+        if request.user_ci is not None:
+            known = CUSTOMER_BY_CI.get(request.user_ci)
             if known is None:
-                raise ApiError(404, "40403", "정보주체가 존재하지 않습니다")
+                raise Absent(404, "40403", "정보주체가 존재하지 않습니다")
             customer = known
-        return answer(self._stories, DataRequest(api, self.industry, customer, params, self._today()))
+        return answer(self._stories, Ask(api, self.industry, customer, params, self._today()))
 
-    def _find(self, question: Question) -> tuple[Api, Mapping[str, str]]:
-        params = question.params
-        api = self._apis.get(question.path)
+    def _find(self, request: ProviderRequest) -> tuple[Api, Mapping[str, str]]:
+        params = request.params
+        api = self._apis.get(request.path)
         if api is None:
-            parts = question.path.split("/")  # "", version, industry, "cards", card_id, ...
-            if len(parts) > 4:  # noqa: PLR2004 - where the standard puts card_id
+            parts = request.path.split("/")  # "", version, industry, "cards", card_id, ...
+            if len(parts) > 4:  # noqa: PLR2004 - the position of card_id in the standard
                 params = {**params, "card_id": parts[4]}
                 api = self._apis.get("/".join([*parts[:4], _CARD_ID, *parts[5:]]))
         if api is None:
-            raise ApiError(404, "40401", "요청한 엔드포인트가 존재하지 않습니다")
-        if question.method != api.method:
-            raise ApiError(405, "40501", "허용되지 않는 HTTP Method입니다")
+            raise Absent(404, "40401", "요청한 엔드포인트가 존재하지 않습니다")
+        if request.method != api.method:
+            raise Absent(405, "40501", "허용되지 않는 HTTP Method입니다")
         return api, params
 
-    def _told_apis(self, _: DataRequest) -> dict[str, Any]:
+    def _list_apis(self, _: Ask) -> dict[str, Any]:
         rows = [{"api_code": api.api_code, "api_uri": api.resource} for api in self._apis.values()]
         return {"version": next(api.version for api in self._apis.values() if api.version), "api_list": rows}
 
@@ -123,8 +123,8 @@ class Provider:
         except ValueError:
             reply = Reply(400, {"rsp_code": "40001", "rsp_msg": "요청 본문이 올바른 JSON이 아닙니다"})
         else:
-            question = Question(request.method, request.path, params, request.headers.get("x-user-ci"))
-            reply = self.respond(question)
+            provider_request = ProviderRequest(request.method, request.path, params, request.headers.get("x-user-ci"))
+            reply = self.respond(provider_request)
         tran_id = request.headers.get("x-api-tran-id", "")
         headers = {"Content-Type": "application/json; charset=UTF-8"}
         if TRAN_ID.fullmatch(tran_id):
@@ -138,28 +138,28 @@ class Provider:
 async def _parameters(request: web.Request) -> dict[str, str]:
     if request.method != "POST":
         return dict(request.query)
-    found = json.loads(await request.read())
-    if not isinstance(found, dict):
-        raise ValueError("a body is an object")  # noqa: TRY004 - one kind of wrong body
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+    body = json.loads(await request.read())
+    if not isinstance(body, dict):
+        raise ValueError("the body must be an object")  # noqa: TRY004 - all invalid bodies raise ValueError
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()}
 
 
 def _check(field: Field, params: Mapping[str, str]) -> None:
     value = params.get(field.name)
     if value is None:
         if field.presence is Presence.REQUIRED:
-            raise _wrong(field.name)
+            raise _parameter_error(field.name)
         return
     if field.type == "N" and not (value.isascii() and value.isdigit()):
-        raise _wrong(field.name)
+        raise _parameter_error(field.name)
     if field.type == "DATE":
         try:
             datetime.strptime(value, "%Y%m%d").replace(tzinfo=KOREA)
         except ValueError as error:
-            raise _wrong(field.name) from error
-    if field.name == "limit" and not 1 <= int(value) <= LIMIT_MOST:
-        raise _wrong(field.name)
+            raise _parameter_error(field.name) from error
+    if field.name == "limit" and not 1 <= int(value) <= MAX_LIMIT:
+        raise _parameter_error(field.name)
 
 
-def _wrong(name: str) -> ApiError:
-    return ApiError(400, "40001", f"요청 파라미터 오류: {name}")
+def _parameter_error(name: str) -> Absent:
+    return Absent(400, "40001", f"요청 파라미터 오류: {name}")

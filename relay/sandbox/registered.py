@@ -1,4 +1,4 @@
-"""Who of the street is registered at its portal, and the portal that knows them."""
+"""Builds the simulated portal of a sandbox, with all its institutions and operators registered."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -9,38 +9,38 @@ from relay.domain.registry import Organisation, OrgType
 from relay.sandbox.houses import LOOPBACK, OPERATORS, PORTAL_CODE, RELAY_CODE, RELAY_NAME, Portal, Street
 from relay.sandbox.papers import APP_SCHEME
 from relay.sandbox.portal.application import PretendedPortal
-from relay.sandbox.portal.desk import PortalDesk
-from relay.sandbox.portal.registry import PretendedRegistry
+from relay.sandbox.portal.desk import PortalService
+from relay.sandbox.portal.registry import SimulatedRegistry
 from relay.sandbox.portal.rows import Service
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 _ADDRESSES: Final = (LOOPBACK, "::1")
 _ALWAYS: Final = ("0000:2400",)
-"""정기적 전송 가능 시간대 of every institution here."""
+"""정기적 전송 가능 시간대 of all institutions."""
 
 
 def now() -> datetime:
-    """The moment."""
+    """Returns the current time in UTC."""
     return datetime.now(UTC)
 
 
 def portal_of(
-    street: Street, portal: Portal, catalogue: Catalogue, clock: Callable[[], datetime] = now
+    environment: Street, portal: Portal, catalogue: Catalogue, clock: Callable[[], datetime] = now
 ) -> PretendedPortal:
-    """The street's portal with everybody registered; nobody has called it yet."""
-    registry = PretendedRegistry(organisations_of(street, portal), services_of(street), clock)
-    return PretendedPortal(PortalDesk(registry, portal.accounts.values(), catalogue, clock))
+    """Returns the portal of a sandbox with all parties registered and no calls received."""
+    registry = SimulatedRegistry(iter_organisations(environment, portal), iter_services(environment), clock)
+    return PretendedPortal(PortalService(registry, portal.accounts.values(), catalogue, clock))
 
 
-def organisations_of(street: Street, portal: Portal) -> Iterator[Organisation]:
-    """The relay first, then its members, operators, both certifiers and the portal itself."""
+def iter_organisations(environment: Street, portal: Portal) -> Iterator[Organisation]:
+    """Yields the relay, its members, operators, both certifiers and the portal."""
 
-    def one(org_code: str, kind: OrgType, name: str, port: int, serial: str | None) -> Organisation:
+    def build(org_code: str, kind: OrgType, name: str, port: int, serial: str | None) -> Organisation:
         return Organisation(org_code, kind, name, serial or "", _ADDRESSES, domain=f"{LOOPBACK}:{port}")
 
-    pairs, doors = street.certificates, street.certifiers
-    yield one(RELAY_CODE, OrgType.RELAY, RELAY_NAME, street.gateway_port, pairs.relay.serial_number)
-    for member in street.institutions.values():
+    certificates, certifiers = environment.certificates, environment.certifiers
+    yield build(RELAY_CODE, OrgType.RELAY, RELAY_NAME, environment.gateway_port, certificates.relay.serial_number)
+    for member in environment.institutions.values():
         yield Organisation(
             member.org_code,
             OrgType.THROUGH_RELAY,
@@ -51,27 +51,27 @@ def organisations_of(street: Street, portal: Portal) -> Iterator[Organisation]:
             industry=member.industry,
             slots=_ALWAYS,
         )
-    callback = street.callback.getsockname()[1]
-    for operator in street.operators:
-        yield one(operator.org_code, OrgType.OPERATOR, operator.name, callback, operator.identity.serial_number)
+    callback = environment.callback.getsockname()[1]
+    for operator in environment.operators:
+        yield build(operator.org_code, OrgType.OPERATOR, operator.name, callback, operator.identity.serial_number)
     yield Organisation(
         IDENTITY_CERTIFIER,
         OrgType.IDENTITY_CERTIFIER,
         "가상공동인증",
         addresses=_ADDRESSES,
-        domain=f"{LOOPBACK}:{doors.identity_door.getsockname()[1]}",
+        domain=f"{LOOPBACK}:{certifiers.identity_door.getsockname()[1]}",
         cert_issuer_dn="cn=SandboxCA",
         cert_oid="1.2.410.0.1",
     )
-    door = doors.signature_door.getsockname()[1]
-    yield one(SIGNATURE_CERTIFIER, OrgType.SIGNATURE_CERTIFIER, "가상사설인증", door, doors.pair.serial_number)
-    door = portal.door.getsockname()[1]
-    yield one(PORTAL_CODE, OrgType.PORTAL, "가상종합포털", door, portal.identity.serial_number)
+    port = certifiers.signature_door.getsockname()[1]
+    yield build(SIGNATURE_CERTIFIER, OrgType.SIGNATURE_CERTIFIER, "가상사설인증", port, certifiers.pair.serial_number)
+    port = portal.door.getsockname()[1]
+    yield build(PORTAL_CODE, OrgType.PORTAL, "가상종합포털", port, portal.identity.serial_number)
 
 
-def services_of(street: Street) -> Iterator[Service]:
-    """Every service of every operator, with the secret it shows the relay."""
+def iter_services(environment: Street) -> Iterator[Service]:
+    """Yields all services of all operators, with their secrets at the relay."""
     names = {client_id: name for _, _, services in OPERATORS for client_id, name in services}
-    for operator in street.operators:
+    for operator in environment.operators:
         for client_id, secret in zip(operator.client_ids, operator.client_secrets, strict=True):
             yield Service(client_id, operator.org_code, names[client_id], secret, (operator.callback,), (APP_SCHEME,))

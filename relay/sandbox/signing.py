@@ -1,6 +1,6 @@
-"""What an operator's app does when a customer consents by integrated authentication: demands, signatures, forms.
+"""Integrated authentication in an operator's app: demands, signatures, forms.
 
-The forms are those of 통합인증-002 without what the operator's server adds: client_id, client_secret.
+The forms are those of 통합인증-002, without client_id and client_secret, which the operator's server adds.
 """
 
 import base64
@@ -19,34 +19,34 @@ from relay.sandbox.certifier_papers import SigningIdentity
 from relay.standard.ucpid import VERSION, PersonInfoReq
 
 IDENTITY_CERTIFIER: Final = "ZCAA000001"
-"""기관코드 of the pretended 인증서 본인확인기관 (org_type 05)."""
+"""기관코드 of the simulated 인증서 본인확인기관 (org_type 05)."""
 
 SIGNATURE_CERTIFIER: Final = "ZCAA000002"
-"""기관코드 of the pretended 전자서명인증사업자 (org_type 06)."""
+"""기관코드 of the simulated 전자서명인증사업자 (org_type 06)."""
 
-FOR_EVER: Final = "99991231"
+UNLIMITED: Final = "99991231"
 _KOREA: Final = timezone(timedelta(hours=9))
 _NONCE_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a customer wants sent: `scopes` beside the list scope, with all their assets unless `assets` names some.
+    """What a customer demands: `scopes` besides the list scope, with all their assets unless `assets` names some.
 
-    Without any scope it is a demand for the list alone (1차).
+    Without scopes it is a demand for the list only (1차).
     """
 
     industry: str
     scopes: tuple[str, ...] = ()
     assets: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    scheduled: bool = True
+    is_scheduled: bool = True
     purpose: str = "통합자산 조회"
     days: int = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who takes part in one consent, by org_code; `moment` is when it is given (with a time zone)."""
+    """The parties of a consent by org_code, and its time `moment` (with a time zone)."""
 
     operator: str
     provider: str
@@ -55,46 +55,46 @@ class Parties:
     moment: datetime
 
     def tx_id(self) -> str:
-        """A new 트랜잭션 ID."""
+        """Returns a new 트랜잭션 ID."""
         serial = secrets.token_hex(6).upper()
         parts = (self.operator, self.provider, self.relay, self.certifier)
         return str(TxId(*parts, int(self.moment.timestamp()), serial))
 
     @property
     def today(self) -> date:
-        """The day in Korea."""
+        """The date of `moment` in Korea."""
         return self.moment.astimezone(_KOREA).date()
 
 
-def demand(wish: Wish, parties: Parties) -> str:
-    """전송요구내역 as JSON text, in the members that operators' apps write."""
-    end = parties.today + timedelta(days=wish.days if wish.scopes else 7)
-    targets: list[dict[str, object]] = [{"scope": f"{wish.industry}.list"}]
-    for scope in wish.scopes:
-        named = wish.assets.get(scope, ("all_asset",))
-        targets.append({"scope": scope, "asset_list": [{"asset": asset} for asset in named]})
-    told = {
+def demand(terms: Wish, parties: Parties) -> str:
+    """Returns 전송요구내역 as JSON text, with the members that operators' apps write."""
+    end = parties.today + timedelta(days=terms.days if terms.scopes else 7)
+    targets: list[dict[str, object]] = [{"scope": f"{terms.industry}.list"}]
+    for scope in terms.scopes:
+        assets = terms.assets.get(scope, ("all_asset",))
+        targets.append({"scope": scope, "asset_list": [{"asset": asset} for asset in assets]})
+    fields = {
         "snd_org_code": parties.provider,
         "rcv_org_code": parties.operator,
-        "is_scheduled": "true" if wish.scheduled else "false",
+        "is_scheduled": "true" if terms.is_scheduled else "false",
         "end_date": end.strftime("%Y%m%d"),
-        "purpose": wish.purpose,
-        "period": FOR_EVER if wish.scopes else end.strftime("%Y%m%d"),
+        "purpose": terms.purpose,
+        "period": UNLIMITED if terms.scopes else end.strftime("%Y%m%d"),
         "target_info": targets,
     }
-    cycles = {"fnd_cycle": "1/w", "add_cycle": "1/w"} if wish.scheduled else {}
-    return json.dumps({**told, **cycles}, ensure_ascii=False, separators=(",", ":"))
+    cycles = {"fnd_cycle": "1/w", "add_cycle": "1/w"} if terms.is_scheduled else {}
+    return json.dumps({**fields, **cycles}, ensure_ascii=False, separators=(",", ":"))
 
 
 def form_by_certificate(
     parties: Parties, ci: str, signer: SigningIdentity, consent: str, *, lists: bool
 ) -> dict[str, str]:
-    """auth_type 0: the customer's own certificate signs the demand and the agreement to be identified."""
-    consent_nonce, ucpid_nonce = nonce(), nonce()
-    signature = signed_consent(signer, consent, consent_nonce)
-    agreement = signed_person_info_req(signer, ucpid_nonce)
+    """Returns the form of auth_type 0: the customer's certificate signs demand and agreement to identification."""
+    consent_nonce, ucpid_nonce = make_nonce(), make_nonce()
+    signature = sign_consent(signer, consent, consent_nonce)
+    agreement = sign_person_info_req(signer, ucpid_nonce)
     return {
-        **_form(parties, ci, signature, lists=lists),
+        **_build_form(parties, ci, signature, lists=lists),
         "auth_type": "0",
         "consent_type": "0",
         "signed_person_info_req_len": str(len(agreement)),
@@ -107,9 +107,9 @@ def form_by_certificate(
 def form_by_provider(
     parties: Parties, tx_id: str, ci: str, consent: str, signature: str, cert_tx_id: str, *, lists: bool
 ) -> dict[str, str]:
-    """auth_type 1: `signature` over the hash of `consent` as the e-signature provider gave it (통합인증-103)."""
+    """Returns the form of auth_type 1. `signature` over the hash of `consent` comes from 통합인증-103."""
     return {
-        **_form(parties, ci, signature, lists=lists),
+        **_build_form(parties, ci, signature, lists=lists),
         "tx_id": tx_id,
         "auth_type": "1",
         "consent_type": "1",
@@ -119,14 +119,14 @@ def form_by_provider(
     }
 
 
-def signed_consent(signer: SigningIdentity, consent: str, consent_nonce: str) -> str:
-    """`password` of auth_type 0: CMS SignedData of the demand and its nonce, base64url."""
+def sign_consent(signer: SigningIdentity, consent: str, consent_nonce: str) -> str:
+    """Returns `password` of auth_type 0: CMS SignedData of the demand and its nonce, base64url."""
     content = json.dumps({"consent": consent, "consentNonce": consent_nonce}, ensure_ascii=False)
-    return base64url(_signed_data(signer, content.encode()))
+    return encode_base64url(_sign_data(signer, content.encode()))
 
 
-def signed_person_info_req(signer: SigningIdentity, ucpid_nonce: str) -> str:
-    """`signed_person_info_req`: CMS SignedData of a PersonInfoReq that agrees to tell everything, base64url."""
+def sign_person_info_req(signer: SigningIdentity, ucpid_nonce: str) -> str:
+    """Returns `signed_person_info_req`: CMS SignedData of a PersonInfoReq that agrees to all fields, base64url."""
     content = PersonInfoReq(
         {
             "version": VERSION,
@@ -139,20 +139,20 @@ def signed_person_info_req(signer: SigningIdentity, ucpid_nonce: str) -> str:
             "isp_url": "www.mydata.example",
         }
     )
-    return base64url(_signed_data(signer, content.dump()))
+    return encode_base64url(_sign_data(signer, content.dump()))
 
 
-def nonce() -> str:
-    """재전송 방지 값: 16 random bytes, base64url."""
-    return base64url(secrets.token_bytes(_NONCE_BYTES))
+def make_nonce() -> str:
+    """Returns a 재전송 방지 값: 16 random bytes, base64url."""
+    return encode_base64url(secrets.token_bytes(_NONCE_BYTES))
 
 
-def base64url(value: bytes) -> str:
-    """base64url without padding."""
+def encode_base64url(value: bytes) -> str:
+    """Returns base64url without padding."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
-def _form(parties: Parties, ci: str, signature: str, *, lists: bool) -> dict[str, str]:
+def _build_form(parties: Parties, ci: str, signature: str, *, lists: bool) -> dict[str, str]:
     return {
         "tx_id": parties.tx_id(),
         "org_code": parties.provider,
@@ -165,7 +165,7 @@ def _form(parties: Parties, ci: str, signature: str, *, lists: bool) -> dict[str
     }
 
 
-def _signed_data(signer: SigningIdentity, content: bytes) -> bytes:
+def _sign_data(signer: SigningIdentity, content: bytes) -> bytes:
     builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
     builder = builder.add_signer(signer.certificate, signer.private_key, hashes.SHA256())
     return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoCapabilities])

@@ -1,4 +1,4 @@
-"""Support APIs as their callers ask: operators and certifiers at the portal, the portal at the relay (규격 7장)."""
+"""Client of support APIs: operators and certifiers call the portal, the portal calls the relay (규격 7장)."""
 
 import secrets
 import time
@@ -18,13 +18,13 @@ CERTIFIERS: Final = "A"
 """Subject letters of x-api-tran-id (첨부14)."""
 
 _JSON: Final = "application/json; charset=UTF-8"
-_BROKEN: Final = (aiohttp.ClientError, OSError, TimeoutError)
-Told = Mapping[str, Any]
+_CONNECTION_ERRORS: Final = (aiohttp.ClientError, OSError, TimeoutError)
+Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """Who calls: org_code, the letter of its subject, and what it shows for a token at `token_api` (지원-001, -101)."""
+class ClientCredentials:
+    """A caller: org_code, subject letter, and client credentials for a token at `token_api` (지원-001, -101)."""
 
     org_code: str
     letter: str
@@ -34,69 +34,76 @@ class Shown:
 
 
 class SupportCaller:
-    """Calls the support APIs at `base_url`; `session` brings the caller's certificate.
+    """Calls the support APIs at `base_url`. `session` presents the caller's certificate.
 
-    `check` holds answers against the catalogue. A call that goes wrong says why; nothing is raised for it.
+    `check` validates responses against the catalogue. A failed call is not raised: its `why` has the reasons.
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, base_url: str, shown: Shown, catalogue: Catalogue, check: Check
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        credentials: ClientCredentials,
+        catalogue: Catalogue,
+        check: Check,
     ) -> None:
         self._session = session
         self._base_url = base_url
-        self._shown = shown
+        self._credentials = credentials
         self._catalogue = catalogue
         self._check = check
         self._token = ""
 
     async def token(self, about: str) -> Call:
-        """A new access token, with which everything is asked from then on."""
+        """Obtain an access token for later calls."""
         form = {
             "grant_type": "client_credentials",
-            "client_id": self._shown.client_id,
-            "client_secret": self._shown.client_secret,
+            "client_id": self._credentials.client_id,
+            "client_secret": self._credentials.client_secret,
             "scope": "manage",
         }
-        call, told = await self._called(self._shown.token_api, about, {"data": form}, {})
-        self._token = str(told.get("access_token", "")) if call.ok else ""
+        call, body = await self._call(self._credentials.token_api, about, {"data": form}, {})
+        self._token = str(body.get("access_token", "")) if call.ok else ""
         return call
 
-    async def ask(self, api_id: str, about: str, values: Told) -> tuple[Call, Told]:
-        """One call and what it was told; `about` is the org_code it is about, `values` go in query or JSON body."""
+    async def ask(self, api_id: str, about: str, values: Body) -> tuple[Call, Body]:
+        """Call an API. Returns the call and the response body. `about` is the org_code that the call concerns."""
         if not self._token:
             await self.token(about)
-        sent = {"params": values} if self._catalogue.apis[api_id].method == "GET" else {"json": values}
-        return await self._called(api_id, about, sent, {"Authorization": f"Bearer {self._token}"})
+        options = {"params": values} if self._catalogue.apis[api_id].method == "GET" else {"json": values}
+        return await self._call(api_id, about, options, {"Authorization": f"Bearer {self._token}"})
 
-    async def _called(
-        self, api_id: str, about: str, sent: Mapping[str, Any], headers: Mapping[str, str]
-    ) -> tuple[Call, Told]:
+    async def _call(
+        self, api_id: str, about: str, options: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> tuple[Call, Body]:
         api = self._catalogue.apis[api_id]
         call = Call(api_id, "", about, api.method, api.path)
-        tran_id = f"{self._shown.org_code}{self._shown.letter}{secrets.token_hex(7).upper()}"
+        tran_id = f"{self._credentials.org_code}{self._credentials.letter}{secrets.token_hex(7).upper()}"
         headers = {**headers, "x-api-tran-id": tran_id}
-        if "json" in sent:
+        if "json" in options:
             headers["Content-Type"] = _JSON
         started = time.perf_counter()
-        told: Told = {}
+        response_body: Body = {}
         try:
-            async with self._session.request(api.method, self._base_url + api.path, headers=headers, **sent) as answer:
-                found = object_in(await answer.read())
-        except _BROKEN as broken:
-            call.why = [f"{type(broken).__name__}: {broken}"]
-            return call, told
+            async with self._session.request(
+                api.method, self._base_url + api.path, headers=headers, **options
+            ) as answer:
+                received = object_in(await answer.read())
+        except _CONNECTION_ERRORS as error:
+            call.why = [f"{type(error).__name__}: {error}"]
+            return call, response_body
         call.status, call.ms = answer.status, (time.perf_counter() - started) * 1000
-        told = found or {}
-        call.rsp_code = str(told.get("rsp_code", ""))
-        call.why = self._wrong(api, answer.status, found)
+        response_body = received or {}
+        call.rsp_code = str(response_body.get("rsp_code", ""))
+        call.why = self._find_problems(api, answer.status, received)
         if answer.headers.get("x-api-tran-id") != tran_id:
             call.why.append("x-api-tran-id was not returned unchanged")
         call.ok = not call.why
-        return call, told
+        return call, response_body
 
-    def _wrong(self, api: Api, status: int, found: Told | None) -> list[str]:
-        if found is None:
+    def _find_problems(self, api: Api, status: int, body: Body | None) -> list[str]:
+        if body is None:
             return [f"HTTP {status} without a JSON object"]
-        if status != HTTPStatus.OK or found.get("rsp_code", "00000") != "00000":
-            return [f"HTTP {status} {found.get('error') or found.get('rsp_code') or 'without a word'}"]
-        return list(self._check(api, dict(found)))
+        if status != HTTPStatus.OK or body.get("rsp_code", "00000") != "00000":
+            return [f"HTTP {status} {body.get('error') or body.get('rsp_code') or 'no error code'}"]
+        return list(self._check(api, dict(body)))

@@ -1,4 +1,4 @@
-"""The street's token keys: one of each algorithm a relay may pin, and the set that tells of them (RFC 7517)."""
+"""Token keys of the sandbox: a key for each algorithm that a relay may pin, and their JWK Set (RFC 7517)."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from relay.sandbox.secret_files import keep
+from relay.sandbox.secret_files import write_secret
 
 ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA")
 
@@ -34,22 +34,22 @@ class TokenKeyPair:
 
 
 def make_token_keys(folder: Path) -> Mapping[str, TokenKeyPair]:
-    """A key for each algorithm, by algorithm, and `jwks.json`: the first signs new tokens, the others only verify."""
+    """Writes a key for each algorithm and `jwks.json`. The first key signs new tokens, the others only verify."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    made = {algorithm: _pair(folder, algorithm) for algorithm in ALGORITHMS}
-    rows = [_row(key) | ({"signs_from": 0} if key.algorithm == ALGORITHMS[0] else {}) for key in made.values()]
-    (folder / "jwks.json").write_text(json.dumps({"keys": rows}, indent=2))
-    return made
+    keys = {algorithm: _make_pair(folder, algorithm) for algorithm in ALGORITHMS}
+    jwks = [_build_jwk(key) | ({"signs_from": 0} if key.algorithm == ALGORITHMS[0] else {}) for key in keys.values()]
+    (folder / "jwks.json").write_text(json.dumps({"keys": jwks}, indent=2))
+    return keys
 
 
-def _row(key: TokenKeyPair) -> dict[str, object]:
+def _build_jwk(key: TokenKeyPair) -> dict[str, object]:
     public = load_pem_public_key(key.public_key.read_bytes())
-    row = jwt.get_algorithm_by_name(key.algorithm).to_jwk(public, as_dict=True)
-    row.pop("key_ops", None)
-    return {**row, "kid": key.kid, "alg": key.algorithm, "use": "sig"}
+    jwk = jwt.get_algorithm_by_name(key.algorithm).to_jwk(public, as_dict=True)
+    jwk.pop("key_ops", None)
+    return {**jwk, "kid": key.kid, "alg": key.algorithm, "use": "sig"}
 
 
-def _pair(folder: Path, algorithm: str) -> TokenKeyPair:
+def _make_pair(folder: Path, algorithm: str) -> TokenKeyPair:
     kid = f"dev-{algorithm.lower()}"
     key: PrivateKey
     match algorithm:
@@ -60,6 +60,6 @@ def _pair(folder: Path, algorithm: str) -> TokenKeyPair:
         case _:
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private, public = folder / f"{kid}.pem", folder / f"{kid}.pub.pem"
-    keep(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_secret(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return TokenKeyPair(kid, algorithm, private, public)

@@ -1,4 +1,4 @@
-"""Access tokens signed with the sandbox's test keys (규격 2.2): what the relay will issue itself one day."""
+"""Access tokens signed with the sandbox's test keys (규격 2.2)."""
 
 import json
 import secrets
@@ -13,7 +13,7 @@ from relay.sandbox.token_keys import TokenKeyPair
 
 
 def scopes_of(catalogue: Catalogue, industry: str) -> tuple[str, ...]:
-    """Every scope the APIs of an industry ask for, sorted."""
+    """Returns all scopes that the APIs of an industry require, sorted."""
     return tuple(sorted({scope for api in catalogue.iter_apis(industry) if (scope := api.scope_for(industry))}))
 
 
@@ -27,7 +27,7 @@ def claims_for(
     now: datetime,
     expires: int = 3600,
 ) -> dict[str, Any]:
-    """The claims of an access token; each call has its own jti."""
+    """Returns the claims of an access token, with a new jti."""
     issued = int(now.timestamp())
     return {
         "iss": issuer,
@@ -42,20 +42,20 @@ def claims_for(
 
 
 def changed(claims: Mapping[str, Any], replaced: Iterable[str], without: Iterable[str]) -> dict[str, Any]:
-    """`claims` with `name=value` texts laid over them (value read as JSON where it is JSON) and names taken away."""
+    """Returns `claims` with `name=value` texts applied (JSON values are parsed) and the names of `without` removed."""
     pairs = (text.partition("=") for text in replaced)
-    laid = dict(claims) | {name: _value(value) for name, _, value in pairs}
-    return {name: value for name, value in laid.items() if name not in set(without)}
+    merged = dict(claims) | {name: _parse_value(value) for name, _, value in pairs}
+    return {name: value for name, value in merged.items() if name not in set(without)}
 
 
 def sign(claims: Mapping[str, Any], key: TokenKeyPair) -> str:
-    """A compact JWS over `claims`; header alg and kid are the key's."""
+    """Returns a compact JWS over `claims`, with the key's alg and kid in its header."""
     payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
     signer = jwt.PyJWS(algorithms=[key.algorithm])
     return signer.encode(payload, key.private_key.read_text(), algorithm=key.algorithm, headers={"kid": key.kid})
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

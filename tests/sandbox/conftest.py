@@ -1,4 +1,4 @@
-"""One street for all tests that only read what was written."""
+"""One sandbox for all tests that only read its files."""
 
 from datetime import UTC, datetime
 
@@ -9,15 +9,15 @@ from relay.sandbox.street import build
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """A street that was built; its doors are bound and nobody answers."""
-    street = build(tmp_path_factory.mktemp("built") / "street", datetime.now(UTC))
-    yield street
-    street.close()
+    """A sandbox with bound sockets that are not served."""
+    environment = build(tmp_path_factory.mktemp("built") / "street", datetime.now(UTC))
+    yield environment
+    environment.close()
 
 
 @pytest.fixture(scope="session")
 def with_portal(tmp_path_factory):
-    """A street whose relay lives from a portal's registry; nobody answers there either."""
-    street = build(tmp_path_factory.mktemp("built") / "portal", datetime.now(UTC), portal=True)
-    yield street
-    street.close()
+    """A sandbox with a portal; its sockets are not served."""
+    environment = build(tmp_path_factory.mktemp("built") / "portal", datetime.now(UTC), portal=True)
+    yield environment
+    environment.close()

@@ -71,7 +71,7 @@ def test_certificates_name_loopback_and_their_keys(made):
     )
 
 
-def test_the_wrong_operators_are_wrong_in_one_way_each(made):
+def test_each_invalid_operator_has_one_defect(made):
     registered = made.operators[0].serial_number
     assert read(made.expired_operator).not_valid_after_utc < NOW
     assert read(made.future_operator).not_valid_before_utc > NOW
@@ -83,7 +83,7 @@ def test_the_wrong_operators_are_wrong_in_one_way_each(made):
     assert serials(read(made.foreign_operator)) == [registered]
 
 
-def test_private_keys_are_for_their_owner_alone(made):
+def test_only_the_owner_can_read_private_keys(made):
     keys = sorted(made.folder.glob("*.key.pem"))
     assert len(keys) == 24
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
@@ -119,7 +119,7 @@ def test_force_overwrites_and_keeps_modes(tmp_path):
     assert stat.S_IMODE(second.relay.private_key.stat().st_mode) == 0o600
 
 
-def test_a_loaded_authority_issues_one_more(made, tmp_path):
+def test_a_loaded_ca_issues_certificates(made, tmp_path):
     pair = Authority.load(made.folder).issue("one more", serial_number="999-81-07777", stem="more", folder=tmp_path)
     certificate = read(pair)
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(made.ca.read_bytes()))

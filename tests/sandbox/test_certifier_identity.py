@@ -1,4 +1,4 @@
-"""The pretended UCPID desk, asked over a socket by hand-made requests."""
+"""The simulated UCPID service, called over a socket."""
 
 import asyncio
 import socket
@@ -19,11 +19,11 @@ from relay.sandbox.certifier_identity import (
     Desk,
     Refused,
     identity_certifier,
-    opened_signature,
+    open_signature,
 )
 from relay.sandbox.certifier_papers import make_certifier_papers
 from relay.sandbox.customers import ci_of
-from relay.sandbox.signing import nonce, signed_person_info_req
+from relay.sandbox.signing import make_nonce, sign_person_info_req
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.ucpid import IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse
 
@@ -31,7 +31,7 @@ BINARY = [pkcs7.PKCS7Options.Binary]
 
 
 @pytest.fixture(scope="module")
-def papers(tmp_path_factory):
+def pki(tmp_path_factory):
     return make_certifier_papers(tmp_path_factory.mktemp("papers"), datetime.now(UTC))
 
 
@@ -41,34 +41,34 @@ def signed_by(identity, content, *without):
     return builder.sign(Encoding.DER, [*BINARY, *without])
 
 
-def request(papers, customer=CUSTOMERS[0], *, asking="ucpid-relay", signer=None, cp_code=CP_CODE, spoiled=False):
-    us = papers.identity(asking)
-    text = signed_person_info_req(signer or papers.customer(customer), nonce())
+def request(pki, customer=CUSTOMERS[0], *, requester="ucpid-relay", signer=None, cp_code=CP_CODE, spoiled=False):
+    requester_identity = pki.identity(requester)
+    text = sign_person_info_req(signer or pki.customer(customer), make_nonce())
     document = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     info = IspReqInfo(
         {
             "version": 2,
             "nonce": b"n" * 16,
             "cp_request_number": "MD_1",
-            "sealed_for": asn1_x509.Certificate.load(us.certificate.public_bytes(Encoding.DER)),
+            "sealed_for": asn1_x509.Certificate.load(requester_identity.certificate.public_bytes(Encoding.DER)),
             "signed_person_info_req": cms.ContentInfo.load(document),
         }
     )
-    content = cms.ContentInfo.load(signed_by(us, info.dump()))
+    content = cms.ContentInfo.load(signed_by(requester_identity, info.dump()))
     if spoiled:
         info["cp_request_number"] = "MD_2"
         content["content"]["encap_content_info"]["content"] = info.dump()
-    asked = {"version": 2, "issuer_key_hash": b"hash", "cp_code": cp_code, "request": content}
-    return UcpidRequest(asked).dump(force=spoiled)
+    fields = {"version": 2, "issuer_key_hash": b"hash", "cp_code": cp_code, "request": content}
+    return UcpidRequest(fields).dump(force=spoiled)
 
 
 @pytest.fixture
-async def ask(papers):
-    """Sends bytes to the desk and reads until it hangs up."""
-    door = socket.create_server(("127.0.0.1", 0))
+async def ask(pki):
+    """Sends bytes to the service and reads until it closes the connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
 
-    async def asked(message):
-        reader, writer = await asyncio.open_connection(*door.getsockname())
+    async def send(message):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(message)
         writer.write_eof()
         answer = await reader.read()
@@ -76,8 +76,8 @@ async def ask(papers):
         await writer.wait_closed()
         return answer
 
-    async with identity_certifier(Desk.of(papers), door):
-        yield asked
+    async with identity_certifier(Desk.of(pki), listener):
+        yield send
 
 
 async def response(ask, message):
@@ -87,56 +87,56 @@ async def response(ask, message):
 
 
 @pytest.mark.parametrize("customer", CUSTOMERS)
-async def test_a_customer_is_told_to_the_relay_alone(ask, papers, customer):
-    found = await response(ask, request(papers, customer))
-    us, desk = papers.identity("ucpid-relay"), papers.identity("ucpid-desk")
-    assert (found["status"]["code"].native, found["issuer_key_hash"].native) == (OK, b"hash")
-    opened = pkcs7.pkcs7_decrypt_der(found["person"].untag().dump(), us.certificate, us.private_key, [])
-    content, signer = opened_signature(opened)
+async def test_a_customer_is_identified_to_the_relay_only(ask, pki, customer):
+    received = await response(ask, request(pki, customer))
+    relay, service = pki.identity("ucpid-relay"), pki.identity("ucpid-desk")
+    assert (received["status"]["code"].native, received["issuer_key_hash"].native) == (OK, b"hash")
+    opened = pkcs7.pkcs7_decrypt_der(received["person"].untag().dump(), relay.certificate, relay.private_key, [])
+    content, signer = open_signature(opened)
     person = PersonInfo.load(content, strict=True).native
-    assert signer == desk.certificate.public_bytes(Encoding.DER)
+    assert signer == service.certificate.public_bytes(Encoding.DER)
     assert (person["ci"], person["real_name"], person["cp_request_number"]) == (ci_of(customer), customer.name, "MD_1")
     assert (person["nonce"], person["cp_code"]) == (b"n" * 16, CP_CODE)
 
 
-async def test_nobody_but_the_relay_is_answered(ask, papers):
-    found = await response(ask, request(papers, asking="customer-2"))
-    assert (found["status"]["code"].native, found["person"].native) == (REFUSED, None)
+async def test_other_signers_of_requests_are_refused(ask, pki):
+    received = await response(ask, request(pki, requester="customer-2"))
+    assert (received["status"]["code"].native, received["person"].native) == (REFUSED, None)
 
 
-async def test_another_code_is_refused(ask, papers):
-    assert (await response(ask, request(papers, cp_code="OTHER")))["status"]["code"].native == REFUSED
+async def test_another_cp_code_is_refused(ask, pki):
+    assert (await response(ask, request(pki, cp_code="OTHER")))["status"]["code"].native == REFUSED
 
 
-async def test_a_request_that_was_changed_is_refused(ask, papers):
-    assert (await response(ask, request(papers, spoiled=True)))["status"]["code"].native == REFUSED
+async def test_a_changed_request_is_refused(ask, pki):
+    assert (await response(ask, request(pki, spoiled=True)))["status"]["code"].native == REFUSED
 
 
 @pytest.mark.parametrize("part", ["NoCerts", "NoAttributes", "DetachedSignature"])
-def test_a_signature_without_one_of_its_parts_is_none(papers, part):
-    document = signed_by(papers.customer(CUSTOMERS[0]), b"content", pkcs7.PKCS7Options[part])
+def test_a_signature_without_a_part_is_refused(pki, part):
+    document = signed_by(pki.customer(CUSTOMERS[0]), b"content", pkcs7.PKCS7Options[part])
     with pytest.raises(Refused):
-        opened_signature(document)
+        open_signature(document)
 
 
-def test_what_is_no_signature_at_all_is_none():
+def test_content_without_a_signature_is_refused():
     with pytest.raises(Refused):
-        opened_signature(cms.ContentInfo({"content_type": "data", "content": b"content"}).dump())
+        open_signature(cms.ContentInfo({"content_type": "data", "content": b"content"}).dump())
 
 
-async def test_a_request_that_nobody_signed_is_refused(ask, papers):
-    unsigned = UcpidRequest.load(request(papers))
+async def test_an_unsigned_request_is_refused(ask, pki):
+    unsigned = UcpidRequest.load(request(pki))
     unsigned["request"] = cms.ContentInfo({"content_type": "data", "content": b"content"})
     assert (await response(ask, unsigned.dump()))["status"]["code"].native == REFUSED
 
 
-async def test_a_stranger_is_unknown(ask, papers, tmp_path):
-    stranger = make_certifier_papers(tmp_path, datetime.now(UTC)).customer(CUSTOMERS[0])
-    assert (await response(ask, request(papers, signer=stranger)))["status"]["code"].native == UNKNOWN
+async def test_a_certificate_of_another_ca_is_unknown(ask, pki, tmp_path):
+    other_signer = make_certifier_papers(tmp_path, datetime.now(UTC)).customer(CUSTOMERS[0])
+    assert (await response(ask, request(pki, signer=other_signer)))["status"]["code"].native == UNKNOWN
 
 
 @pytest.mark.parametrize("message", [b"", b"\x00", b"\x00\x00\x00\x02\x05", b"\x00\x00\x00\x02\x05\x00", b"\xff" * 8])
-async def test_what_is_no_request_gets_no_answer(ask, message):
+async def test_an_invalid_request_gets_no_response(ask, message):
     try:
         answer = await ask(message)
     except ConnectionResetError:

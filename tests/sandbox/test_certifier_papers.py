@@ -10,24 +10,24 @@ from relay.sandbox.world.model import CUSTOMERS
 
 
 @pytest.fixture(scope="module")
-def papers(tmp_path_factory):
+def pki(tmp_path_factory):
     return make_certifier_papers(tmp_path_factory.mktemp("town") / "papers", datetime.now(UTC))
 
 
-def everybody(papers):
-    people = [papers.customer(customer) for customer in CUSTOMERS]
-    return [*people, papers.identity("ucpid-relay"), papers.identity("ucpid-desk")]
+def list_identities(pki):
+    customers = [pki.customer(customer) for customer in CUSTOMERS]
+    return [*customers, pki.identity("ucpid-relay"), pki.identity("ucpid-desk")]
 
 
-def test_everybody_is_vouched_for_by_the_customers_ca(papers):
-    root = x509.load_pem_x509_certificate(papers.root.read_bytes())
-    for identity in everybody(papers):
+def test_certificates_are_issued_by_the_customers_ca(pki):
+    root = x509.load_pem_x509_certificate(pki.root.read_bytes())
+    for identity in list_identities(pki):
         identity.certificate.verify_directly_issued_by(root)
         assert identity.certificate.public_key() == identity.private_key.public_key()
 
 
-def test_they_look_like_those_of_the_accredited_cas(papers):
-    for identity in everybody(papers):
+def test_certificates_resemble_those_of_accredited_cas(pki):
+    for identity in list_identities(pki):
         usage = identity.certificate.extensions.get_extension_for_class(x509.KeyUsage)
         assert usage.critical
         assert usage.value.digital_signature
@@ -37,37 +37,37 @@ def test_they_look_like_those_of_the_accredited_cas(papers):
             identity.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
 
 
-def test_each_customer_has_a_certificate_of_their_own(papers):
-    names = {papers.customer(customer).certificate.subject.rfc4514_string() for customer in CUSTOMERS}
+def test_each_customer_has_a_different_certificate(pki):
+    names = {pki.customer(customer).certificate.subject.rfc4514_string() for customer in CUSTOMERS}
     assert len(names) == len(CUSTOMERS)
 
 
-def test_nobody_is_on_the_revocation_list(papers):
-    crl = x509.load_pem_x509_crl(papers.crl.read_bytes())
-    root = x509.load_pem_x509_certificate(papers.root.read_bytes())
+def test_the_revocation_list_is_empty(pki):
+    crl = x509.load_pem_x509_crl(pki.crl.read_bytes())
+    root = x509.load_pem_x509_certificate(pki.root.read_bytes())
     assert crl.is_signature_valid(root.public_key())
     assert list(crl) == []
 
 
-def test_keys_are_for_their_owner_alone(papers):
-    keys = list(papers.folder.glob("*.key.pem"))
+def test_only_the_owner_can_read_keys(pki):
+    keys = list(pki.folder.glob("*.key.pem"))
     assert len(keys) == len(CUSTOMERS) + 3
     assert {key.stat().st_mode & 0o777 for key in keys} == {0o600}
-    assert papers.relay_key in keys
+    assert pki.relay_key in keys
 
 
-def test_papers_can_be_made_anew_in_the_same_place(tmp_path):
+def test_the_pki_can_be_made_again_in_the_same_folder(tmp_path):
     first = make_certifier_papers(tmp_path, datetime.now(UTC)).identity("ucpid-desk").certificate
     assert make_certifier_papers(tmp_path, datetime.now(UTC)).identity("ucpid-desk").certificate != first
 
 
-def test_a_key_of_another_kind_is_no_identity(papers, tmp_path):
-    (tmp_path / "x.pem").write_bytes(papers.root.read_bytes())
+def test_a_key_of_another_kind_is_an_error(pki, tmp_path):
+    (tmp_path / "x.pem").write_bytes(pki.root.read_bytes())
     key = ed25519.Ed25519PrivateKey.generate()
     (tmp_path / "x.key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with pytest.raises(TypeError, match="holds no RSA or EC key"):
         SigningIdentity.load(tmp_path, "x")
 
 
-def test_a_private_key_is_not_shown(papers):
-    assert "private_key" not in repr(papers.customer(CUSTOMERS[0]))
+def test_a_private_key_is_not_printed(pki):
+    assert "private_key" not in repr(pki.customer(CUSTOMERS[0]))

@@ -1,4 +1,4 @@
-"""The pretended e-signature provider, walked through by an operator and asked by a relay."""
+"""The simulated e-signature provider, called by an operator and a relay."""
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -20,28 +20,28 @@ class Caller:
 
     async def sign_in(self, **changed):
         async with self.client.post("/oauth/2.0/token", data={**FORM, **changed}) as answer:
-            told = await answer.json()
-        self.token = told.get("access_token", "")
-        return answer.status, told
+            body = await answer.json()
+        self.token = body.get("access_token", "")
+        return answer.status, body
 
-    async def ask(self, name, **asked):
+    async def ask(self, name, **fields):
         headers = {"Authorization": f"Bearer {self.token}", "x-api-tran-id": TRAN_ID}
-        async with self.client.post(f"/v1/ca/{name}", json=asked, headers=headers) as answer:
+        async with self.client.post(f"/v1/ca/{name}", json=fields, headers=headers) as answer:
             assert answer.headers["x-api-tran-id"] == TRAN_ID
             return answer.status, await answer.json()
 
     async def signing(self, consent="{}", tx_id="MD_1"):
-        """One consent signed: cert_tx_id and signature."""
+        """Signs one consent. Returns cert_tx_id and signature."""
         consents = [{"tx_id": tx_id, "consent": consent}]
-        _, told = await self.ask("sign_request", sign_tx_id="s1", user_ci=CI, consent_list=consents)
-        cert_tx_id = told["cert_tx_id"]
+        _, body = await self.ask("sign_request", sign_tx_id="s1", user_ci=CI, consent_list=consents)
+        cert_tx_id = body["cert_tx_id"]
         _, result = await self.ask("sign_result", sign_tx_id="s1", cert_tx_id=cert_tx_id)
         return cert_tx_id, result["signed_consent_list"][0]["signed_consent"]
 
     async def verification(self, **changed):
         cert_tx_id, signature = await self.signing()
-        asked = {"tx_id": "MD_1", "cert_tx_id": cert_tx_id, "signed_consent": signature, "consent": "{}"}
-        return await self.ask("sign_verification", **{**asked, **changed})
+        fields = {"tx_id": "MD_1", "cert_tx_id": cert_tx_id, "signed_consent": signature, "consent": "{}"}
+        return await self.ask("sign_verification", **{**fields, **changed})
 
 
 @pytest.fixture
@@ -54,72 +54,72 @@ async def caller():
 
 
 async def test_a_client_gets_a_token(caller):
-    status, told = await caller.sign_in()
-    assert (status, told["token_type"], told["scope"]) == (200, "Bearer", "ca")
-    assert int(told["expires_in"]) > 0
+    status, body = await caller.sign_in()
+    assert (status, body["token_type"], body["scope"]) == (200, "Bearer", "ca")
+    assert int(body["expires_in"]) > 0
 
 
 @pytest.mark.parametrize(
     ("changed", "error"),
     [
-        ({"client_id": "nobody"}, "invalid_client"),
+        ({"client_id": "unknown"}, "invalid_client"),
         ({"client_secret": "guess"}, "invalid_client"),
         ({"client_secret": "비밀"}, "invalid_client"),
         ({"scope": "manage"}, "invalid_request"),
         ({"grant_type": "password"}, "invalid_request"),
     ],
 )
-async def test_nobody_else_gets_one(caller, changed, error):
+async def test_a_wrong_token_request_is_refused(caller, changed, error):
     assert await caller.sign_in(**changed) == (400, {"error": error})
 
 
 async def test_a_signed_consent_is_verified_with_its_customer(caller):
-    status, told = await caller.verification()
-    assert (status, told["result"], told["user_ci"], told["tx_id"]) == (200, "true", CI, "MD_1")
+    status, body = await caller.verification()
+    assert (status, body["result"], body["user_ci"], body["tx_id"]) == (200, "true", CI, "MD_1")
 
 
 @pytest.mark.parametrize("changed", [{"consent": '{"more":1}'}, {"signed_consent": "Zm9yZ2Vk"}])
-async def test_what_was_changed_is_not_what_was_signed(caller, changed):
-    status, told = await caller.verification(**changed)
-    assert (status, told["result"]) == (200, "false")
+async def test_a_changed_consent_or_signature_is_not_valid(caller, changed):
+    status, body = await caller.verification(**changed)
+    assert (status, body["result"]) == (200, "false")
 
 
 @pytest.mark.parametrize("changed", [{"cert_tx_id": "unknown"}, {"tx_id": "MD_2"}])
-async def test_a_signing_that_is_not_there_is_40011(caller, changed):
-    status, told = await caller.verification(**changed)
-    assert (status, told["rsp_code"]) == (400, "40011")
+async def test_an_unknown_signing_is_40011(caller, changed):
+    status, body = await caller.verification(**changed)
+    assert (status, body["rsp_code"]) == (400, "40011")
 
 
-async def test_results_are_told_to_who_asked_for_them(caller):
+async def test_a_result_requires_its_sign_tx_id(caller):
     cert_tx_id, _ = await caller.signing()
-    status, told = await caller.ask("sign_result", sign_tx_id="another", cert_tx_id=cert_tx_id)
-    assert (status, told["rsp_code"]) == (400, "40011")
+    status, body = await caller.ask("sign_result", sign_tx_id="another", cert_tx_id=cert_tx_id)
+    assert (status, body["rsp_code"]) == (400, "40011")
 
 
-async def test_a_stranger_signs_nothing(caller):
-    status, told = await caller.ask("sign_request", sign_tx_id="s", user_ci="c3RyYW5nZXI=", consent_list=[])
-    assert (status, told["rsp_code"]) == (400, "40020")
+async def test_an_unknown_customer_is_40020(caller):
+    status, body = await caller.ask("sign_request", sign_tx_id="s", user_ci="c3RyYW5nZXI=", consent_list=[])
+    assert (status, body["rsp_code"]) == (400, "40020")
 
 
-async def test_a_question_without_its_fields_is_40001(caller):
-    status, told = await caller.ask("sign_verification", tx_id="MD_1")
-    assert (status, told["rsp_code"]) == (400, "40001")
+async def test_missing_fields_are_40001(caller):
+    status, body = await caller.ask("sign_verification", tx_id="MD_1")
+    assert (status, body["rsp_code"]) == (400, "40001")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b'"\xff"', b'{"consent_list":[1]}', b'{"user_ci":[]}'])
-async def test_a_body_that_makes_no_sense_is_40001(caller, body):
+async def test_an_invalid_body_is_40001(caller, body):
     headers = {"Authorization": f"Bearer {caller.token}"}
     async with caller.client.post("/v1/ca/sign_request", data=body, headers=headers) as answer:
         assert (answer.status, (await answer.json())["rsp_code"]) == (400, "40001")
 
 
 @pytest.mark.parametrize("consents", [[{"tx_id": "MD_1", "consent": 1}], [{"tx_id": "MD_1"}], "MD_1", None])
-async def test_consents_that_are_none_are_40001(caller, consents):
-    status, told = await caller.ask("sign_request", sign_tx_id="s1", user_ci=CI, consent_list=consents)
-    assert (status, told["rsp_code"]) == (400, "40001")
+async def test_invalid_consents_are_40001(caller, consents):
+    status, body = await caller.ask("sign_request", sign_tx_id="s1", user_ci=CI, consent_list=consents)
+    assert (status, body["rsp_code"]) == (400, "40001")
 
 
-async def test_a_token_that_was_taken_back_is_40101(caller):
+async def test_a_revoked_token_is_40101(caller):
     caller.certifier.forget_tokens()
-    status, told = await caller.ask("sign_result")
-    assert (status, told["rsp_code"]) == (401, "40101")
+    status, body = await caller.ask("sign_result")
+    assert (status, body["rsp_code"]) == (401, "40101")

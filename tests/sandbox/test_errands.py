@@ -1,4 +1,4 @@
-"""The operator's errands at a pretended authority, and at a gateway whose authority is not there."""
+"""The authority client with a fake authority, and with a gateway without an authority."""
 
 import sys
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from relay.domain.ids import TRAN_ID
 from relay.policy.response.conformance import find_violations
-from relay.runtime.processes import sandbox_environment as room
+from relay.runtime.processes import sandbox_environment as module
 from relay.runtime.processes.sandbox_environment import running_environment
 from relay.sandbox.certifier_signature import SignatureCertifier
 from relay.sandbox.customers import ci_of
@@ -31,21 +31,23 @@ REFUSED = {"error": "invalid_grant", "error_description": "expired"}
 
 
 class Authority:
-    """Answers as a relay's authority does, unless a test lays something else over a path."""
+    """Responds as a relay's authority. `responses` overrides paths."""
 
     def __init__(self):
-        self.asked, self.over, self.echo = [], {}, True
+        self.requests, self.responses, self.echo = [], {}, True
 
     async def handle(self, request):
         form = dict(await request.post())
-        self.asked.append(SimpleNamespace(path=request.path, query=request.query, form=form, headers=request.headers))
-        status, told = self.over.get(request.path) or self.right(request.path, form)
+        self.requests.append(
+            SimpleNamespace(path=request.path, query=request.query, form=form, headers=request.headers)
+        )
+        status, response = self.responses.get(request.path) or self.respond(request.path, form)
         headers = {"x-api-tran-id": request.headers["x-api-tran-id"]} if self.echo else {}
-        if isinstance(told, str):
-            return web.Response(status=status, headers={"Location": told, **headers})
-        return web.json_response(told, status=status, headers=headers)
+        if isinstance(response, str):
+            return web.Response(status=status, headers={"Location": response, **headers})
+        return web.json_response(response, status=status, headers=headers)
 
-    def right(self, path, form):
+    def respond(self, path, form):
         if path == AUTHORIZE:
             return 302, PAGES
         if path == REVOKE:
@@ -55,18 +57,18 @@ class Authority:
         return 200, PAIR | ({"tx_id": form["tx_id"]} if "tx_id" in form else {})
 
 
-class Phone:
-    """A customer who comes back to the callback with what the authority was asked with, `more` laid over it."""
+class Browser:
+    """A browser that reaches the callback with the values of the last request, overridden by `more`."""
 
     def __init__(self, authority, **more):
-        self.authority, self.more, self.walked = authority, more, []
+        self.authority, self.more, self.locations = authority, more, []
 
     async def walk(self, location):
-        self.walked.append(location)
-        asked = self.authority.asked[-1]
-        told = {"code": "c0de", "state": asked.query["state"], "api_tran_id": asked.headers["x-api-tran-id"]}
-        told = {name: value for name, value in (told | self.more).items() if value is not None}
-        return f"{asked.query['redirect_uri']}?{urlencode(told)}"
+        self.locations.append(location)
+        request = self.authority.requests[-1]
+        params = {"code": "c0de", "state": request.query["state"], "api_tran_id": request.headers["x-api-tran-id"]}
+        params = {name: value for name, value in (params | self.more).items() if value is not None}
+        return f"{request.query['redirect_uri']}?{urlencode(params)}"
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ async def authority():
 
 
 @pytest.fixture
-async def errands(authority, built):
+async def client(authority, built):
     async with aiohttp.ClientSession() as session:
         yield Errands(session, authority.url, built.operators[0], load_catalogue(), find_violations)
 
@@ -92,7 +94,7 @@ def bank(built):
 
 @pytest.fixture
 async def certifiers(built):
-    """Both certifiers; the e-signature provider answers without TLS, and `.client` is who it knows the operator as."""
+    """Both certifiers. The e-signature provider is served without TLS."""
     secret = built.certifiers.client_secret
     double = SignatureCertifier({"operator": secret})
     async with TestServer(double.application()) as server:
@@ -102,29 +104,29 @@ async def certifiers(built):
         )
 
 
-async def test_individual_authentication_is_two_calls_and_a_walk(errands, authority, bank):
-    phone = Phone(authority)
-    calls, tokens = await errands.individual(bank, CUSTOMER, phone)
+async def test_individual_authentication_is_two_calls_and_a_page_flow(client, authority, bank):
+    browser = Browser(authority)
+    calls, tokens = await client.individual(bank, CUSTOMER, browser)
     assert [(call.api_id, call.ok, call.status) for call in calls] == [
         ("개별인증-001", True, 302),
         ("개별인증-002", True, 200),
     ]
     assert (tokens.access, tokens.refresh) == ("acc3ss", "r3fresh")
-    assert phone.walked == [PAGES]
+    assert browser.locations == [PAGES]
 
 
-async def test_the_customer_is_named_in_a_header_and_never_in_a_url(errands, authority, bank):
-    assert await errands.authorize(bank, CUSTOMER) == PAGES
-    (asked,) = authority.asked
-    assert asked.headers["x-user-ci"] == ci_of(CUSTOMER)
-    assert ci_of(CUSTOMER) not in str(asked.query)
-    assert (asked.query["org_code"], asked.query["response_type"]) == (bank.org_code, "code")
+async def test_the_customer_is_in_a_header_and_never_in_a_url(client, authority, bank):
+    assert await client.authorize(bank, CUSTOMER) == PAGES
+    (request,) = authority.requests
+    assert request.headers["x-user-ci"] == ci_of(CUSTOMER)
+    assert ci_of(CUSTOMER) not in str(request.query)
+    assert (request.query["org_code"], request.query["response_type"]) == (bank.org_code, "code")
 
 
-async def test_secret_and_code_travel_in_the_body_alone(errands, authority, bank, built):
-    await errands.individual(bank, CUSTOMER, Phone(authority))
-    redeemed = authority.asked[-1]
-    assert redeemed.form == {
+async def test_secret_and_code_are_only_in_the_body(client, authority, bank, built):
+    await client.individual(bank, CUSTOMER, Browser(authority))
+    token_request = authority.requests[-1]
+    assert token_request.form == {
         "org_code": bank.org_code,
         "client_id": built.operators[0].client_ids[0],
         "client_secret": built.operators[0].client_secrets[0],
@@ -132,51 +134,53 @@ async def test_secret_and_code_travel_in_the_body_alone(errands, authority, bank
         "code": "c0de",
         "redirect_uri": built.operators[0].callback,
     }
-    assert not redeemed.query
+    assert not token_request.query
 
 
-async def test_another_service_of_the_operator_says_its_own_name(errands, authority, bank, built):
-    await errands.for_service(1).individual(bank, CUSTOMER, Phone(authority))
-    asked, redeemed = authority.asked
-    told = [(said["client_id"], said.get("client_secret")) for said in (asked.query, redeemed.form)]
+async def test_another_service_uses_its_own_credentials(client, authority, bank, built):
+    await client.for_service(1).individual(bank, CUSTOMER, Browser(authority))
+    authorize_request, token_request = authority.requests
+    credentials = [
+        (fields["client_id"], fields.get("client_secret")) for fields in (authorize_request.query, token_request.form)
+    ]
     client_id, secret = built.operators[0].client_ids[1], built.operators[0].client_secrets[1]
-    assert told == [(client_id, None), (client_id, secret)]
+    assert credentials == [(client_id, None), (client_id, secret)]
 
 
-async def test_each_call_has_its_own_tran_id(errands, authority, bank):
-    await errands.individual(bank, CUSTOMER, Phone(authority))
-    await errands.refresh(bank, OLD)
-    await errands.revoke(bank, OLD, CUSTOMER)
-    found = [asked.headers["x-api-tran-id"] for asked in authority.asked]
-    assert len(set(found)) == 4
-    assert all(TRAN_ID.fullmatch(each) and each.startswith("ZOPA000001M") for each in found)
+async def test_each_call_has_its_own_tran_id(client, authority, bank):
+    await client.individual(bank, CUSTOMER, Browser(authority))
+    await client.refresh(bank, OLD)
+    await client.revoke(bank, OLD, CUSTOMER)
+    tran_ids = [request.headers["x-api-tran-id"] for request in authority.requests]
+    assert len(set(tran_ids)) == 4
+    assert all(TRAN_ID.fullmatch(each) and each.startswith("ZOPA000001M") for each in tran_ids)
 
 
-async def test_a_refresh_keeps_its_refresh_token(errands, authority, bank):
-    call, renewed = await errands.refresh(bank, OLD)
+async def test_a_refresh_keeps_its_refresh_token(client, authority, bank):
+    call, renewed = await client.refresh(bank, OLD)
     assert (call.api_id, call.ok, renewed) == ("개별인증-003", True, Tokens("acc3ss", "old.refresh"))
-    assert authority.asked[0].form["refresh_token"] == "old.refresh"
+    assert authority.requests[0].form["refresh_token"] == "old.refresh"
 
 
-async def test_revoking_names_the_access_token(errands, authority, bank):
-    call = await errands.revoke(bank, OLD, CUSTOMER)
-    assert (call.api_id, call.ok, authority.asked[0].form["token"]) == ("개별인증-004", True, "old.access")
+async def test_a_revocation_has_the_access_token(client, authority, bank):
+    call = await client.revoke(bank, OLD, CUSTOMER)
+    assert (call.api_id, call.ok, authority.requests[0].form["token"]) == ("개별인증-004", True, "old.access")
 
 
-async def test_a_certificate_signs_for_its_customer(errands, authority, bank, certifiers):
-    call, tokens = await errands.by_certificate(bank, CUSTOMER, certifiers)
-    form = authority.asked[0].form
+async def test_a_certificate_signs_for_its_customer(client, authority, bank, certifiers):
+    call, tokens = await client.by_certificate(bank, CUSTOMER, certifiers)
+    form = authority.requests[0].form
     assert (call.api_id, call.ok, tokens.access) == ("통합인증-002", True, "acc3ss")
     assert (form["auth_type"], form["username"], form["grant_type"]) == ("0", ci_of(CUSTOMER), "password")
 
 
-async def test_what_the_provider_signed_is_what_it_verifies(errands, authority, bank, certifiers):
-    call, _ = await errands.by_provider(bank, CUSTOMER, certifiers)
-    form = authority.asked[0].form
+async def test_a_signature_of_the_provider_is_verified(client, authority, bank, certifiers):
+    call, _ = await client.by_provider(bank, CUSTOMER, certifiers)
+    form = authority.requests[0].form
     assert (call.ok, form["auth_type"], form["username"]) == (True, "1", ci_of(CUSTOMER))
-    asked = {name: form[name] for name in ("tx_id", "cert_tx_id", "consent")} | {"signed_consent": form["password"]}
-    told = certifiers.double._sign_verification(asked)
-    assert (told["result"], told["user_ci"]) == ("true", ci_of(CUSTOMER))
+    fields = {name: form[name] for name in ("tx_id", "cert_tx_id", "consent")} | {"signed_consent": form["password"]}
+    result = certifiers.double._sign_verification(fields)
+    assert (result["result"], result["user_ci"]) == ("true", ci_of(CUSTOMER))
 
 
 @pytest.mark.parametrize(
@@ -185,18 +189,18 @@ async def test_what_the_provider_signed_is_what_it_verifies(errands, authority, 
         ({"state": "another"}, "state was not returned unchanged"),
         ({"state": None}, "state was not returned unchanged"),
         ({"api_tran_id": "ZOPA000001M00000000000001"}, "api_tran_id was not returned unchanged"),
-        ({"code": None, "error": "access_denied"}, "the customer came back with access_denied"),
-        ({"code": None}, "the customer came back with no code"),
+        ({"code": None, "error": "access_denied"}, "the callback received access_denied"),
+        ({"code": None}, "the callback received no code"),
         ({"more": "1"}, "$.more: is not a field of this response"),
         ({"code": "c" * 129}, "$.code: "),
     ],
 )
-async def test_a_customer_who_comes_back_wrong_gets_no_token(errands, authority, bank, more, words):
-    calls, tokens = await errands.individual(bank, CUSTOMER, Phone(authority, **more))
+async def test_a_wrong_callback_gives_no_token(client, authority, bank, more, words):
+    calls, tokens = await client.individual(bank, CUSTOMER, Browser(authority, **more))
     (call,) = calls
     assert (call.api_id, call.ok, tokens) == ("개별인증-001", False, None)
     assert call.why[0].startswith(words)
-    assert [asked.path for asked in authority.asked] == [AUTHORIZE]
+    assert [request.path for request in authority.requests] == [AUTHORIZE]
 
 
 @pytest.mark.parametrize(
@@ -207,11 +211,11 @@ async def test_a_customer_who_comes_back_wrong_gets_no_token(errands, authority,
         (TimeoutError(), "the pages: TimeoutError"),
     ],
 )
-async def test_pages_that_lead_nowhere_are_told(errands, bank, broken, words):
+async def test_failed_pages_are_reported(client, bank, broken, words):
     async def walk(_):
         raise broken
 
-    ((call,), tokens) = await errands.individual(bank, CUSTOMER, SimpleNamespace(walk=walk))
+    ((call,), tokens) = await client.individual(bank, CUSTOMER, SimpleNamespace(walk=walk))
     assert (call.ok, tokens) == (False, None)
     assert call.why[0].startswith(words)
 
@@ -227,14 +231,14 @@ async def test_pages_that_lead_nowhere_are_told(errands, bank, broken, words):
         ((200, {}), "HTTP 200 {}"),
     ],
 )
-async def test_an_authorize_that_opens_no_page_is_told(errands, authority, bank, answer, words):
-    authority.over[AUTHORIZE] = answer
-    phone = Phone(authority)
-    ((call,), tokens) = await errands.individual(bank, CUSTOMER, phone)
-    assert (call.ok, tokens, phone.walked) == (False, None, [])
+async def test_a_failed_authorize_is_reported(client, authority, bank, answer, words):
+    authority.responses[AUTHORIZE] = answer
+    browser = Browser(authority)
+    ((call,), tokens) = await client.individual(bank, CUSTOMER, browser)
+    assert (call.ok, tokens, browser.locations) == (False, None, [])
     assert call.why[0].startswith(words)
     with pytest.raises(Stuck, match="HTTP"):
-        await errands.authorize(bank, CUSTOMER)
+        await client.authorize(bank, CUSTOMER)
 
 
 @pytest.mark.parametrize(
@@ -242,40 +246,40 @@ async def test_an_authorize_that_opens_no_page_is_told(errands, authority, bank,
     [
         ((400, REFUSED), "HTTP 400 invalid_grant: expired"),
         ((403, {"rsp_code": "40303", "rsp_msg": "no"}), "HTTP 403 40303: no"),
-        ((502, {}), "HTTP 502 without a word"),
+        ((502, {}), "HTTP 502 no error code"),
         ((200, PAIR | {"scope": ""}), "$.scope: "),
         ((200, {}), "$.token_type: is missing"),
         ((200, PAIR | {"expires_in": 60}), "$.expires_in: "),
     ],
 )
-async def test_an_answer_without_right_tokens_gives_none(errands, authority, bank, answer, words):
-    authority.over[TOKEN] = answer
-    (_, call), tokens = await errands.individual(bank, CUSTOMER, Phone(authority))
+async def test_a_wrong_token_response_gives_no_tokens(client, authority, bank, answer, words):
+    authority.responses[TOKEN] = answer
+    (_, call), tokens = await client.individual(bank, CUSTOMER, Browser(authority))
     assert (call.api_id, call.ok, tokens) == ("개별인증-002", False, None)
     assert call.why[0].startswith(words)
 
 
-async def test_an_answer_to_another_demand_gives_no_tokens(errands, authority, bank, certifiers):
-    authority.over[TOKEN] = (200, PAIR | {"tx_id": "another"})
-    call, tokens = await errands.by_certificate(bank, CUSTOMER, certifiers)
+async def test_another_tx_id_gives_no_tokens(client, authority, bank, certifiers):
+    authority.responses[TOKEN] = (200, PAIR | {"tx_id": "another"})
+    call, tokens = await client.by_certificate(bank, CUSTOMER, certifiers)
     assert (call.ok, tokens, call.why) == (False, None, ["tx_id was not returned unchanged"])
 
 
-async def test_a_refused_refresh_gives_no_token(errands, authority, bank):
-    authority.over[TOKEN] = (400, REFUSED)
-    call, renewed = await errands.refresh(bank, OLD)
+async def test_a_refused_refresh_gives_no_token(client, authority, bank):
+    authority.responses[TOKEN] = (400, REFUSED)
+    call, renewed = await client.refresh(bank, OLD)
     assert (call.ok, renewed, call.why) == (False, None, ["HTTP 400 invalid_grant: expired"])
 
 
-async def test_a_revocation_that_did_not_happen_is_told(errands, authority, bank):
-    authority.over[REVOKE] = (200, {"rsp_code": "99999", "rsp_msg": "no"})
-    call = await errands.revoke(bank, OLD, CUSTOMER)
+async def test_a_failed_revocation_is_reported(client, authority, bank):
+    authority.responses[REVOKE] = (200, {"rsp_code": "99999", "rsp_msg": "no"})
+    call = await client.revoke(bank, OLD, CUSTOMER)
     assert (call.ok, call.why) == (False, ["rsp_code 99999"])
 
 
-async def test_an_answer_to_another_call_is_wrong(errands, authority, bank):
+async def test_a_response_with_another_tran_id_is_wrong(client, authority, bank):
     authority.echo = False
-    assert (await errands.revoke(bank, OLD, CUSTOMER)).why == ["x-api-tran-id was not returned unchanged"]
+    assert (await client.revoke(bank, OLD, CUSTOMER)).why == ["x-api-tran-id was not returned unchanged"]
 
 
 @pytest.mark.parametrize(
@@ -285,9 +289,9 @@ async def test_an_answer_to_another_call_is_wrong(errands, authority, bank):
         ({"signature": "http://127.0.0.1:1"}, "the certifier: ClientConnectorError"),
     ],
 )
-async def test_a_certifier_that_does_not_sign_is_told(errands, authority, bank, certifiers, wrong, words):
-    call, tokens = await errands.by_provider(bank, CUSTOMER, SimpleNamespace(**vars(certifiers) | wrong))
-    assert (call.api_id, call.ok, tokens, authority.asked) == ("통합인증-002", False, None, [])
+async def test_a_missing_signature_is_reported(client, authority, bank, certifiers, wrong, words):
+    call, tokens = await client.by_provider(bank, CUSTOMER, SimpleNamespace(**vars(certifiers) | wrong))
+    assert (call.api_id, call.ok, tokens, authority.requests) == ("통합인증-002", False, None, [])
     assert call.why[0].startswith(words)
 
 
@@ -295,33 +299,33 @@ def test_tokens_are_not_printed():
     assert "old" not in repr(OLD)
 
 
-async def all_errands(errands, street, phone):
-    """Every call of the authority once; calls alone."""
+async def make_all_calls(client, street, browser):
+    """Makes each call of the authority once. Returns the calls."""
     bank, certifiers = street.institutions["bank"], street.certifiers
-    calls, _ = await errands.individual(bank, CUSTOMER, phone)
-    certified, _ = await errands.by_certificate(bank, CUSTOMER, certifiers)
-    provided, _ = await errands.by_provider(bank, CUSTOMER, certifiers)
-    refreshed, _ = await errands.refresh(bank, OLD)
-    return [*calls, certified, provided, refreshed, await errands.revoke(bank, OLD, CUSTOMER)]
+    calls, _ = await client.individual(bank, CUSTOMER, browser)
+    certified, _ = await client.by_certificate(bank, CUSTOMER, certifiers)
+    provided, _ = await client.by_provider(bank, CUSTOMER, certifiers)
+    refreshed, _ = await client.refresh(bank, OLD)
+    return [*calls, certified, provided, refreshed, await client.revoke(bank, OLD, CUSTOMER)]
 
 
-async def test_a_relay_without_its_authority_is_told_call_by_call(tmp_path, monkeypatch):
+async def test_each_call_without_an_authority_is_reported(tmp_path, monkeypatch):
     serve = (sys.executable, "-m", "relay", "serve", "--role", "gateway", "--until-stdin-closes", "-c")
-    monkeypatch.setattr(room, "SERVE", serve)
+    monkeypatch.setattr(module, "SERVE", serve)
     async with running_environment(tmp_path / "street") as around:
         street, asker = around.street, around.street.operators[0]
         async with session_of(asker.identity, street.certificates.ca) as session:
-            errands = Errands(session, street.gateway, asker, around.catalogue, find_violations)
-            calls = await all_errands(errands, street, Phone(None))
+            client = Errands(session, street.gateway, asker, around.catalogue, find_violations)
+            calls = await make_all_calls(client, street, Browser(None))
     assert [call.api_id[:4] for call in calls] == ["개별인증", "통합인증", "통합인증", "개별인증", "개별인증"]
     assert {(call.ok, call.status) for call in calls[1:]} == {(False, 503)}
     assert all("temporarily_unavailable" in call.why[0] for call in calls)
 
 
-async def test_a_relay_that_is_gone_is_told_call_by_call(built, unused_tcp_port):
+async def test_each_call_without_a_relay_is_reported(built, unused_tcp_port):
     asker = built.operators[0]
     async with session_of(asker.identity, built.certificates.ca) as session:
-        errands = Errands(session, f"https://127.0.0.1:{unused_tcp_port}", asker, load_catalogue(), find_violations)
-        calls = await all_errands(errands, built, Phone(None))
+        client = Errands(session, f"https://127.0.0.1:{unused_tcp_port}", asker, load_catalogue(), find_violations)
+        calls = await make_all_calls(client, built, Browser(None))
     assert len(calls) == 5
     assert all(not call.ok and "ClientConnectorError" in call.why[0] for call in calls)

@@ -1,4 +1,4 @@
-"""What the operator's server counts of its errands, and how it finds out whether the relay knows it."""
+"""The authority client counts calls and consents, and checks its registration."""
 
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ OLD = Tokens("old.access", "old.refresh")
 
 @pytest.fixture
 def answers():
-    """What the authority says next, one after the other."""
+    """The next responses of the authority, in order."""
     return []
 
 
@@ -31,13 +31,13 @@ def figures():
 
 
 @pytest.fixture
-async def errands(answers, figures, built):
+async def client(answers, figures, built):
     async def handle(request):
-        status, told = answers.pop(0)
-        told = told | {"tx_id": form["tx_id"]} if "tx_id" in (form := await request.post()) else told
-        where = {"Location": told["to"]} if "to" in told else {}
+        status, body = answers.pop(0)
+        body = body | {"tx_id": form["tx_id"]} if "tx_id" in (form := await request.post()) else body
+        where = {"Location": body["to"]} if "to" in body else {}
         headers = {"x-api-tran-id": request.headers["x-api-tran-id"], **where}
-        return web.json_response(told, status=status, headers=headers)
+        return web.json_response(body, status=status, headers=headers)
 
     app = web.Application()
     app.router.add_route("*", "/{anything:.*}", handle)
@@ -47,34 +47,34 @@ async def errands(answers, figures, built):
 
 
 def counted(figures, client_id):
-    """{api: (success, fail)} and (new, revoked, own) of Monday at the bank."""
+    """Returns {api: (success, fail)} and (new, revoked, own) of Monday at the bank."""
     days = figures.body(client_id, "2", WEEK)["stat_date_list"]
     (org,) = next(day for day in days if day["stat_date"] == "20261116")["org_list"]
     slots = {api["api_type"]: api["tm_slot_list"][0] for api in org["api_type_list"]}
-    calls = {code: (int(one["success_api_cnt"]), int(one["fail_api_cnt"])) for code, one in slots.items()}
+    calls = {code: (int(slot["success_api_cnt"]), int(slot["fail_api_cnt"])) for code, slot in slots.items()}
     return calls, tuple(int(org[f"consent_{name}"]) for name in ("new", "revoke", "own"))
 
 
-async def test_calls_and_consents_are_counted_by_their_service(errands, answers, figures, built):
+async def test_calls_and_consents_are_counted_by_service(client, answers, figures, built):
     bank = built.institutions["bank"]
     answers += [(302, {"to": "https://pages.example/"}), (302, {"to": "https://cb.example/?error=invalid_scope"})]
-    await errands.authorize(bank, CUSTOMERS[0])
+    await client.authorize(bank, CUSTOMERS[0])
     with pytest.raises(Exception, match="HTTP 302"):
-        await errands.authorize(bank, CUSTOMERS[0])
+        await client.authorize(bank, CUSTOMERS[0])
     answers += [(200, PAIR), (200, ACCESS), (400, {"error": "invalid_grant"})]
-    await errands.by_certificate(bank, CUSTOMERS[0], built.certifiers)
-    await errands.refresh(bank, OLD)
-    await errands.refresh(bank, OLD)
+    await client.by_certificate(bank, CUSTOMERS[0], built.certifiers)
+    await client.refresh(bank, OLD)
+    await client.refresh(bank, OLD)
     answers += [(200, {"rsp_code": "99999", "rsp_msg": "no"}), (200, {"rsp_code": "00000", "rsp_msg": "ok"})]
-    await errands.revoke(bank, OLD, CUSTOMERS[0])
-    await errands.revoke(bank, OLD, CUSTOMERS[0])
+    await client.revoke(bank, OLD, CUSTOMERS[0])
+    await client.revoke(bank, OLD, CUSTOMERS[0])
     calls, consents = counted(figures, built.operators[0].client_ids[0])
     assert calls == {"AU01": (1, 1), "AU03": (1, 1), "AU04": (1, 1), "AU11": (1, 0)}
     assert consents == (1, 1, 0)
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "said"),
+    ("status", "error", "problem"),
     [
         (400, "invalid_grant", ""),
         (400, "invalid_client", "HTTP 400 invalid_client"),
@@ -82,6 +82,6 @@ async def test_calls_and_consents_are_counted_by_their_service(errands, answers,
         (503, "temporarily_unavailable", "HTTP 503 temporarily_unavailable"),
     ],
 )
-async def test_who_is_told_that_its_token_is_none_is_known(errands, answers, built, status, error, said):
+async def test_invalid_grant_means_that_the_operator_is_registered(client, answers, built, status, error, problem):
     answers.append((status, {"error": error}))
-    assert await errands.introduced(built.institutions["bank"]) == said
+    assert await client.introduced(built.institutions["bank"]) == problem

@@ -71,7 +71,7 @@ def test_calls_are_counted_by_institution_api_and_outcome(figures):
     assert calls(body) == {(BANK, "BA01", "00"): (2, 1), (CARD, "AU11", "00"): (1, 0)}
 
 
-def test_scheduled_calls_are_told_by_themselves_and_without_consents(figures):
+def test_scheduled_calls_are_separate_and_without_consents(figures):
     figures.consented(BANK, SERVICE, 1)
     figures.answered(BANK, SERVICE, "BA01", ok=True, ms=10, scheduled=True)
     body = figures.body(SERVICE, "1", WEEK)
@@ -81,7 +81,7 @@ def test_scheduled_calls_are_told_by_themselves_and_without_consents(figures):
     assert calls(figures.body(SERVICE, "2", WEEK)) == {}
 
 
-def test_services_are_told_apart(figures):
+def test_services_are_counted_separately(figures):
     figures.answered(BANK, SERVICE, "BA01", ok=True, ms=10)
     assert calls(figures.body("SVC02", "2", WEEK)) == {}
 
@@ -97,7 +97,7 @@ def test_services_are_told_apart(figures):
         (datetime(2026, 11, 16, 15, 0, 0, tzinfo=UTC), "20261117", "01"),
     ],
 )
-def test_day_and_slot_are_those_of_korea(figures, clock, moment, of_day, slot):
+def test_day_and_slot_are_korean(figures, clock, moment, of_day, slot):
     clock.now = moment
     figures.answered(BANK, SERVICE, "BA01", ok=True, ms=10)
     assert calls(figures.body(SERVICE, "2", WEEK), of_day) == {(BANK, "BA01", slot): (1, 0)}
@@ -111,7 +111,7 @@ def test_response_times_are_whole_milliseconds(figures):
     assert (other["rsp_avg"], other["rsp_total"], other["rsp_stdev"]) == ("0", "0", "0")
 
 
-def test_a_time_too_long_for_its_field_is_told_as_the_longest(figures):
+def test_a_duration_over_the_limit_is_capped(figures):
     figures.answered(BANK, SERVICE, "BA01", ok=True, ms=2_000_000)
     body = figures.body(SERVICE, "2", WEEK)
     assert find_violations(REQUEST, body) == []

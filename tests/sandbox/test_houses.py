@@ -6,28 +6,30 @@ from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.sandbox.token_keys import ALGORITHMS
 
 
-def test_every_industry_has_one_house():
+def test_each_industry_has_one_institution():
     assert tuple(INSTITUTIONS) == INDUSTRIES
 
 
-def test_no_two_neighbours_share_a_code():
+def test_codes_are_unique():
     codes = [code for code, _ in INSTITUTIONS.values()] + [code for code, _, _ in OPERATORS]
     codes += [RELAY_CODE, IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER]
     assert len(set(codes)) == len(codes)
     assert all(ORG_CODE.fullmatch(code) for code in codes)
 
 
-def test_no_two_services_share_a_client_id():
+def test_client_ids_are_unique():
     ids = [client_id for _, _, services in OPERATORS for client_id, _ in services]
     assert len(set(ids)) == len(ids) == 3
 
 
-def test_each_door_has_its_own_address(built):
+def test_each_socket_has_its_own_address(built):
     assert built.gateway == f"https://127.0.0.1:{built.gateway_port}"
     assert built.admin == f"http://127.0.0.1:{built.admin_port}"
     assert built.pages == f"https://127.0.0.1:{built.pages_port}"
-    doors = [built.certifiers.identity_door, built.certifiers.signature_door, built.callback]
-    ports = [door.getsockname()[1] for door in doors] + [house.port for house in built.institutions.values()]
+    sockets = [built.certifiers.identity_door, built.certifiers.signature_door, built.callback]
+    ports = [listener.getsockname()[1] for listener in sockets] + [
+        institution.port for institution in built.institutions.values()
+    ]
     ports += [built.gateway_port, built.admin_port, built.pages_port]
     assert len(set(ports)) == len(ports)
     assert built.operators[0].callback.startswith(f"https://127.0.0.1:{built.callback.getsockname()[1]}/")
@@ -39,11 +41,11 @@ def test_no_secret_is_printed(built):
     assert [secret for secret in [*secrets, built.certifiers.client_secret] if secret in printed] == []
 
 
-def test_what_stands_in_the_folder_tells_of_the_street(built):
+def test_facts_are_read_from_the_folder(built):
     assert facts_of(built.folder)["gateway"] == built.gateway
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_token_key_is_found_by_its_algorithm(built, algorithm):
+def test_a_token_key_is_loaded_by_algorithm(built, algorithm):
     assert token_key_of(built.folder, algorithm) == built.certificates.token_keys[algorithm]
     assert (built.token_key == token_key_of(built.folder, algorithm)) == (algorithm == "ES256")

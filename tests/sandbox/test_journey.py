@@ -1,10 +1,10 @@
-"""An operator's day with errands that go as a test says: what is told of it, and when a revocation counts."""
+"""The token scenario with a fake client: reported calls, and when a revocation is effective."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from relay.sandbox import journey as room
+from relay.sandbox import journey as module
 from relay.sandbox.errands import Tokens
 from relay.sandbox.journey import AUTHORITY_CALLS, Journey
 from relay.sandbox.login import LOGINS
@@ -16,8 +16,8 @@ CATALOGUE = load_catalogue()
 INTEGRATED = "통합인증-002"
 
 
-class Errands:
-    """Errands without a relay. `failing` are API ids, or (API id, industry), whose calls go wrong."""
+class FakeClient:
+    """A client without a relay. `failing` are API ids, or (API id, industry), whose calls fail."""
 
     def __init__(self, *failing):
         self.failing, self.done = set(failing), []
@@ -49,109 +49,109 @@ class Errands:
     async def by_provider(self, at, customer, certifiers):
         return self._signed(at, "provider")
 
-    def _signed(self, at, way):
+    def _signed(self, at, kind):
         call = self._call(INTEGRATED, at)
-        return call, Tokens(f"{way}.{at.industry}", "refresh") if call.ok else None
+        return call, Tokens(f"{kind}.{at.industry}", "refresh") if call.ok else None
 
 
 class Operator:
-    """Asks with a token and is answered by these rsp_codes in turn, the last for ever."""
+    """Gets these rsp_codes in order. The last one repeats."""
 
     def __init__(self, *codes):
-        self.codes, self.asked = list(codes), []
+        self.codes, self.requests = list(codes), []
 
-    async def ask(self, api, visit):
-        self.asked.append((api.api_id, visit.token))
+    async def ask(self, api, token):
+        self.requests.append((api.api_id, token.token))
         code = self.codes.pop(0) if len(self.codes) > 1 else self.codes[0]
         return SimpleNamespace(rsp_code=code)
 
 
 @pytest.fixture
 def day(built):
-    """A journey with these errands; `.told` are the calls that were told."""
+    """Builds a scenario. `.reported` are the reported calls."""
 
     def begin(*failing):
-        told = []
-        journey = Journey(Errands(*failing), built, told.append)
-        return SimpleNamespace(journey=journey, told=told)
+        reported = []
+        scenario = Journey(FakeClient(*failing), built, reported.append)
+        return SimpleNamespace(scenario=scenario, reported=reported)
 
     return begin
 
 
-def ids(told):
-    return [(call.api_id, call.ok) for call in told]
+def ids(reported):
+    return [(call.api_id, call.ok) for call in reported]
 
 
-async def test_each_api_of_the_authority_is_told_once(day):
-    today = day()
-    await today.journey.obtain()
-    await today.journey.end(Operator("40101"), CATALOGUE)
-    assert ids(today.told) == [
+async def test_each_api_of_the_authority_is_reported_once(day):
+    run = day()
+    await run.scenario.obtain()
+    await run.scenario.end(Operator("40101"), CATALOGUE)
+    assert ids(run.reported) == [
         ("개별인증-001", True),
         ("개별인증-002", True),
         ("개별인증-003", True),
         (INTEGRATED, True),
         ("개별인증-004", True),
     ]
-    assert len(today.told) == AUTHORITY_CALLS
+    assert len(run.reported) == AUTHORITY_CALLS
 
 
-async def test_every_house_is_visited_with_a_token_of_its_own(day, built):
-    visits = await day().journey.obtain()
-    assert [visit.org_code for visit in visits] == [house.org_code for house in built.institutions.values()]
-    first, *others = visits
+async def test_each_institution_gets_its_own_token(day, built):
+    tokens = await day().scenario.obtain()
+    assert [token.org_code for token in tokens] == [institution.org_code for institution in built.institutions.values()]
+    first, *others = tokens
     assert first.token == "renewed"
-    assert [visit.token for visit in others[:3]] == ["certificate.card", "provider.invest", "certificate.insu"]
-    assert len({visit.token for visit in visits}) == 11
+    assert [token.token for token in others[:3]] == ["certificate.card", "provider.invest", "certificate.insu"]
+    assert len({token.token for token in tokens}) == 11
 
 
 @pytest.mark.parametrize(
-    ("failing", "told"),
+    ("failing", "reported"),
     [
         ("개별인증-001", [("개별인증-001", False)]),
         ("개별인증-002", [("개별인증-001", True), ("개별인증-002", False)]),
         ("개별인증-003", [("개별인증-001", True), ("개별인증-002", True), ("개별인증-003", False)]),
     ],
 )
-async def test_a_day_that_begins_badly_goes_on_without_the_first_house(day, failing, told):
-    today = day(failing)
-    visits = await today.journey.obtain()
-    await today.journey.end(Operator("00000"), CATALOGUE)
-    assert ids(today.told) == [*told, (INTEGRATED, True)]
-    assert [visit.industry for visit in visits if not visit.token] == ["bank"]
+async def test_a_failed_first_token_does_not_stop_the_scenario(day, failing, reported):
+    run = day(failing)
+    tokens = await run.scenario.obtain()
+    await run.scenario.end(Operator("00000"), CATALOGUE)
+    assert ids(run.reported) == [*reported, (INTEGRATED, True)]
+    assert [token.industry for token in tokens if not token.token] == ["bank"]
 
 
-async def test_every_call_that_fails_is_told(day):
+async def test_each_failed_call_is_reported(day):
     failing = [(INTEGRATED, industry) for industry in ("invest", "telecom", "usury")]
-    today = day(*failing)
-    visits = await today.journey.obtain()
-    told = [(call.industry, call.ok) for call in today.told if call.api_id == INTEGRATED]
-    assert told == [("card", True), ("invest", False), ("telecom", False), ("usury", False)]
-    assert [visit.industry for visit in visits if not visit.token] == ["invest", "telecom", "usury"]
+    run = day(*failing)
+    tokens = await run.scenario.obtain()
+    reported = [(call.industry, call.ok) for call in run.reported if call.api_id == INTEGRATED]
+    assert reported == [("card", True), ("invest", False), ("telecom", False), ("usury", False)]
+    assert [token.industry for token in tokens if not token.token] == ["invest", "telecom", "usury"]
 
 
-async def test_a_revoked_token_is_asked_with_until_it_is_refused(day, monkeypatch):
-    monkeypatch.setattr(room, "_LOOK_S", 0)
-    today, operator = day(), Operator("00000", "00000", "40101")
-    await today.journey.obtain()
-    await today.journey.end(operator, CATALOGUE)
-    assert operator.asked == [("정보제공-공통-002", "renewed")] * 3
-    assert ids(today.told)[-1] == ("개별인증-004", True)
+async def test_a_revoked_token_is_used_until_it_is_refused(day, monkeypatch):
+    monkeypatch.setattr(module, "_POLL_S", 0)
+    run, operator = day(), Operator("00000", "00000", "40101")
+    await run.scenario.obtain()
+    await run.scenario.end(operator, CATALOGUE)
+    assert operator.requests == [("정보제공-공통-002", "renewed")] * 3
+    assert ids(run.reported)[-1] == ("개별인증-004", True)
 
 
-async def test_a_revoked_token_that_still_opens_is_a_failure(day, monkeypatch):
-    monkeypatch.setattr(room, "_LOOK_S", 0)
-    monkeypatch.setattr(room, "CUT_OFF_S", 0)
-    today = day()
-    await today.journey.obtain()
-    await today.journey.end(Operator("00000"), CATALOGUE)
-    call = today.told[-1]
+async def test_a_revoked_token_that_is_accepted_is_a_failure(day, monkeypatch):
+    monkeypatch.setattr(module, "_POLL_S", 0)
+    monkeypatch.setattr(module, "CUT_OFF_S", 0)
+    run = day()
+    await run.scenario.obtain()
+    await run.scenario.end(Operator("00000"), CATALOGUE)
+    call = run.reported[-1]
     assert (call.api_id, call.ok) == ("개별인증-004", False)
-    assert "was answered 00000" in call.why[0]
+    assert "got 00000" in call.why[0]
 
 
-async def test_a_revocation_that_failed_is_told_and_not_tried_out(day):
-    today, operator = day("개별인증-004"), Operator("00000")
-    await today.journey.obtain()
-    await today.journey.end(operator, CATALOGUE)
-    assert (ids(today.told)[-1], operator.asked) == (("개별인증-004", False), [])
+async def test_a_failed_revocation_is_reported_and_not_checked(day):
+    run, operator = day("개별인증-004"), Operator("00000")
+    await run.scenario.obtain()
+    await run.scenario.end(operator, CATALOGUE)
+    assert (ids(run.reported)[-1], operator.requests) == (("개별인증-004", False), [])

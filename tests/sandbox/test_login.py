@@ -3,8 +3,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.login import LOGINS, PATH
-from relay.sandbox.provider import Provider, Question
-from relay.sandbox.world.stories import DATA_HANDLERS
+from relay.sandbox.provider import Provider, ProviderRequest
+from relay.sandbox.world.stories import STORIES
 from relay.standard.catalogue import load_catalogue
 
 CODE = "ZTEA000001"
@@ -13,13 +13,13 @@ GOOD = {"org_code": CODE, "login_id": "garam", "password": "garam-1985"}
 
 @pytest.fixture
 def telecom():
-    return Provider(CODE, "telecom", load_catalogue(), DATA_HANDLERS)
+    return Provider(CODE, "telecom", load_catalogue(), STORIES)
 
 
 @pytest.mark.parametrize("login", LOGINS, ids=lambda login: login.login_id)
-def test_every_customer_logs_in_and_their_ci_is_told(telecom, login):
-    asked = {"org_code": CODE, "login_id": login.login_id, "password": login.password}
-    reply = telecom.respond(Question("POST", PATH, asked))
+def test_a_login_of_each_customer_returns_the_ci(telecom, login):
+    params = {"org_code": CODE, "login_id": login.login_id, "password": login.password}
+    reply = telecom.respond(ProviderRequest("POST", PATH, params))
     assert (reply.status, reply.body["rsp_code"]) == (200, "00000")
     assert CUSTOMER_BY_CI[reply.body["user_ci"]] is login.customer
 
@@ -30,20 +30,20 @@ def test_every_customer_logs_in_and_their_ci_is_told(telecom, login):
         ({"password": "narae-1992"}, 401),
         ({"password": ""}, 401),
         ({"password": "비밀"}, 401),
-        ({"login_id": "nobody"}, 401),
+        ({"login_id": "unknown"}, 401),
         ({"org_code": "ZBAA000001"}, 403),
     ],
 )
 def test_a_wrong_login_is_refused(telecom, changed, status):
-    reply = telecom.respond(Question("POST", PATH, GOOD | changed))
+    reply = telecom.respond(ProviderRequest("POST", PATH, GOOD | changed))
     assert (reply.status, "user_ci" in reply.body) == (status, False)
 
 
-def test_a_login_is_no_get(telecom):
-    assert telecom.respond(Question("GET", PATH, GOOD)).status == 404
+def test_a_login_with_get_is_not_found(telecom):
+    assert telecom.respond(ProviderRequest("GET", PATH, GOOD)).status == 404
 
 
-async def test_a_login_travels_as_json(telecom):
+async def test_a_login_is_posted_as_json(telecom):
     async with TestClient(TestServer(telecom.application())) as client:
         answer = await client.post(PATH, json=GOOD)
         assert (answer.status, (await answer.json())["rsp_msg"]) == (200, "성공")

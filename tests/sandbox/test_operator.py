@@ -29,16 +29,16 @@ def only(*api_ids):
 
 
 class Gateway:
-    """A door that answers what a test says and remembers what it was asked."""
+    """A gateway with fixed responses that records requests."""
 
     def __init__(self):
-        self.asked = []
+        self.requests = []
         self.pages = dict(PAGES)
         self.echo = True
         self.status = 200
 
     async def handle(self, request):
-        self.asked.append(request)
+        self.requests.append(request)
         body = self.pages[request.query.get("next_page")]
         headers = {"x-api-tran-id": request.headers["x-api-tran-id"]} if self.echo else {}
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -56,11 +56,11 @@ def figures():
 
 
 @pytest.fixture
-async def walk(gateway, figures):
+async def call_all(gateway, figures):
     app = web.Application()
     app.router.add_route("*", "/{anything:.*}", gateway.handle)
 
-    async def all_of(*api_ids, check=lambda _api, _body: []):
+    async def call_apis(*api_ids, check=lambda _api, _body: []):
         operator = PretendedOperator(
             session,
             str(server.make_url("")).rstrip("/"),
@@ -70,46 +70,46 @@ async def walk(gateway, figures):
             today=date(2026, 11, 22),
             figures=figures,
         )
-        visit = Visit("ZCDA000001", "card", "the.token")
-        return [call async for call in operator.walk(only(*api_ids), [visit])]
+        token = Visit("ZCDA000001", "card", "the.token")
+        return [call async for call in operator.walk(only(*api_ids), [token])]
 
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        yield all_of
+        yield call_apis
 
 
-async def test_pages_of_a_list_are_one_call(walk, gateway):
-    (call,) = await walk("카드-001")
+async def test_pages_of_a_list_are_one_call(call_all, gateway):
+    (call,) = await call_all("카드-001")
     assert (call.ok, call.status, call.rsp_code, call.path) == (True, 200, "00000", "/v1/card/cards")
-    first, second = (dict(request.query) for request in gateway.asked)
+    first, second = (dict(request.query) for request in gateway.requests)
     assert first == {"org_code": "ZCDA000001", "search_timestamp": "0", "limit": "20"}
     assert second == {"org_code": "ZCDA000001", "next_page": "second", "limit": "20"}
 
 
-async def test_each_request_has_its_own_tran_id_and_the_token(walk, gateway):
-    await walk("카드-001")
-    tran_ids = {request.headers["x-api-tran-id"] for request in gateway.asked}
+async def test_each_request_has_its_own_tran_id_and_the_token(call_all, gateway):
+    await call_all("카드-001")
+    tran_ids = {request.headers["x-api-tran-id"] for request in gateway.requests}
     assert len(tran_ids) == 2
     assert all(TRAN_ID.fullmatch(tran_id) and tran_id.startswith("ZOPA000001M") for tran_id in tran_ids)
-    assert {request.headers["Authorization"] for request in gateway.asked} == {"Bearer the.token"}
+    assert {request.headers["Authorization"] for request in gateway.requests} == {"Bearer the.token"}
 
 
-async def test_an_api_without_scope_is_asked_without_token(walk, gateway):
-    await walk("정보제공-공통-001")
-    assert "Authorization" not in gateway.asked[0].headers
-    assert gateway.asked[0].query["client_id"] == "ZOPA000001SVC01"
+async def test_an_api_without_scope_is_called_without_token(call_all, gateway):
+    await call_all("정보제공-공통-001")
+    assert "Authorization" not in gateway.requests[0].headers
+    assert gateway.requests[0].query["client_id"] == "ZOPA000001SVC01"
 
 
-async def test_what_a_list_said_is_asked_about_and_not_told(walk, gateway):
-    _, card = await walk("카드-001", "카드-002")
-    assert gateway.asked[2].raw_path.startswith("/v1/card/cards/C%2F1?")
+async def test_values_of_a_list_are_used_and_not_reported(call_all, gateway):
+    _, card = await call_all("카드-001", "카드-002")
+    assert gateway.requests[2].raw_path.startswith("/v1/card/cards/C%2F1?")
     assert card.path == "/v1/card/cards/{card_id}"
 
 
-async def test_a_detail_without_a_list_is_a_wrong_call(walk, gateway):
-    (call,) = await walk("카드-002")
+async def test_a_detail_without_a_list_is_a_failed_call(call_all, gateway):
+    (call,) = await call_all("카드-002")
     assert not call.ok
     assert call.status == 0
-    assert gateway.asked == []
+    assert gateway.requests == []
 
 
 @pytest.mark.parametrize(
@@ -123,20 +123,20 @@ async def test_a_detail_without_a_list_is_a_wrong_call(walk, gateway):
         ({"pages": {None: PAGES[None], "second": PAGES[None]}}, "next_page"),
     ],
 )
-async def test_an_answer_that_is_not_right_is_said_why(walk, gateway, wrong, words):
+async def test_a_failed_call_has_a_reason(call_all, gateway, wrong, words):
     for name, value in wrong.items():
         setattr(gateway, name, value)
-    (call,) = await walk("카드-001")
+    (call,) = await call_all("카드-001")
     assert not call.ok
     assert words in call.why[0]
 
 
-async def test_an_answer_is_held_against_the_catalogue(walk):
-    (call,) = await walk("카드-001", check=lambda api, body: [f"{api.api_id} has {len(body)} fields"])
+async def test_a_response_is_validated_against_the_catalogue(call_all):
+    (call,) = await call_all("카드-001", check=lambda api, body: [f"{api.api_id} has {len(body)} fields"])
     assert call.why == ["카드-001 has 5 fields"]
 
 
-async def test_a_door_that_is_shut_is_said(unused_tcp_port):
+async def test_a_refused_connection_is_a_failed_call(unused_tcp_port):
     async with aiohttp.ClientSession() as session:
         operator = PretendedOperator(
             session,
@@ -151,11 +151,11 @@ async def test_a_door_that_is_shut_is_said(unused_tcp_port):
     assert "ClientConnectorError" in call.why[0]
 
 
-async def test_every_page_is_counted_as_the_relay_counts_it(walk, gateway, figures):
+async def test_each_page_is_counted_as_in_the_relay(call_all, gateway, figures):
     gateway.pages["second"] = {"rsp_code": "00001", "rsp_msg": "nothing new"}
-    await walk("카드-001")
+    await call_all("카드-001")
     gateway.pages[None] = {"rsp_code": "50005", "rsp_msg": "away"}
-    await walk("카드-001")
+    await call_all("카드-001")
     day = figures.body("ZOPA000001SVC01", "2", "20261122")["stat_date_list"][1]
     (api,) = day["org_list"][0]["api_type_list"]
     slot = api["tm_slot_list"][0]

@@ -1,4 +1,4 @@
-"""The phone against small pages of its own; tests/browser walks the relay's with it."""
+"""The browser client with small pages. tests/browser uses it on the relay's pages."""
 
 import ssl
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.sandbox.certificates import make_dev_certificates
-from relay.sandbox.phone import PretendedPhone, Stuck, forms_of
+from relay.sandbox.phone import PretendedPhone, Stuck, parse_forms
 
 LOGIN = """<title>Log in</title><form method="post" action="/in"><input type="hidden" name="t" value="1">
 <input name="login_id"><input type="password" name="password"><button>in</button></form>"""
@@ -28,70 +28,70 @@ def certificates(tmp_path_factory):
 
 @pytest.fixture
 async def pages(certificates):
-    """A server of pages by (method, path); `.got` are the forms it was sent."""
-    shown, got = {}, []
+    """A server of pages by (method, path). `.received` are the submitted forms."""
+    shown, received = {}, []
 
     async def show(request):
-        got.append((request.path, list((await request.post()).items()), dict(request.cookies)))
-        told = shown[request.method, request.path]
-        if isinstance(told, str):
-            return web.Response(text=told, content_type="text/html")
-        status, location = told
+        received.append((request.path, list((await request.post()).items()), dict(request.cookies)))
+        response = shown[request.method, request.path]
+        if isinstance(response, str):
+            return web.Response(text=response, content_type="text/html")
+        status, location = response
         answer = web.Response(status=status, headers={"Location": location})
         answer.set_cookie("c", "1", secure=True)
         return answer
 
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", show)
-    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    own.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
     server = TestServer(app, scheme="https")
-    await server.start_server(ssl=own)
-    server.shown, server.got = shown, got
+    await server.start_server(ssl=context)
+    server.shown, server.received = shown, received
     yield server
     await server.close()
 
 
 @pytest.fixture
-async def phone(certificates):
+async def browser(certificates):
     trust = ssl.create_default_context(cafile=str(certificates.ca))
-    async with PretendedPhone(trust, "garam", "garam-1985") as phone:
-        yield phone
+    async with PretendedPhone(trust, "garam", "garam-1985") as browser:
+        yield browser
 
 
-async def test_a_walk_logs_in_consents_to_all_and_ends_at_the_callback(pages, phone):
+async def test_the_browser_logs_in_consents_and_reaches_the_callback(pages, browser):
     pages.shown |= {
         ("GET", "/start"): LOGIN,
         ("POST", "/in"): (303, "/deep/consent"),
         ("GET", "/deep/consent"): CONSENT,
         ("POST", "/deep/consent"): (302, "https://operator.example/callback?code=1"),
     }
-    assert await phone.walk(str(pages.make_url("/start"))) == "https://operator.example/callback?code=1"
-    sent = {path: data for path, data, _ in pages.got if data}
+    assert await browser.walk(str(pages.make_url("/start"))) == "https://operator.example/callback?code=1"
+    sent = {path: data for path, data, _ in pages.received if data}
     assert sent["/in"] == [("t", "1"), ("login_id", "garam"), ("password", "garam-1985")]
-    ticked = [("all.a", "yes"), ("b", "on"), ("r", "yes"), ("s", "2"), ("u", "3"), ("d", "2027-01-01")]
-    assert sent["/deep/consent"] == [("form_token", "x"), *ticked]
-    assert pages.got[-1][2] == {"c": "1"}
+    checked = [("all.a", "yes"), ("b", "on"), ("r", "yes"), ("s", "2"), ("u", "3"), ("d", "2027-01-01")]
+    assert sent["/deep/consent"] == [("form_token", "x"), *checked]
+    assert pages.received[-1][2] == {"c": "1"}
 
 
-async def test_a_callback_may_be_an_app(pages, phone):
+async def test_a_callback_can_have_an_app_scheme(pages, browser):
     pages.shown["GET", "/start"] = (302, "moabogi://done?error=access_denied")
-    assert await phone.walk(str(pages.make_url("/start"))) == "moabogi://done?error=access_denied"
+    assert await browser.walk(str(pages.make_url("/start"))) == "moabogi://done?error=access_denied"
 
 
-async def test_a_page_of_trouble_ends_the_walk(pages, phone):
+async def test_an_error_page_raises(pages, browser):
     pages.shown["GET", "/start"] = "<title>Expired</title>"
     with pytest.raises(Stuck, match="HTTP 200: Expired"):
-        await phone.walk(str(pages.make_url("/start")))
+        await browser.walk(str(pages.make_url("/start")))
 
 
-async def test_pages_that_lead_in_a_circle_end_the_walk(pages, phone):
+async def test_a_redirect_loop_raises(pages, browser):
     pages.shown["GET", "/start"] = (303, "/start")
-    with pytest.raises(Stuck, match="do not come to an end"):
-        await phone.walk(str(pages.make_url("/start")))
+    with pytest.raises(Stuck, match="do not end"):
+        await browser.walk(str(pages.make_url("/start")))
 
 
-def test_a_form_holds_what_a_browser_would_send():
-    _, form = forms_of(CONSENT)
+def test_a_form_has_the_data_that_a_browser_sends():
+    _, form = parse_forms(CONSENT)
     assert (form.method, form.action) == ("post", "consent")
     assert dict(form.data()) == {"form_token": "x", "b": "on", "r": "no", "s": "2", "u": "3", "d": "2027-01-01"}

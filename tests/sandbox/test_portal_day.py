@@ -1,4 +1,4 @@
-"""The ten support calls of a day: which are told as right, and what is said of those that are not."""
+"""The portal scenario: ten support calls, and the reasons of failed ones."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -7,14 +7,14 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from relay.policy.response.conformance import find_violations
-from relay.sandbox import portal_day as room
+from relay.sandbox import portal_day as module
 from relay.sandbox.figures import Figures
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
 from relay.sandbox.operator import Call, session_of
 from relay.sandbox.portal_day import SUPPORT_CALLS, Callers, PortalDay, callers_of
 from relay.sandbox.registered import now, portal_of
 from relay.sandbox.street import _server_context
-from relay.sandbox.support import Shown, SupportCaller
+from relay.sandbox.support import ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -25,45 +25,45 @@ FIGURES = {"type": "2", "inquiry_date": WEEK, "stat_date_cnt": "7", "stat_date_l
 
 
 class Relay:
-    """What the relay answers the portal; when it is asked for statistics it sends what `sends` says."""
+    """Responses of the relay to the portal. `sends` is called when statistics are requested."""
 
     def __init__(self):
-        self.availability, self.is_member, self.sends, self.asked = "01", "true", None, []
+        self.availability, self.is_member, self.sends, self.requests = "01", "true", None, []
 
     async def token(self, about):
         return Call("지원-101", "", about, "POST", "/", 200, ok=True)
 
     async def ask(self, api_id, about, values):
-        self.asked.append((api_id, values))
+        self.requests.append((api_id, values))
         if api_id == "지원-104" and self.sends is not None:
             await self.sends()
-        told = {"availability": self.availability, "is_member": self.is_member}
-        return Call(api_id, "", about, "GET", "/", 200, "00000", ok=True), told
+        body = {"availability": self.availability, "is_member": self.is_member}
+        return Call(api_id, "", about, "GET", "/", 200, "00000", ok=True), body
 
 
 @pytest.fixture
-async def street(with_portal, monkeypatch):
-    """A street whose portal answers and whose relay is a double; `.day` is a day there, `.told` what it tells."""
-    monkeypatch.setattr(room, "HEARD_S", 0.2)
-    house = with_portal.portal
-    portal = portal_of(with_portal, house, CATALOGUE)
+async def setup(with_portal, monkeypatch):
+    """A sandbox with a served portal and a fake relay. `.scenario` is the scenario, `.reported` its calls."""
+    monkeypatch.setattr(module, "CALL_TIMEOUT_S", 0.2)
+    model = with_portal.portal
+    portal = portal_of(with_portal, model, CATALOGUE)
     server = TestServer(portal.application(), scheme="https")
-    await server.start_server(ssl=_server_context(house.identity, with_portal.certificates.ca))
+    await server.start_server(ssl=_server_context(model.identity, with_portal.certificates.ca))
     url = str(server.make_url("")).rstrip("/")
-    elsewhere = SimpleNamespace(
-        identity=house.identity, offered=house.offered, accounts=house.accounts, url=url, control_url=""
+    served = SimpleNamespace(
+        identity=model.identity, offered=model.offered, accounts=model.accounts, url=url, control_url=""
     )
-    told, relay = [], Relay()
-    account = house.accounts[RELAY_CODE]
-    shown = Shown(RELAY_CODE, "R", "지원-001", account.client_id, account.client_secret)
+    reported, relay = [], Relay()
+    account = model.accounts[RELAY_CODE]
+    credentials = ClientCredentials(RELAY_CODE, "R", "지원-001", account.client_id, account.client_secret)
     async with (
-        callers_of(with_portal, elsewhere, CATALOGUE, find_violations) as callers,
+        callers_of(with_portal, served, CATALOGUE, find_violations) as callers,
         session_of(with_portal.certificates.relay, with_portal.certificates.ca) as session,
     ):
-        everybody = Callers(relay, callers.operator, callers.certifier)
-        day = PortalDay(portal, with_portal, everybody, CATALOGUE, Figures(now), told.append, TUESDAY)
-        jobs = SupportCaller(session, url, shown, CATALOGUE, find_violations)
-        yield SimpleNamespace(day=day, told=told, relay=relay, portal=portal, jobs=jobs)
+        fake_callers = Callers(relay, callers.operator, callers.certifier)
+        scenario = PortalDay(portal, with_portal, fake_callers, CATALOGUE, Figures(now), reported.append, TUESDAY)
+        jobs = SupportCaller(session, url, credentials, CATALOGUE, find_violations)
+        yield SimpleNamespace(scenario=scenario, reported=reported, relay=relay, portal=portal, jobs=jobs)
     await server.close()
 
 
@@ -75,75 +75,75 @@ async def unknown():
     return "HTTP 400 invalid_client"
 
 
-def rows(told):
-    return [(call.api_id, call.ok) for call in told]
+def rows(reported):
+    return [(call.api_id, call.ok) for call in reported]
 
 
-async def fetch(street):
-    """What a relay does at its start."""
+async def fetch(setup):
+    """The relay's calls at its start."""
     for api_id in ("지원-002", "지원-003"):
-        await street.jobs.ask(api_id, "portal", {"search_timestamp": "0"})
+        await setup.jobs.ask(api_id, "portal", {"search_timestamp": "0"})
 
 
-async def test_a_whole_day_shows_every_support_api_once(street):
+async def test_the_scenario_reports_each_support_api_once(setup):
     async def sends():
-        await street.jobs.ask("지원-005", BANK, {"org_code": BANK, **FIGURES})
+        await setup.jobs.ask("지원-005", BANK, {"org_code": BANK, **FIGURES})
 
-    street.relay.sends = sends
-    await fetch(street)
-    await street.day.begin(known)
-    await street.day.ask()
-    await street.day.end()
-    assert [call.why for call in street.told if not call.ok] == []
-    assert sorted(call.api_id for call in street.told) == sorted(
+    setup.relay.sends = sends
+    await fetch(setup)
+    await setup.scenario.begin(known)
+    await setup.scenario.ask()
+    await setup.scenario.end()
+    assert [call.why for call in setup.reported if not call.ok] == []
+    assert sorted(call.api_id for call in setup.reported) == sorted(
         api_id for api_id in CATALOGUE.apis if api_id.startswith("지원-")
     )
-    assert len(street.told) == SUPPORT_CALLS
-    assert street.told[0].path == "/mgmts/oauth/2.0/token"
-    assert street.told[1].ms > 0
-    assert (street.told[0].org_code, street.told[-3].org_code) == (PORTAL_CODE, BANK)
+    assert len(setup.reported) == SUPPORT_CALLS
+    assert setup.reported[0].path == "/mgmts/oauth/2.0/token"
+    assert setup.reported[1].ms > 0
+    assert (setup.reported[0].org_code, setup.reported[-3].org_code) == (PORTAL_CODE, BANK)
 
 
-async def test_the_portal_asks_about_last_week(street):
-    await street.day.end()
-    assert street.relay.asked[-1] == (
+async def test_the_portal_requests_last_week(setup):
+    await setup.scenario.end()
+    assert setup.relay.requests[-1] == (
         "지원-104",
         {"org_code": BANK, "org_type": "03", "inquiry_date": WEEK, "type": "2"},
     )
 
 
-async def test_calls_the_relay_did_not_make_are_not_right(street):
-    await street.jobs.token("portal")
-    await street.day.begin(known)
-    assert rows(street.told) == [("지원-001", True), ("지원-002", False), ("지원-003", False)]
-    assert street.told[1].why == ["the relay did not call it within 0 s"]
+async def test_calls_that_the_relay_did_not_make_fail(setup):
+    await setup.jobs.token("portal")
+    await setup.scenario.begin(known)
+    assert rows(setup.reported) == [("지원-001", True), ("지원-002", False), ("지원-003", False)]
+    assert setup.reported[1].why == ["the relay did not call it within 0 s"]
 
 
-async def test_calls_answered_with_misdeeds_are_not_right(street):
-    street.portal.misbehave("지원-002", "garbage")
-    await fetch(street)
-    await street.day.begin(known)
-    assert rows(street.told) == [("지원-001", True), ("지원-002", False), ("지원-003", True)]
+async def test_calls_with_failed_responses_fail(setup):
+    setup.portal.misbehave("지원-002", "garbage")
+    await fetch(setup)
+    await setup.scenario.begin(known)
+    assert rows(setup.reported) == [("지원-001", True), ("지원-002", False), ("지원-003", True)]
 
 
-async def test_a_registry_the_relay_did_not_take_is_not_right(street, monkeypatch):
-    monkeypatch.setattr(room, "_LOOK_S", 0)
-    await fetch(street)
-    await street.day.begin(unknown)
-    assert [call.ok for call in street.told] == [False] * 3
-    assert street.told[0].why == ["the relay took nothing from it: HTTP 400 invalid_client"]
+async def test_a_registry_that_the_relay_did_not_load_fails(setup, monkeypatch):
+    monkeypatch.setattr(module, "_POLL_S", 0)
+    await fetch(setup)
+    await setup.scenario.begin(unknown)
+    assert [call.ok for call in setup.reported] == [False] * 3
+    assert setup.reported[0].why == ["the relay did not load the registry: HTTP 400 invalid_client"]
 
 
-async def test_the_relay_is_asked_until_it_knows_the_operator(street, monkeypatch):
-    monkeypatch.setattr(room, "_LOOK_S", 0)
-    said = ["HTTP 503", "HTTP 400 invalid_client", ""]
+async def test_the_relay_is_called_until_it_knows_the_operator(setup, monkeypatch):
+    monkeypatch.setattr(module, "_POLL_S", 0)
+    problems = ["HTTP 503", "HTTP 400 invalid_client", ""]
 
     async def introduced():
-        return said.pop(0)
+        return problems.pop(0)
 
-    await fetch(street)
-    await street.day.begin(introduced)
-    assert (said, [call.ok for call in street.told]) == ([], [True] * 3)
+    await fetch(setup)
+    await setup.scenario.begin(introduced)
+    assert (problems, [call.ok for call in setup.reported]) == ([], [True] * 3)
 
 
 @pytest.mark.parametrize(
@@ -153,30 +153,30 @@ async def test_the_relay_is_asked_until_it_knows_the_operator(street, monkeypatc
         ({"is_member": "false"}, "is_member is false, true was expected"),
     ],
 )
-async def test_an_answer_that_is_not_how_things_are_is_not_right(street, answer, words):
+async def test_an_unexpected_response_of_the_relay_fails(setup, answer, words):
     for name, value in answer.items():
-        setattr(street.relay, name, value)
-    await street.day.ask()
-    assert [call.why for call in street.told if not call.ok] == [[words]]
+        setattr(setup.relay, name, value)
+    await setup.scenario.ask()
+    assert [call.why for call in setup.reported if not call.ok] == [[words]]
 
 
-async def test_figures_of_another_week_or_of_before_do_not_count(street):
+async def test_statistics_of_another_week_or_earlier_are_ignored(setup):
     async def sends():
         days = [{**day, "stat_date": f"202611{number:02}"} for number, day in enumerate(DAYS, 8)]
         other = {**FIGURES, "inquiry_date": "20261115", "stat_date_list": days}
-        await street.jobs.ask("지원-005", BANK, {"org_code": BANK, **other})
+        await setup.jobs.ask("지원-005", BANK, {"org_code": BANK, **other})
 
-    await street.jobs.ask("지원-005", BANK, {"org_code": BANK, **FIGURES})
-    street.relay.sends = sends
-    await street.day.end()
-    assert rows(street.told) == [("지원-104", True), ("지원-005", False), ("지원-004", True), ("지원-006", True)]
-    assert len(street.portal.desk.uploads) == 3
+    await setup.jobs.ask("지원-005", BANK, {"org_code": BANK, **FIGURES})
+    setup.relay.sends = sends
+    await setup.scenario.end()
+    assert rows(setup.reported) == [("지원-104", True), ("지원-005", False), ("지원-004", True), ("지원-006", True)]
+    assert len(setup.portal.desk.uploads) == 3
 
 
-async def test_a_call_with_somebody_elses_number_is_not_right(street, with_portal):
+async def test_a_tran_id_of_another_party_fails(setup, with_portal):
     account = with_portal.portal.accounts[RELAY_CODE]
-    shown = Shown(RELAY_CODE, "M", "지원-001", account.client_id, account.client_secret)
-    jobs = SupportCaller(street.jobs._session, street.jobs._base_url, shown, CATALOGUE, find_violations)
+    credentials = ClientCredentials(RELAY_CODE, "M", "지원-001", account.client_id, account.client_secret)
+    jobs = SupportCaller(setup.jobs._session, setup.jobs._base_url, credentials, CATALOGUE, find_violations)
     await jobs.token("portal")
-    await street.day.begin(known)
-    assert street.told[0].why == ["x-api-tran-id is not the relay's (첨부14)"]
+    await setup.scenario.begin(known)
+    assert setup.reported[0].why == ["x-api-tran-id is not the relay's (첨부14)"]

@@ -1,25 +1,25 @@
 import stat
 
-from relay.sandbox.secret_files import keep
+from relay.sandbox.secret_files import write_secret
 
 
-def test_a_secret_is_for_its_owner_alone(tmp_path):
+def test_only_the_owner_can_read_a_secret(tmp_path):
     file = tmp_path / "key"
-    keep(file, b"one")
+    write_secret(file, b"one")
     assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"one", 0o600)
 
 
-def test_an_old_file_that_others_could_read_gives_way(tmp_path):
+def test_a_readable_old_file_is_replaced(tmp_path):
     file = tmp_path / "key"
     file.write_bytes(b"a longer one")
     file.chmod(0o644)
-    keep(file, b"one")
+    write_secret(file, b"one")
     assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"one", 0o600)
 
 
-def test_what_a_link_leads_to_is_left_alone(tmp_path):
+def test_the_target_of_a_link_is_not_written(tmp_path):
     other, file = tmp_path / "other", tmp_path / "key"
     other.write_bytes(b"dear")
     file.symlink_to(other)
-    keep(file, b"one")
+    write_secret(file, b"one")
     assert (other.read_bytes(), file.read_bytes(), file.is_symlink()) == (b"dear", b"one", False)

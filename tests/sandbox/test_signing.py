@@ -1,4 +1,4 @@
-"""What an operator's app sends, read back by libraries that made none of it."""
+"""Forms of an operator's app, parsed by other libraries."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from relay.sandbox.signing import (
     demand,
     form_by_certificate,
     form_by_provider,
-    nonce,
+    make_nonce,
 )
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.ucpid import PersonInfoReq
@@ -31,14 +31,14 @@ def signer(tmp_path_factory):
     return make_certifier_papers(tmp_path_factory.mktemp("papers"), datetime.now(UTC)).customer(CUSTOMERS[0])
 
 
-def opened(text):
-    """Content and certificates of a signature in a form."""
+def open_signature(text):
+    """Returns content and certificates of a signature in a form."""
     document = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     signed = cms.ContentInfo.load(document)["content"]
     return signed["encap_content_info"]["content"].native, pkcs7.load_der_pkcs7_certificates(document)
 
 
-def test_a_demand_names_who_what_and_how_long():
+def test_a_demand_has_parties_scopes_and_period():
     wish = Wish("bank", ("bank.deposit", "bank.loan"), {"bank.deposit": ["1", "2"]})
     assert json.loads(demand(wish, PARTIES)) == {
         "snd_org_code": "ZBAA000001",
@@ -57,30 +57,34 @@ def test_a_demand_names_who_what_and_how_long():
     }
 
 
-def test_a_demand_for_lists_alone_ends_after_a_week():
-    told = json.loads(demand(Wish("card", scheduled=False), PARTIES))
-    assert (told["end_date"], told["period"], told["target_info"]) == ("20270123", "20270123", [{"scope": "card.list"}])
-    assert "fnd_cycle" not in told
+def test_a_demand_for_lists_only_ends_after_a_week():
+    fields = json.loads(demand(Wish("card", is_scheduled=False), PARTIES))
+    assert (fields["end_date"], fields["period"], fields["target_info"]) == (
+        "20270123",
+        "20270123",
+        [{"scope": "card.list"}],
+    )
+    assert "fnd_cycle" not in fields
 
 
-def test_the_day_is_koreas():
+def test_the_date_is_korean():
     assert PARTIES.today == date(2027, 1, 16)
 
 
 def test_each_tx_id_is_new_and_names_the_parties():
     first, second = PARTIES.tx_id(), PARTIES.tx_id()
-    told = parse_tx_id(first)
+    parsed = parse_tx_id(first)
     assert first != second
-    assert (told.operator, told.provider, told.relay) == ("ZOPA000001", "ZBAA000001", "ZRLA000001")
-    assert (told.certifier, told.made_at) == (IDENTITY_CERTIFIER, int(MOMENT.timestamp()))
+    assert (parsed.operator, parsed.provider, parsed.relay) == ("ZOPA000001", "ZBAA000001", "ZRLA000001")
+    assert (parsed.certifier, parsed.made_at) == (IDENTITY_CERTIFIER, int(MOMENT.timestamp()))
 
 
-def test_the_customer_signs_consent_and_agreement_with_one_certificate(signer):
+def test_consent_and_agreement_have_the_same_signer(signer):
     text = demand(Wish("bank", ("bank.loan",)), PARTIES)
     form = form_by_certificate(PARTIES, "Q0k=", signer, text, lists=False)
-    content, certificates = opened(form["password"])
+    content, certificates = open_signature(form["password"])
     assert json.loads(content) == {"consent": text, "consentNonce": form["consent_nonce"]}
-    agreed, others = opened(form["signed_person_info_req"])
+    agreed, others = open_signature(form["signed_person_info_req"])
     assert certificates == others == [signer.certificate]
     person = PersonInfoReq.load(agreed, strict=True).native
     assert base64.urlsafe_b64encode(person["nonce"]).decode().rstrip("=") == form["ucpid_nonce"]
@@ -88,13 +92,13 @@ def test_the_customer_signs_consent_and_agreement_with_one_certificate(signer):
     assert form["password_len"] == str(len(form["password"]))
 
 
-def test_a_form_of_a_provider_carries_what_was_signed():
+def test_a_provider_form_has_the_signed_consent():
     form = form_by_provider(PARTIES, "tx", "Q0k=", "목", "c2ln", "cert-1", lists=True)
     assert (form["consent"], form["consent_len"], form["password"], form["password_len"]) == ("목", "3", "c2ln", "4")
     assert (form["tx_id"], form["auth_type"], form["request_type"], form["cert_tx_id"]) == ("tx", "1", "0", "cert-1")
 
 
-def test_nonces_are_16_bytes_and_never_the_same():
-    found = {nonce() for _ in range(50)}
-    assert len(found) == 50
-    assert {len(base64.urlsafe_b64decode(each + "==")) for each in found} == {16}
+def test_nonces_are_16_random_bytes():
+    nonces = {make_nonce() for _ in range(50)}
+    assert len(nonces) == 50
+    assert {len(base64.urlsafe_b64decode(each + "==")) for each in nonces} == {16}

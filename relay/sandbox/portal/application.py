@@ -1,4 +1,4 @@
-"""The pretended portal as a server: moves the bytes, misbehaves when told to, and keeps what it received."""
+"""The simulated portal as a server: HTTP transport, planned failures, and received calls."""
 
 import asyncio
 import json
@@ -14,12 +14,12 @@ from aiohttp import web
 
 from relay.domain.api import Api
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.portal.desk import TOKEN, Asked, PortalDesk, Reply
-from relay.sandbox.portal.misdeeds import Misdeeds, huge, spoilt
+from relay.sandbox.portal.desk import TOKEN, PortalService, ReceivedRequest, Reply
+from relay.sandbox.portal.misdeeds import FailurePlan, apply_failure, build_huge
 from relay.sandbox.portal.registry import EVERYTHING
 
-BODY_MOST: Final = 67_108_864
-KEPT_MOST: Final = 1_000
+MAX_BODY: Final = 67_108_864
+MAX_RECEIVED: Final = 1_000
 SLOW_S: Final = 20.0
 _TRAN_ID: Final = "x-api-tran-id"
 _JSON: Final = "application/json; charset=UTF-8"
@@ -28,11 +28,11 @@ _PAGE: Final = b"<!doctype html><html><title>maintenance</title><h1>Please come 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A call that the portal answered. `how` is the misdeed it was answered with, "" for none.
+    """A call that the portal received. `how` is the failure mode of its response, "" for none.
 
-    `number` counts the calls in the order in which they came, from 1.
-    `values` is what was asked (query, form or JSON body), `answer` the body before any misdeed; neither is printed.
-    `ms` is how long the answer took.
+    `number` is the sequence number of the call, from 1.
+    `values` come from query, form or JSON body, `answer` is the body before any failure. Neither is printed.
+    `ms` is the duration of the call.
     """
 
     number: int
@@ -51,111 +51,113 @@ class Received:
 
     @property
     def well(self) -> bool:
-        """Whether it was answered as asked, with no misdeed."""
+        """Whether the response was 200 without a failure."""
         return self.status == HTTPStatus.OK and not self.how
 
     def faults(self) -> list[str]:
-        """What the answer got wrong when it is held against the catalogue."""
+        """Validates the response against the catalogue and returns the violations."""
         return find_violations(self.api, self.answer) if self.api is not None and self.status == HTTPStatus.OK else []
 
 
 class PretendedPortal:
-    """`desk` decides, `misdeeds` spoil. `slow_s` is how late a slow answer comes.
+    """The server of `service`, with planned `failures`. `slow_s` is the delay of a slow response.
 
-    `received` are the last calls in the order of their answers, `came` is how many came ever.
+    `received` are the last calls in the order of their responses, `came` is the number of all calls.
     """
 
-    def __init__(self, desk: PortalDesk) -> None:
-        self.desk = desk
-        self.misdeeds = Misdeeds()
+    def __init__(self, service: PortalService) -> None:
+        self.desk = service
+        self.misdeeds = FailurePlan()
         self.slow_s = SLOW_S
-        self.received: deque[Received] = deque(maxlen=KEPT_MOST)
+        self.received: deque[Received] = deque(maxlen=MAX_RECEIVED)
         self.came = 0
-        self._news = asyncio.Condition()
+        self._changed = asyncio.Condition()
 
     def application(self) -> web.Application:
-        """The portal as an aiohttp application: mount it behind TLS that asks for client certificates."""
-        app = web.Application(client_max_size=BODY_MOST)
+        """Returns an aiohttp application, to be served behind TLS with client certificates."""
+        app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", "/{anything:.*}", self._handle)
         return app
 
     def misbehave(self, api_id: str, how: str, times: int = 1) -> None:
-        """Answer the next `times` calls of `api_id` with a misdeed of HOWS. Raises Unfit."""
+        """Fail the next `times` calls of `api_id` with a mode of HOWS. Raises InvalidCommand."""
         self.misdeeds.plan(api_id, how, times)
 
     async def heard(self, wanted: Callable[[Received], bool]) -> Received:
-        """The first call received that is `wanted`, be it over already; waits for it without end."""
-        async with self._news:
-            await self._news.wait_for(lambda: any(map(wanted, self.received)))
+        """Returns the first received call that is `wanted`, also an earlier one. Waits without a timeout."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: any(map(wanted, self.received)))
             return next(filter(wanted, self.received))
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
         self.came += 1
         number = self.came
-        asked = await _asked(request)
-        api = self.desk.api_of(asked)
+        received_request = await _read_request(request)
+        api = self.desk.find_api(received_request)
         how = self.misdeeds.next(api.api_id) if api is not None else ""
         if how == "slow":
             await asyncio.sleep(self.slow_s)
-        reply = self._decided(asked, how)
+        reply = self._build_reply(received_request, how)
         received = Received(
             number=number,
             api_id=reply.api_id,
-            method=asked.method,
-            path=asked.path,
+            method=received_request.method,
+            path=received_request.path,
             caller=reply.caller,
-            tran_id=asked.tran_id,
+            tran_id=received_request.tran_id,
             status=reply.status,
             rsp_code=str(reply.body.get("rsp_code", "")),
             ms=(time.perf_counter() - started) * 1000,
             how=how,
-            values=asked.values,
+            values=received_request.values,
             answer=reply.body,
             api=api,
         )
         try:
-            return await self._answered(request, asked, reply, how)
+            return await self._build_response(request, received_request, reply, how)
         finally:
-            async with self._news:
+            async with self._changed:
                 self.received.append(received)
-                self._news.notify_all()
+                self._changed.notify_all()
 
-    def _decided(self, asked: Asked, how: str) -> Reply:
+    def _build_reply(self, request: ReceivedRequest, how: str) -> Reply:
         if how == "error_500":
-            api = self.desk.api_of(asked)
-            told = (
+            api = self.desk.find_api(request)
+            body = (
                 {"error": "server_error"} if api and api.api_id == TOKEN else {"rsp_code": "50001", "rsp_msg": "장애"}
             )
-            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, told, "", api.api_id if api else "")
+            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, body, "", api.api_id if api else "")
         if how == "token_expired":
             self.desk.forget_tokens()
-        return self.desk.respond(asked)
+        return self.desk.respond(request)
 
-    async def _answered(self, request: web.Request, asked: Asked, reply: Reply, how: str) -> web.StreamResponse:
-        headers = {"Content-Type": _JSON, _TRAN_ID: asked.tran_id}
+    async def _build_response(
+        self, request: web.Request, received: ReceivedRequest, reply: Reply, how: str
+    ) -> web.StreamResponse:
+        headers = {"Content-Type": _JSON, _TRAN_ID: received.tran_id}
         body = reply.body
         if "org_list" in body and how:
-            whole = (asked.values or {}).get("search_timestamp") == EVERYTHING
-            body = spoilt(how, body, self.desk.everything(reply), whole=whole)
+            whole = (received.values or {}).get("search_timestamp") == EVERYTHING
+            body = apply_failure(how, body, self.desk.everything(reply), whole=whole)
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         if how == "garbage":
             content = content[: len(content) // 2] + b"\xff\x00}"
         elif how == "html":
             headers["Content-Type"], content = "text/html", _PAGE
         elif how == "huge":
-            content = huge(body)
+            content = build_huge(body)
         elif how == "wrong_tran_id":
-            headers[_TRAN_ID] = asked.tran_id[:-1] + ("0" if asked.tran_id[-1:] != "0" else "1")
+            headers[_TRAN_ID] = received.tran_id[:-1] + ("0" if received.tran_id[-1:] != "0" else "1")
         elif how == "reset":
-            return await _broken_off(request, reply.status, headers, content)
+            return await _send_half(request, reply.status, headers, content)
         return web.Response(status=reply.status, body=content, headers=headers)
 
 
-async def _broken_off(
+async def _send_half(
     request: web.Request, status: int, headers: Mapping[str, str], content: bytes
 ) -> web.StreamResponse:
-    """Half of the answer, and then nothing more."""
+    """Send half of the response, then abort the connection."""
     answer = web.StreamResponse(status=status, headers={**headers, "Content-Length": str(len(content))})
     await answer.prepare(request)
     await answer.write(content[: len(content) // 2])
@@ -164,8 +166,8 @@ async def _broken_off(
     return answer
 
 
-async def _asked(request: web.Request) -> Asked:
-    return Asked(
+async def _read_request(request: web.Request) -> ReceivedRequest:
+    return ReceivedRequest(
         method=request.method,
         path=request.path,
         tran_id=request.headers.get(_TRAN_ID, ""),
@@ -177,20 +179,20 @@ async def _asked(request: web.Request) -> Asked:
 
 
 def _serial(request: web.Request) -> str | None:
-    """The SERIALNUMBER (OID 2.5.4.5) of the certificate that the caller showed."""
+    """Returns the SERIALNUMBER (OID 2.5.4.5) of the caller's certificate."""
     certificate = (request.transport.get_extra_info("peercert") if request.transport is not None else None) or {}
     named = (pair for parts in certificate.get("subject", ()) for pair in parts)
     return next((value for name, value in named if name == "serialNumber"), None)
 
 
 def _values(request: web.Request, content: bytes) -> Mapping[str, Any] | None:
-    """What was asked; None when it cannot be read."""
+    """Returns the values of a request, None when they cannot be parsed."""
     if request.method != "POST":
         return dict(request.query)
     try:
         if request.content_type == "application/x-www-form-urlencoded":
             return dict(parse_qsl(content.decode(), strict_parsing=True))
-        found = json.loads(content)
+        body = json.loads(content)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return body if isinstance(body, dict) else None

@@ -1,4 +1,4 @@
-"""What decides fees: the operators' statistics (지원-004) held against the relay's (지원-005), call by call."""
+"""Compares the statistics that decide fees: the operators' (지원-004) with the relay's (지원-005)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 Body = Mapping[str, Any]
 
 
-class Place(NamedTuple):
-    """What one pair of figures is about. `week` is the inquiry_date, `api_type` the code of 첨부12."""
+class Key(NamedTuple):
+    """The key of a pair of figures. `week` is the inquiry_date, `api_type` the code of 첨부12."""
 
     week: str
     provider: str
@@ -18,8 +18,8 @@ class Place(NamedTuple):
     api_type: str
     tm_slot: str
 
-    def words(self) -> str:
-        """The place as people read it."""
+    def describe(self) -> str:
+        """Returns the key as readable text."""
         return (
             f"{self.stat_date} slot {self.tm_slot}, {self.operator} {self.client_id} at {self.provider}, "
             f"type {self.type}, {self.api_type}"
@@ -32,8 +32,8 @@ class Figures(NamedTuple):
     success: int
     fail: int
 
-    def words(self) -> str:
-        """The figures as people read them."""
+    def describe(self) -> str:
+        """Returns the figures as readable text."""
         return f"{self.success} ok {self.fail} failed"
 
 
@@ -41,22 +41,24 @@ _NONE = Figures(0, 0)
 
 
 def compare(uploads_004: Sequence[tuple[str, Body]], uploads_005: Sequence[Body]) -> list[str]:
-    """Every difference, one sentence each, in the order of days; empty when both sides agree.
+    """Returns one sentence for each difference, by day. The list is empty when both sides agree.
 
     `uploads_004` are request bodies with the org_code of the operator that sent each. Of several uploads about the same
-    week, service or institution, and type, the last one counts. What one side does not mention it counts as zero.
+    week, service or institution, and type, the last one counts. A missing figure counts as zero.
     Raises KeyError, TypeError or ValueError for a body that is not one of 지원-004 or 지원-005.
     """
-    told, twice = _gathered([("operator", _of_004(*each)) for each in _last_004(uploads_004)])
-    counted, again = _gathered([("relay", _of_005(each)) for each in _last_005(uploads_005)])
-    places = sorted(told.keys() | counted.keys(), key=lambda place: (place.stat_date, place))
+    operator_figures, operator_duplicates = _collect(
+        [("operator", _iter_004(*upload)) for upload in _last_004(uploads_004)]
+    )
+    relay_figures, relay_duplicates = _collect([("relay", _iter_005(upload)) for upload in _last_005(uploads_005)])
+    keys = sorted(operator_figures.keys() | relay_figures.keys(), key=lambda key: (key.stat_date, key))
     differences = [
-        f"{place.words()}: the operator says {told.get(place, _NONE).words()}, "
-        f"the relay {counted.get(place, _NONE).words()}"
-        for place in places
-        if told.get(place, _NONE) != counted.get(place, _NONE)
+        f"{key.describe()}: the operator reports {operator_figures.get(key, _NONE).describe()}, "
+        f"the relay {relay_figures.get(key, _NONE).describe()}"
+        for key in keys
+        if operator_figures.get(key, _NONE) != relay_figures.get(key, _NONE)
     ]
-    return twice + again + differences
+    return operator_duplicates + relay_duplicates + differences
 
 
 def _last_004(uploads: Sequence[tuple[str, Body]]) -> Iterable[tuple[str, Body]]:
@@ -69,24 +71,24 @@ def _last_005(uploads: Sequence[Body]) -> Iterable[Body]:
     return {(body["inquiry_date"], body["org_code"], body["type"]): body for body in uploads}.values()
 
 
-def _gathered(uploads: Iterable[tuple[str, Iterator[tuple[Place, Figures]]]]) -> tuple[dict[Place, Figures], list[str]]:
-    """All figures by place, and a sentence for each place that one upload tells twice."""
-    found: dict[Place, Figures] = {}
-    twice: list[str] = []
-    for who, figures in uploads:
-        for place, each in figures:
-            if place in found:
-                twice.append(f"{place.words()}: the {who} says it twice")
-            found[place] = each
-    return found, twice
+def _collect(uploads: Iterable[tuple[str, Iterator[tuple[Key, Figures]]]]) -> tuple[dict[Key, Figures], list[str]]:
+    """Returns figures by key, and a sentence for each key that occurs twice in an upload."""
+    collected: dict[Key, Figures] = {}
+    duplicates: list[str] = []
+    for sender, figures in uploads:
+        for key, figure in figures:
+            if key in collected:
+                duplicates.append(f"{key.describe()}: the {sender} reports it twice")
+            collected[key] = figure
+    return collected, duplicates
 
 
-def _of_004(operator: str, body: Body) -> Iterator[tuple[Place, Figures]]:
+def _iter_004(operator: str, body: Body) -> Iterator[tuple[Key, Figures]]:
     for day in body["stat_date_list"]:
         for provider in day.get("org_list", ()):
-            for api_type, tm_slot, figures in _slots(provider):
+            for api_type, tm_slot, figures in _iter_slots(provider):
                 yield (
-                    Place(
+                    Key(
                         body["inquiry_date"],
                         provider["org_code"],
                         operator,
@@ -100,12 +102,12 @@ def _of_004(operator: str, body: Body) -> Iterator[tuple[Place, Figures]]:
                 )
 
 
-def _of_005(body: Body) -> Iterator[tuple[Place, Figures]]:
+def _iter_005(body: Body) -> Iterator[tuple[Key, Figures]]:
     for day in body["stat_date_list"]:
         for service in day.get("mydata_svc_list", ()):
-            for api_type, tm_slot, figures in _slots(service):
+            for api_type, tm_slot, figures in _iter_slots(service):
                 yield (
-                    Place(
+                    Key(
                         body["inquiry_date"],
                         body["org_code"],
                         service["org_code"],
@@ -119,7 +121,7 @@ def _of_005(body: Body) -> Iterator[tuple[Place, Figures]]:
                 )
 
 
-def _slots(holder: Body) -> Iterator[tuple[str, str, Figures]]:
+def _iter_slots(holder: Body) -> Iterator[tuple[str, str, Figures]]:
     for api in holder.get("api_type_list", ()):
         for slot in api["tm_slot_list"]:
             yield (

@@ -1,4 +1,4 @@
-"""What the pretended portal answers when it behaves: 지원-001 to -006 as plain functions of what was asked."""
+"""The service of the simulated portal: 지원-001 to -006 as plain functions of the request."""
 
 import hmac
 import secrets
@@ -13,7 +13,7 @@ from relay.domain.ids import TRAN_ID, normalize_serial
 from relay.domain.registry import Organisation, OrgType
 from relay.policy.response.conformance import find_violations
 from relay.sandbox.portal.comparing import compare
-from relay.sandbox.portal.registry import EVERYTHING, PretendedRegistry
+from relay.sandbox.portal.registry import EVERYTHING, SimulatedRegistry
 
 TOKEN: Final = "지원-001"  # noqa: S105 - an API
 OPERATORS_FIGURES: Final = "지원-004"
@@ -22,16 +22,16 @@ SERVED: Final = (TOKEN, "지원-002", "지원-003", OPERATORS_FIGURES, PROVIDERS
 
 _PROVIDERS: Final = frozenset({OrgType.OWN_API, OrgType.RELAY})
 _CERTIFIERS: Final = frozenset({OrgType.IDENTITY_CERTIFIER, OrgType.SIGNATURE_CERTIFIER})
-_EVERYBODY: Final = _PROVIDERS | _CERTIFIERS | {OrgType.OPERATOR}
-_MAY: Final[Mapping[str, frozenset[OrgType]]] = {
-    TOKEN: _EVERYBODY,
-    "지원-002": _EVERYBODY,
+_ALL_CALLERS: Final = _PROVIDERS | _CERTIFIERS | {OrgType.OPERATOR}
+_ALLOWED_CALLERS: Final[Mapping[str, frozenset[OrgType]]] = {
+    TOKEN: _ALL_CALLERS,
+    "지원-002": _ALL_CALLERS,
     "지원-003": _PROVIDERS,
     OPERATORS_FIGURES: frozenset({OrgType.OPERATOR}),
     PROVIDERS_FIGURES: _PROVIDERS,
     "지원-006": _CERTIFIERS,
 }
-"""Who may call what (규격 7장)."""
+"""Allowed callers by API (규격 7장)."""
 
 _CONSENTS: Final = frozenset({"consent_new", "consent_revoke", "consent_own"})
 _SUCCESS: Final = {"rsp_code": "00000", "rsp_msg": "성공"}
@@ -41,7 +41,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom the portal knows: by the SERIALNUMBER of their certificate and by what it gave them to show (지원-001)."""
+    """An account: the SERIALNUMBER of its certificate, and its client credentials (지원-001)."""
 
     org_code: str
     serial_num: str
@@ -50,8 +50,8 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One call as it came. `serial` is the certificate's, None without one; `values` of query, form or JSON body."""
+class ReceivedRequest:
+    """A request. `serial` is the certificate's, None without one. `values` come from query, form or JSON body."""
 
     method: str
     path: str
@@ -64,7 +64,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """HTTP status and JSON body; who asked ("" when that is not known), and by which API ("" when by none)."""
+    """HTTP status and JSON body. `caller` and `api_id` are "" when unknown."""
 
     status: int
     body: Body = field(repr=False)
@@ -73,7 +73,7 @@ class Reply:
 
 
 class Refused(Exception):
-    """The portal says no: HTTP status and rsp_code, and the OAuth error that says it at 지원-001 (규격 3.10)."""
+    """The portal refuses a request: HTTP status, rsp_code, and the OAuth error for 지원-001 (규격 3.10)."""
 
     def __init__(self, status: HTTPStatus, rsp_code: str, error: str = "unauthorized_client") -> None:
         super().__init__(rsp_code)
@@ -83,22 +83,22 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class _Given:
-    """A token: whose, and until when."""
+class _IssuedToken:
+    """The owner of a token and its expiry."""
 
     org_code: str
     until: datetime
 
 
-class PortalDesk:
-    """Knows the registry, the accounts, the tokens it gave and the statistics it took.
+class PortalService:
+    """The portal's registry, accounts, issued tokens and accepted statistics.
 
-    `token_s` is how long a token lasts. `uploads` are what was accepted: api_id, org_code of the sender, body.
+    `token_s` is the lifetime of a token. `uploads` are accepted statistics: api_id, org_code of the sender, body.
     """
 
     def __init__(
         self,
-        registry: PretendedRegistry,
+        registry: SimulatedRegistry,
         accounts: Iterable[Account],
         catalogue: Catalogue,
         clock: Callable[[], datetime],
@@ -110,45 +110,45 @@ class PortalDesk:
         self._apis = {(api.method, api.path): api for api in map(catalogue.apis.__getitem__, SERVED)}
         self._codes = {api.api_code for api in catalogue.apis.values() if api.api_code}
         self._clock = clock
-        self._tokens: dict[str, _Given] = {}
+        self._tokens: dict[str, _IssuedToken] = {}
 
     def put_account(self, account: Account) -> None:
-        """Know somebody, or what they show from now on."""
+        """Add or replace an account."""
         self._accounts[account.org_code] = account
 
     def forget_tokens(self) -> None:
-        """Every token given so far is taken back."""
+        """Revoke all issued tokens."""
         self._tokens.clear()
 
     def differences(self, week: str) -> list[str]:
-        """How the operators' figures of a week (inquiry_date) differ from the relay's; empty when they agree."""
+        """Returns differences between the operators' and the relay's statistics of a week (inquiry_date)."""
         of_week = [upload for upload in self.uploads if upload[2]["inquiry_date"] == week]
-        told = [(sender, body) for api_id, sender, body in of_week if api_id == OPERATORS_FIGURES]
-        counted = [
+        operator_uploads = [(sender, body) for api_id, sender, body in of_week if api_id == OPERATORS_FIGURES]
+        relay_uploads = [
             {"org_code": sender, **body} for api_id, sender, body in of_week if api_id == PROVIDERS_FIGURES
-        ]  # who has an API of its own names nobody: it means itself
-        return compare(told, counted)
+        ]  # an institution with its own API sends no org_code
+        return compare(operator_uploads, relay_uploads)
 
-    def api_of(self, asked: Asked) -> Api | None:
-        """The API that is asked for."""
-        return self._apis.get((asked.method, asked.path))
+    def find_api(self, request: ReceivedRequest) -> Api | None:
+        """Returns the API of the request."""
+        return self._apis.get((request.method, request.path))
 
-    def respond(self, asked: Asked) -> Reply:
-        """The answer: never raises for what the caller got wrong."""
-        api, caller = self.api_of(asked), ""
+    def respond(self, request: ReceivedRequest) -> Reply:
+        """Returns the response. Errors of the caller are responses too."""
+        api, caller = self.find_api(request), ""
         api_id = api.api_id if api is not None else ""
         try:
-            known = self._known(asked)
-            caller = known.org_code
-            body = self._answered(self._fitting(api, asked), asked, known)
-        except Refused as no:
-            told = {"error": no.error} if api_id == TOKEN else {"rsp_code": no.rsp_code, "rsp_msg": "실패"}
-            status = HTTPStatus.BAD_REQUEST if api_id == TOKEN else no.status
-            return Reply(status, told, caller, api_id)
+            organisation = self._identify(request)
+            caller = organisation.org_code
+            body = self._respond(self._check_request(api, request), request, organisation)
+        except Refused as refusal:
+            body = {"error": refusal.error} if api_id == TOKEN else {"rsp_code": refusal.rsp_code, "rsp_msg": "실패"}
+            status = HTTPStatus.BAD_REQUEST if api_id == TOKEN else refusal.status
+            return Reply(status, body, caller, api_id)
         return Reply(HTTPStatus.OK, body, caller, api_id)
 
     def everything(self, reply: Reply) -> list[Body]:
-        """The full list of the API that was answered."""
+        """Returns the full list of the API that was called."""
         lists: dict[str, Callable[[str], list[Body]]] = {
             "지원-002": self.registry.org_list,
             "지원-003": self.registry.service_list,
@@ -156,45 +156,45 @@ class PortalDesk:
         }
         return lists[reply.api_id](EVERYTHING)
 
-    def _known(self, asked: Asked) -> Organisation:
-        """Who holds the certificate, calling from an address of theirs."""
-        serial = normalize_serial(asked.serial or "")
+    def _identify(self, request: ReceivedRequest) -> Organisation:
+        """Returns the organisation of the certificate and address."""
+        serial = normalize_serial(request.serial or "")
         for account in self._accounts.values():
-            one = self.registry.organisations.get(account.org_code)
-            if one is not None and serial and serial == normalize_serial(account.serial_num):
-                if asked.address not in one.addresses:
+            organisation = self.registry.organisations.get(account.org_code)
+            if organisation is not None and serial and serial == normalize_serial(account.serial_num):
+                if request.address not in organisation.addresses:
                     raise Refused(HTTPStatus.UNAUTHORIZED, "40102")
-                return one
+                return organisation
         raise Refused(HTTPStatus.UNAUTHORIZED, "40103")
 
-    def _fitting(self, api: Api | None, asked: Asked) -> Api:
+    def _check_request(self, api: Api | None, request: ReceivedRequest) -> Api:
         if api is None:
             raise Refused(HTTPStatus.NOT_FOUND, "40401")
-        if not TRAN_ID.fullmatch(asked.tran_id):
+        if not TRAN_ID.fullmatch(request.tran_id):
             raise Refused(HTTPStatus.BAD_REQUEST, "40002", "invalid_request")
         return api
 
-    def _answered(self, api: Api, asked: Asked, caller: Organisation) -> Body:
-        if caller.org_type not in _MAY[api.api_id]:
+    def _respond(self, api: Api, request: ReceivedRequest, caller: Organisation) -> Body:
+        if caller.org_type not in _ALLOWED_CALLERS[api.api_id]:
             raise Refused(HTTPStatus.FORBIDDEN, "40301")
         if api.api_id != TOKEN:
-            given = self._tokens.get(asked.bearer)
-            if given is None or given.org_code != caller.org_code or given.until <= self._clock():
+            token = self._tokens.get(request.bearer)
+            if token is None or token.org_code != caller.org_code or token.until <= self._clock():
                 raise Refused(HTTPStatus.UNAUTHORIZED, "40101")
-        return self._by_api(api, _held(api, asked.values), caller)
+        return self._dispatch(api, _validate(api, request.values), caller)
 
-    def _by_api(self, api: Api, values: Body, caller: Organisation) -> Body:
+    def _dispatch(self, api: Api, values: Body, caller: Organisation) -> Body:
         match api.api_id:
             case "지원-001":
                 return self._token(values, caller)
             case "지원-002":
-                return self._listed(self.registry.org_list(values["search_timestamp"]))
+                return self._build_list(self.registry.org_list(values["search_timestamp"]))
             case "지원-003":
-                return self._listed(self.registry.service_list(values["search_timestamp"]))
+                return self._build_list(self.registry.service_list(values["search_timestamp"]))
             case "지원-006":
-                return self._listed(self.registry.org_list_for_certifiers(values["search_timestamp"]))
+                return self._build_list(self.registry.org_list_for_certifiers(values["search_timestamp"]))
             case _:
-                return self._taken(api.api_id, values, caller)
+                return self._accept_statistics(api.api_id, values, caller)
 
     def _token(self, form: Body, caller: Organisation) -> Body:
         account = self._accounts[caller.org_code]
@@ -203,10 +203,10 @@ class PortalDesk:
         if form["client_id"] != account.client_id:
             raise Refused(HTTPStatus.BAD_REQUEST, "40101", "invalid_client")
         token = secrets.token_urlsafe(32)
-        self._tokens[token] = _Given(caller.org_code, self._clock() + timedelta(seconds=self.token_s))
+        self._tokens[token] = _IssuedToken(caller.org_code, self._clock() + timedelta(seconds=self.token_s))
         return {"token_type": "Bearer", "access_token": token, "expires_in": str(self.token_s), "scope": "manage"}
 
-    def _listed(self, rows: list[Body]) -> Body:
+    def _build_list(self, rows: list[Body]) -> Body:
         return {
             **_SUCCESS,
             "search_timestamp": self.registry.timestamp(),
@@ -214,41 +214,41 @@ class PortalDesk:
             "org_list": rows,
         }
 
-    def _taken(self, api_id: str, body: Body, caller: Organisation) -> Body:
-        """Statistics are kept when they are about the seven days before a Sunday and about somebody of the caller's."""
+    def _accept_statistics(self, api_id: str, body: Body, caller: Organisation) -> Body:
+        """Accept statistics of the caller's own parties for the seven days before a Sunday."""
         if api_id == OPERATORS_FIGURES:
             service = self.registry.services.get(body["client_id"])
             if service is None or service.operator != caller.org_code:
                 raise Refused(HTTPStatus.FORBIDDEN, "40303")
-        elif not self._speaks_for(caller, body.get("org_code")):
+        elif not self._represents(caller, body.get("org_code")):
             raise Refused(HTTPStatus.FORBIDDEN, "40303")
-        if not _is_week(body) or not self._is_counted(body):
+        if not _is_week(body) or not self._is_complete(body):
             raise Refused(HTTPStatus.BAD_REQUEST, "40001")
         self.uploads.append((api_id, caller.org_code, body))
         return _SUCCESS
 
-    def _speaks_for(self, caller: Organisation, provider: str | None) -> bool:
-        """A relay names a member of its own; who has an API of its own names nobody (지원-005)."""
+    def _represents(self, caller: Organisation, provider: str | None) -> bool:
+        """A relay sends a member's org_code, an institution with its own API sends none (지원-005)."""
         if caller.org_type is not OrgType.RELAY:
             return provider is None
         member = self.registry.organisations.get(provider or "")
         return member is not None and member.relay == caller.org_code
 
-    def _is_counted(self, body: Body) -> bool:
-        """Consents stand in type 2 and in no other; APIs are those of 첨부12, each with both slots."""
+    def _is_complete(self, body: Body) -> bool:
+        """Consents are only in type 2. APIs are those of 첨부12, each with both slots."""
         for day in body["stat_date_list"]:
             for holder in day.get("org_list", day.get("mydata_svc_list", ())):
                 if _CONSENTS & holder.keys() != (_CONSENTS if body["type"] == "2" else set()):
                     return False
-                for told in holder.get("api_type_list", ()):
-                    slots = sorted(slot["tm_slot"] for slot in told["tm_slot_list"])
-                    if told["api_type"] not in self._codes or slots != ["00", "01"]:
+                for api in holder.get("api_type_list", ()):
+                    slots = sorted(slot["tm_slot"] for slot in api["tm_slot_list"])
+                    if api["api_type"] not in self._codes or slots != ["00", "01"]:
                         return False
         return True
 
 
-def _held(api: Api, values: Body | None) -> Body:
-    """The fields of a request, held against the catalogue."""
+def _validate(api: Api, values: Body | None) -> Body:
+    """Returns the fields of a request, validated against the catalogue."""
     whole = replace(api, response=replace(api.request, body=(*api.request.query, *api.request.body)))
     if values is None or find_violations(whole, values):
         raise Refused(HTTPStatus.BAD_REQUEST, "40001", "invalid_request")
@@ -256,6 +256,6 @@ def _held(api: Api, values: Body | None) -> Body:
 
 
 def _is_week(body: Body) -> bool:
-    sunday = datetime.strptime(body["inquiry_date"], "%Y%m%d").date()  # noqa: DTZ007 - a day, wherever it is
+    sunday = datetime.strptime(body["inquiry_date"], "%Y%m%d").date()  # noqa: DTZ007 - a date without a time zone
     days = [f"{sunday - timedelta(days=before):%Y%m%d}" for before in range(7, 0, -1)]
     return sunday.isoweekday() == _SUNDAY and [day["stat_date"] for day in body["stat_date_list"]] == days

@@ -1,4 +1,4 @@
-"""How the pretended portal misbehaves when it is told to: which call gets what, how often."""
+"""Failure modes of the simulated portal: planned failures of calls, and invalid responses."""
 
 import json
 from collections import deque
@@ -15,71 +15,70 @@ _ORGANISATIONS: Final = frozenset({"지원-002", "지원-006"})
 _ALL: Final = frozenset(SERVED)
 
 HOWS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
-    "slow": ("answers, but late", _ALL),
-    "error_500": ("HTTP 500, nothing taken", _ALL),
-    "garbage": ("takes the call and answers what is no JSON", _ALL),
-    "html": ("takes the call and answers a page", _ALL),
-    "token_expired": ("40101: the token is over", _ALL - {TOKEN}),
-    "half_list": ("the second half of the list is missing, the count is not", LISTS),
-    "mass_deletion": ("nearly everybody is gone", LISTS),
-    "doubled": ("the first row stands twice", LISTS),
-    "unknown_org_type": ("an org_type nobody knows", _ORGANISATIONS),
+    "slow": ("the response is delayed", _ALL),
+    "error_500": ("HTTP 500, the call has no effect", _ALL),
+    "garbage": ("accepts the call, the response is not JSON", _ALL),
+    "html": ("accepts the call, the response is an HTML page", _ALL),
+    "token_expired": ("40101: the token has expired", _ALL - {TOKEN}),
+    "half_list": ("the second half of the list is missing, the count is complete", LISTS),
+    "mass_deletion": ("nearly all rows are deleted", LISTS),
+    "doubled": ("the first row occurs twice", LISTS),
+    "unknown_org_type": ("an unknown org_type", _ORGANISATIONS),
     "missing_serial": ("an operator without serial_num", frozenset({"지원-002"})),
-    "huge": ("takes the call and answers 50 MB", _ALL),
-    "wrong_tran_id": ("takes the call and answers with another x-api-tran-id", _ALL),
-    "reset": ("takes the call and hangs up in the middle of the answer", _ALL),
+    "huge": ("accepts the call, the response has 50 MB", _ALL),
+    "wrong_tran_id": ("accepts the call, the response has another x-api-tran-id", _ALL),
+    "reset": ("accepts the call, the connection is reset within the response", _ALL),
 }
-"""How -> what it means, and at which APIs."""
+"""Failure mode -> description and APIs."""
 
 Rows = Sequence[Mapping[str, Any]]
 
 
-class Unfit(ValueError):
-    """There is no such misdeed, API or number; says what there is."""
+class InvalidCommand(ValueError):
+    """The failure mode, API or number is invalid. The message has the valid values."""
 
 
-class Misdeeds:
-    """What was asked for and is not done yet, by API, in its order."""
+class FailurePlan:
+    """Planned failures by API, in order."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[str]] = {}
+        self._planned: dict[str, deque[str]] = {}
 
     def plan(self, api_id: str, how: str, times: int) -> None:
-        """The next `times` calls of `api_id` are answered like this, after what was planned before. Raises Unfit."""
+        """Fail the next `times` calls of `api_id`, after failures planned earlier. Raises InvalidCommand."""
         if how not in HOWS:
-            raise Unfit(f"how is one of {', '.join(HOWS)}")
+            raise InvalidCommand(f"how is one of {', '.join(HOWS)}")
         if api_id not in HOWS[how][1]:
-            raise Unfit(f"{how} is for {', '.join(sorted(HOWS[how][1]))}")
+            raise InvalidCommand(f"{how} is for {', '.join(sorted(HOWS[how][1]))}")
         if times < 1:
-            raise Unfit("times is 1 or more")
-        self._waiting.setdefault(api_id, deque()).extend([how] * times)
+            raise InvalidCommand("times is 1 or more")
+        self._planned.setdefault(api_id, deque()).extend([how] * times)
 
     def behave(self) -> None:
-        """Nothing of what is planned is done."""
-        self._waiting.clear()
+        """Cancel all planned failures."""
+        self._planned.clear()
 
     def next(self, api_id: str) -> str:
-        """How this call is answered: "" for as it should be."""
-        waiting = self._waiting.get(api_id)
-        return waiting.popleft() if waiting else ""
+        """Returns the failure mode of this call, "" for none."""
+        modes = self._planned.get(api_id)
+        return modes.popleft() if modes else ""
 
     def planned(self) -> Mapping[str, Sequence[str]]:
-        """What is still to be done, by API."""
-        return {api_id: tuple(waiting) for api_id, waiting in self._waiting.items() if waiting}
+        """Returns the planned failures by API."""
+        return {api_id: tuple(modes) for api_id, modes in self._planned.items() if modes}
 
 
-def spoilt(how: str, body: Mapping[str, Any], everything: Rows, *, whole: bool) -> Mapping[str, Any]:
-    """The body of a list as the misdeed has it; other misdeeds leave it alone.
+def apply_failure(how: str, body: Mapping[str, Any], everything: Rows, *, whole: bool) -> Mapping[str, Any]:
+    """Returns the body of a list, changed by the failure mode `how`. Other modes do not change it.
 
-    `everything` is the full list, which a short one is spoilt with, because who asks for what changed hears of nobody.
-    `whole` is whether the full list was asked for.
+    `everything` is the full list: the list of changes is often empty. `whole` is True when the full list was requested.
     """
-    change = _SPOILERS.get(how)
+    change = _CHANGES.get(how)
     return body if change is None else {**body, **change(list(everything), whole)}
 
 
-def huge(body: Mapping[str, Any], least: int = HUGE_BYTES) -> bytes:
-    """JSON of at least so many bytes: a list with its first row over and over, any other body with blanks."""
+def build_huge(body: Mapping[str, Any], least: int = HUGE_BYTES) -> bytes:
+    """Returns JSON of at least `least` bytes: a list repeats its first row, another body is padded with blanks."""
     rows = body.get("org_list")
     if not rows:
         text = json.dumps(body, ensure_ascii=False).encode()
@@ -90,42 +89,44 @@ def huge(body: Mapping[str, Any], least: int = HUGE_BYTES) -> bytes:
     return head.replace(b"[]", b"[" + b",".join([row] * count) + b"]")
 
 
-def _half(rows: list[Mapping[str, Any]], _: bool) -> dict[str, Any]:
+def _cut_half(rows: list[Mapping[str, Any]], _: bool) -> dict[str, Any]:
     return {"org_cnt": str(len(rows)), "org_list": rows[: len(rows) // 2]}
 
 
-def _gone(rows: list[Mapping[str, Any]], whole: bool) -> dict[str, Any]:
-    """A full load in which the first institution alone is left, and no service; otherwise everything deleted."""
-    left = [_deleted(row) for row in rows] if not whole else [row for row in rows[:1] if "service_list" not in row]
-    return {"org_cnt": str(len(left)), "org_list": left}
+def _delete_most(rows: list[Mapping[str, Any]], whole: bool) -> dict[str, Any]:
+    """Keeps only the first institution and no service in a full list. In a list of changes all rows are deleted."""
+    remaining = [_delete(row) for row in rows] if not whole else [row for row in rows[:1] if "service_list" not in row]
+    return {"org_cnt": str(len(remaining)), "org_list": remaining}
 
 
-def _deleted(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _delete(row: Mapping[str, Any]) -> Mapping[str, Any]:
     services = row.get("service_list")
     if services is None:
         return {"op_type": DELETED, "org_code": row["org_code"], "org_type": row["org_type"]}
-    gone = [{name: one[name] for name in ("service_name", "client_id")} | {"op_type": DELETED} for one in services]
-    return {**row, "service_list": gone}
+    deleted = [
+        {name: service[name] for name in ("service_name", "client_id")} | {"op_type": DELETED} for service in services
+    ]
+    return {**row, "service_list": deleted}
 
 
-def _doubled(rows: list[Mapping[str, Any]], _: bool) -> dict[str, Any]:
+def _repeat_first(rows: list[Mapping[str, Any]], _: bool) -> dict[str, Any]:
     return {"org_cnt": str(len(rows) + 1), "org_list": [*rows[:1], *rows]}
 
 
-def _unknown_type(rows: list[Mapping[str, Any]], _: bool) -> dict[str, Any]:
+def _set_unknown_type(rows: list[Mapping[str, Any]], _: bool) -> dict[str, Any]:
     return {"org_cnt": str(len(rows)), "org_list": [{**rows[0], "org_type": "08"}, *rows[1:]]}
 
 
-def _without_serial(rows: list[Mapping[str, Any]], _: bool) -> dict[str, Any]:
-    at = next(at for at, row in enumerate(rows) if row["org_type"] == OrgType.OPERATOR.value)
-    lacking = {name: value for name, value in rows[at].items() if name != "serial_num"}
-    return {"org_cnt": str(len(rows)), "org_list": [*rows[:at], lacking, *rows[at + 1 :]]}
+def _remove_serial(rows: list[Mapping[str, Any]], _: bool) -> dict[str, Any]:
+    index = next(index for index, row in enumerate(rows) if row["org_type"] == OrgType.OPERATOR.value)
+    changed = {name: value for name, value in rows[index].items() if name != "serial_num"}
+    return {"org_cnt": str(len(rows)), "org_list": [*rows[:index], changed, *rows[index + 1 :]]}
 
 
-_SPOILERS: Final[Mapping[str, Callable[[list[Mapping[str, Any]], bool], dict[str, Any]]]] = {
-    "half_list": _half,
-    "mass_deletion": _gone,
-    "doubled": _doubled,
-    "unknown_org_type": _unknown_type,
-    "missing_serial": _without_serial,
+_CHANGES: Final[Mapping[str, Callable[[list[Mapping[str, Any]], bool], dict[str, Any]]]] = {
+    "half_list": _cut_half,
+    "mass_deletion": _delete_most,
+    "doubled": _repeat_first,
+    "unknown_org_type": _set_unknown_type,
+    "missing_serial": _remove_serial,
 }

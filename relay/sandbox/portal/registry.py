@@ -1,4 +1,4 @@
-"""The portal's registry: institutions and services, what changed since when, and the timestamps that tell it."""
+"""The portal's registry: institutions, services, and their changes by search_timestamp."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -7,74 +7,82 @@ from typing import Any, Final, Generic, TypeVar
 
 from relay.domain.authorization.consent import KOREA
 from relay.domain.registry import Organisation
-from relay.sandbox.portal.rows import DELETED, Row, Service, by_operator, row_for_certifiers, row_of, service_row
+from relay.sandbox.portal.rows import (
+    DELETED,
+    Row,
+    Service,
+    build_certifier_row,
+    build_org_row,
+    build_service_row,
+    group_by_operator,
+)
 
 EVERYTHING: Final = "0"
 """The search_timestamp of a full load."""
 
-_STAMP: Final = "%Y%m%d%H%M%S"
-_T = TypeVar("_T")
+_TIMESTAMP_FORMAT: Final = "%Y%m%d%H%M%S"
+_Value = TypeVar("_Value")
 
 
 class Unknown(LookupError):
-    """There is no such institution or service; says which."""
+    """The institution or service is not registered. The message has its code."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry(Generic[_T]):
-    """What is registered, when it came and when it changed last (search_timestamps)."""
+class _Entry(Generic[_Value]):
+    """A registered value with the search_timestamps of its registration and its last change."""
 
-    what: _T
-    came: str
+    value: _Value
+    registered: str
     changed: str
-    gone: bool = False
+    is_deleted: bool = False
 
 
-class PretendedRegistry:
-    """Changes are numbered by search_timestamps (YYYYMMDDhhmmss, Korea) that grow with each of them.
+class SimulatedRegistry:
+    """The registry of a simulated portal. Each change gets a greater search_timestamp (YYYYMMDDhhmmss, Korea).
 
-    `clock` tells the moment with a time zone. Two changes within a second get seconds of their own, so that nobody who
-    asks between them misses one.
+    `clock` returns an aware datetime. Two changes within a second get different seconds, so that a request between
+    them misses none.
     """
 
     def __init__(
         self, organisations: Iterable[Organisation], services: Iterable[Service], clock: Callable[[], datetime]
     ) -> None:
         self._clock = clock
-        self._told = EVERYTHING
-        first = self._later()
-        self._organisations = {one.org_code: _Entry(one, first, first) for one in organisations}
-        self._services = {one.client_id: _Entry(one, first, first) for one in services}
+        self._last_timestamp = EVERYTHING
+        first = self._next_timestamp()
+        self._organisations = {item.org_code: _Entry(item, first, first) for item in organisations}
+        self._services = {item.client_id: _Entry(item, first, first) for item in services}
 
     @property
     def organisations(self) -> dict[str, Organisation]:
-        """The institutions that are registered, by org_code."""
-        return {code: entry.what for code, entry in self._organisations.items() if not entry.gone}
+        """Registered institutions by org_code."""
+        return {code: entry.value for code, entry in self._organisations.items() if not entry.is_deleted}
 
     @property
     def services(self) -> dict[str, Service]:
-        """The services that are registered, by client_id."""
-        return {client_id: entry.what for client_id, entry in self._services.items() if not entry.gone}
+        """Registered services by client_id."""
+        return {client_id: entry.value for client_id, entry in self._services.items() if not entry.is_deleted}
 
-    def put(self, one: Organisation) -> None:
-        """Register an institution, or what it is from now on."""
-        self._put(self._organisations, one.org_code, one)
+    def put(self, organisation: Organisation) -> None:
+        """Register or replace an institution."""
+        self._put(self._organisations, organisation.org_code, organisation)
 
-    def put_service(self, one: Service) -> None:
-        """Register a service, or what it is from now on."""
-        self._put(self._services, one.client_id, one)
+    def put_service(self, service: Service) -> None:
+        """Register or replace a service."""
+        self._put(self._services, service.client_id, service)
 
     def change(self, org_code: str, **changes: Any) -> None:
         """Change fields of an institution (`serial_num`, `addresses`, `name`...). Raises Unknown."""
-        known = self.organisations.get(org_code)
-        if known is None:
+        entry = self.organisations.get(org_code)
+        if entry is None:
             raise Unknown(org_code)
-        self.put(replace(known, **changes))
+        self.put(replace(entry, **changes))
 
     def remove(self, org_code: str) -> None:
         """Remove an institution together with its services. Raises Unknown."""
         self._remove(self._organisations, org_code)
-        for client_id in [client_id for client_id, one in self.services.items() if one.operator == org_code]:
+        for client_id in [client_id for client_id, service in self.services.items() if service.operator == org_code]:
             self._remove(self._services, client_id)
 
     def remove_service(self, client_id: str) -> None:
@@ -82,52 +90,59 @@ class PretendedRegistry:
         self._remove(self._services, client_id)
 
     def org_list(self, since: str) -> list[Row]:
-        """The rows of 지원-002: all that changed after the search_timestamp `since`, everything for "0"."""
-        return [row_of(one, op_type) for one, op_type in _changed(self._organisations, since)]
+        """Returns the rows of 지원-002 that changed after the search_timestamp `since`, all rows for "0"."""
+        return [
+            build_org_row(organisation, op_type) for organisation, op_type in _list_changes(self._organisations, since)
+        ]
 
     def org_list_for_certifiers(self, since: str) -> list[Row]:
-        """The rows of 지원-006."""
-        rows = (row_for_certifiers(one, op_type) for one, op_type in _changed(self._organisations, since))
+        """Returns the rows of 지원-006."""
+        rows = (
+            build_certifier_row(organisation, op_type)
+            for organisation, op_type in _list_changes(self._organisations, since)
+        )
         return [row for row in rows if row is not None]
 
     def service_list(self, since: str) -> list[Row]:
-        """The rows of 지원-003, services below their operators."""
-        changed = _changed(self._services, since)
-        return by_operator((one.operator, service_row(one, op_type)) for one, op_type in changed)
+        """Returns the rows of 지원-003, services grouped by operator."""
+        changes = _list_changes(self._services, since)
+        return group_by_operator(
+            (service.operator, build_service_row(service, op_type)) for service, op_type in changes
+        )
 
     def timestamp(self) -> str:
-        """The search_timestamp to ask with next; whatever changes from now on is later."""
-        self._told = max(self._told, self._now())
-        return self._told
+        """Returns the search_timestamp for the next request. Later changes get a greater one."""
+        self._last_timestamp = max(self._last_timestamp, self._now())
+        return self._last_timestamp
 
-    def _put(self, entries: dict[str, _Entry[_T]], name: str, what: _T) -> None:
-        former, moment = entries.get(name), self._later()
-        came = moment if former is None or former.gone else former.came
-        entries[name] = _Entry(what, came, moment)
+    def _put(self, entries: dict[str, _Entry[_Value]], name: str, value: _Value) -> None:
+        entry, timestamp = entries.get(name), self._next_timestamp()
+        registered = timestamp if entry is None or entry.is_deleted else entry.registered
+        entries[name] = _Entry(value, registered, timestamp)
 
-    def _remove(self, entries: dict[str, _Entry[_T]], name: str) -> None:
-        known = entries.get(name)
-        if known is None or known.gone:
+    def _remove(self, entries: dict[str, _Entry[_Value]], name: str) -> None:
+        entry = entries.get(name)
+        if entry is None or entry.is_deleted:
             raise Unknown(name)
-        entries[name] = replace(known, changed=self._later(), gone=True)
+        entries[name] = replace(entry, changed=self._next_timestamp(), is_deleted=True)
 
     def _now(self) -> str:
-        return self._clock().astimezone(KOREA).strftime(_STAMP)
+        return self._clock().astimezone(KOREA).strftime(_TIMESTAMP_FORMAT)
 
-    def _later(self) -> str:
-        """A moment after every one that was told or used."""
-        if self._told == EVERYTHING:
+    def _next_timestamp(self) -> str:
+        """Returns a search_timestamp greater than all that were returned or used."""
+        if self._last_timestamp == EVERYTHING:
             return self.timestamp()
-        last = datetime.strptime(self._told, _STAMP).replace(tzinfo=KOREA)
-        self._told = max(self._now(), (last + timedelta(seconds=1)).strftime(_STAMP))
-        return self._told
+        last = datetime.strptime(self._last_timestamp, _TIMESTAMP_FORMAT).replace(tzinfo=KOREA)
+        self._last_timestamp = max(self._now(), (last + timedelta(seconds=1)).strftime(_TIMESTAMP_FORMAT))
+        return self._last_timestamp
 
 
-def _changed(entries: dict[str, _Entry[_T]], since: str) -> Iterator[tuple[_T, str]]:
-    """What a caller does not know who asks with `since`, each with its op_type."""
+def _list_changes(entries: dict[str, _Entry[_Value]], since: str) -> Iterator[tuple[_Value, str]]:
+    """Yields values that changed after `since`, each with its op_type."""
     for entry in entries.values():
         if since == EVERYTHING:
-            if not entry.gone:
-                yield entry.what, "I"
+            if not entry.is_deleted:
+                yield entry.value, "I"
         elif entry.changed > since:
-            yield entry.what, DELETED if entry.gone else "I" if entry.came > since else "M"
+            yield entry.value, DELETED if entry.is_deleted else "I" if entry.registered > since else "M"

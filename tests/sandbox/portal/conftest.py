@@ -1,4 +1,4 @@
-"""The portal of a street, answering over mutual TLS, and callers with the certificates of that street."""
+"""The portal of a sandbox over mutual TLS, and callers with certificates of the sandbox."""
 
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from relay.sandbox.operator import session_of
 from relay.sandbox.registered import portal_of
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.sandbox.street import _server_context
-from relay.sandbox.support import Shown, SupportCaller
+from relay.sandbox.support import ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 
 BEGIN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ def clock():
 
 @pytest.fixture
 def portal(with_portal, clock):
-    """The street's portal as nobody has called it yet."""
+    """The portal of a sandbox without received calls."""
     return portal_of(with_portal, with_portal.portal, load_catalogue(), clock)
 
 
@@ -47,23 +47,27 @@ async def served(portal, with_portal):
     await server.close()
 
 
-def identities(street):
-    found = {RELAY_CODE: street.certificates.relay, PORTAL_CODE: street.certificates.portal}
-    found |= {operator.org_code: operator.identity for operator in street.operators}
-    return found | dict(zip((IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER), street.certificates.certifiers, strict=True))
+def identities(environment):
+    pairs = {RELAY_CODE: environment.certificates.relay, PORTAL_CODE: environment.certificates.portal}
+    pairs |= {operator.org_code: operator.identity for operator in environment.operators}
+    return pairs | dict(
+        zip((IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER), environment.certificates.certifiers, strict=True)
+    )
 
 
 @pytest.fixture
 async def caller(served, with_portal):
-    """Makes a caller of the support APIs: `caller(org_code)`; `identity` and `secret` replace its own."""
+    """Builds callers of the support APIs: `caller(org_code)`. `identity` and `secret` replace the caller's own."""
     async with AsyncExitStack() as stack:
 
-        async def made(org_code, identity=None, secret=None):
+        async def build_caller(org_code, identity=None, secret=None):
             pair = identity or identities(with_portal)[org_code]
             session = await stack.enter_async_context(session_of(pair, with_portal.certificates.ca))
             account = with_portal.portal.accounts[org_code]
             letter = LETTERS.get(org_code, "M")
-            shown = Shown(org_code, letter, "지원-001", account.client_id, secret or account.client_secret)
-            return SupportCaller(session, served, shown, load_catalogue(), find_violations)
+            credentials = ClientCredentials(
+                org_code, letter, "지원-001", account.client_id, secret or account.client_secret
+            )
+            return SupportCaller(session, served, credentials, load_catalogue(), find_violations)
 
-        yield made
+        yield build_caller

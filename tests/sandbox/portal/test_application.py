@@ -1,4 +1,4 @@
-"""The portal over real sockets and mutual TLS: who reaches it, how it misbehaves, what it keeps."""
+"""The portal over real sockets and mutual TLS: access, failures, received calls."""
 
 import asyncio
 import json
@@ -24,116 +24,121 @@ async def relay(caller):
 
 @pytest.fixture
 async def raw(served, with_portal, relay):
-    """Asks for 지원-002 as the relay and tells what came: status, headers, content."""
+    """Calls 지원-002 as the relay and returns status, headers, content."""
     async with session_of(with_portal.certificates.relay, with_portal.certificates.ca) as session:
 
-        async def asked(since="0"):
+        async def get_orgs(since="0"):
             headers = {"Authorization": f"Bearer {relay._token}", "x-api-tran-id": f"{RELAY_CODE}R{'0' * 14}"}
             url = f"{served}/v1/mgmts/orgs"
             async with session.get(url, params={"search_timestamp": since}, headers=headers) as answer:
                 return answer.status, answer.headers, await answer.read()
 
-        yield asked
+        yield get_orgs
 
 
-async def test_the_relay_is_told_everything_and_it_is_true(relay):
+async def test_the_relay_gets_full_lists(relay):
     for api_id in ("지원-002", "지원-003"):
-        call, told = await relay.ask(api_id, "portal", EVERYTHING)
+        call, body = await relay.ask(api_id, "portal", EVERYTHING)
         assert (call.why, call.ok) == ([], True)
-        assert int(told["org_cnt"]) == len(told["org_list"]) > 1
+        assert int(body["org_cnt"]) == len(body["org_list"]) > 1
 
 
-async def test_without_a_certificate_of_our_ca_nobody_is_heard(caller, with_portal):
-    stranger = await caller("ZOPA000001", identity=with_portal.certificates.foreign_operator)
-    call = await stranger.token("portal")
+async def test_a_certificate_of_another_ca_is_rejected(caller, with_portal):
+    other_caller = await caller("ZOPA000001", identity=with_portal.certificates.foreign_operator)
+    call = await other_caller.token("portal")
     assert not call.ok
     assert call.status == 0
 
 
 @pytest.mark.parametrize("name", ["serialless_operator", "unregistered_operator"])
-async def test_a_certificate_of_nobody_registered_is_refused(caller, with_portal, name):
-    stranger = await caller("ZOPA000001", identity=getattr(with_portal.certificates, name))
-    assert (await stranger.token("portal")).why == ["HTTP 400 unauthorized_client"]
+async def test_an_unregistered_certificate_is_refused(caller, with_portal, name):
+    other_caller = await caller("ZOPA000001", identity=getattr(with_portal.certificates, name))
+    assert (await other_caller.token("portal")).why == ["HTTP 400 unauthorized_client"]
 
 
-async def test_an_operators_certificate_with_the_relays_secret_is_refused(caller, with_portal):
-    stranger = await caller(RELAY_CODE, identity=with_portal.operators[0].identity)
-    assert (await stranger.token("portal")).why == ["HTTP 400 invalid_client"]
+async def test_another_partys_secret_is_refused(caller, with_portal):
+    other_caller = await caller(RELAY_CODE, identity=with_portal.operators[0].identity)
+    assert (await other_caller.token("portal")).why == ["HTTP 400 invalid_client"]
 
 
-async def test_what_was_received_is_kept_with_what_was_answered(relay, portal):
+async def test_received_calls_are_stored_with_responses(relay, portal):
     await relay.ask("지원-002", "portal", EVERYTHING)
-    token, asked = portal.received
-    assert (token.api_id, token.caller, token.well, token.faults()) == ("지원-001", RELAY_CODE, True, [])
-    assert (asked.api_id, asked.method, asked.path) == ("지원-002", "GET", "/v1/mgmts/orgs")
-    assert (asked.status, asked.rsp_code, asked.values, asked.faults()) == (200, "00000", EVERYTHING, [])
-    assert asked.tran_id.startswith(RELAY_CODE)
-    assert asked.ms > 0
+    token_call, call = portal.received
+    assert (token_call.api_id, token_call.caller, token_call.well, token_call.faults()) == (
+        "지원-001",
+        RELAY_CODE,
+        True,
+        [],
+    )
+    assert (call.api_id, call.method, call.path) == ("지원-002", "GET", "/v1/mgmts/orgs")
+    assert (call.status, call.rsp_code, call.values, call.faults()) == (200, "00000", EVERYTHING, [])
+    assert call.tran_id.startswith(RELAY_CODE)
+    assert call.ms > 0
     assert "secret" not in repr(list(portal.received))
 
 
-async def test_who_waits_for_a_call_hears_of_it(relay, portal):
-    waiting = asyncio.create_task(portal.heard(lambda one: one.api_id == "지원-003"))
+async def test_a_received_call_wakes_the_waiter(relay, portal):
+    waiting = asyncio.create_task(portal.heard(lambda call: call.api_id == "지원-003"))
     await relay.ask("지원-002", "portal", EVERYTHING)
     assert not waiting.done()
     await relay.ask("지원-003", "portal", EVERYTHING)
     assert (await waiting).api_id == "지원-003"
-    assert (await portal.heard(lambda one: one.api_id == "지원-003")) is await waiting
+    assert (await portal.heard(lambda call: call.api_id == "지원-003")) is await waiting
 
 
-async def test_error_500_takes_nothing(raw, portal):
+async def test_error_500_has_no_effect(raw, portal):
     portal.misbehave("지원-002", "error_500")
     status, _, content = await raw()
     assert (status, json.loads(content)["rsp_code"]) == (500, "50001")
-    assert [one.how for one in portal.received] == ["", "error_500"]
+    assert [call.how for call in portal.received] == ["", "error_500"]
     assert not portal.received[-1].well
     assert (await raw())[0] == 200
 
 
-async def test_a_token_api_that_breaks_says_so_in_its_own_words(caller, portal):
+async def test_a_failed_token_api_returns_an_oauth_error(caller, portal):
     portal.misbehave("지원-001", "error_500")
     assert (await (await caller(RELAY_CODE)).token("portal")).why == ["HTTP 500 server_error"]
 
 
-async def test_garbage_is_called_json_and_is_none(raw, portal):
+async def test_garbage_is_invalid_json(raw, portal):
     portal.misbehave("지원-002", "garbage")
     status, headers, content = await raw()
     assert (status, headers["Content-Type"]) == (200, "application/json; charset=UTF-8")
     assert object_in(content) is None
 
 
-async def test_a_page_comes_instead_of_an_answer(raw, portal):
+async def test_html_replaces_the_response(raw, portal):
     portal.misbehave("지원-002", "html")
     status, headers, content = await raw()
     assert (status, headers["Content-Type"], content[:9]) == (200, "text/html", b"<!doctype")
 
 
-async def test_a_token_that_is_over_stays_over(raw, portal):
+async def test_an_expired_token_stays_expired(raw, portal):
     portal.misbehave("지원-002", "token_expired")
-    told = [(status, json.loads(content)["rsp_code"]) for status, _, content in (await raw(), await raw())]
-    assert told == [(401, "40101")] * 2
+    codes = [(status, json.loads(content)["rsp_code"]) for status, _, content in (await raw(), await raw())]
+    assert codes == [(401, "40101")] * 2
 
 
-async def test_another_tran_id_comes_back(raw, portal):
+async def test_the_response_has_another_tran_id(raw, portal):
     portal.misbehave("지원-002", "wrong_tran_id")
     first, second = await raw(), await raw()
     assert first[1]["x-api-tran-id"] != second[1]["x-api-tran-id"] == f"{RELAY_CODE}R{'0' * 14}"
 
 
-async def test_an_answer_breaks_off_after_the_call_was_taken(raw, portal):
+async def test_the_response_is_reset_after_the_call(raw, portal):
     portal.misbehave("지원-002", "reset")
     with pytest.raises(BROKEN):
         await raw()
     assert (portal.received[-1].how, portal.received[-1].status) == ("reset", 200)
 
 
-async def test_a_huge_answer_is_one(raw, portal):
+async def test_a_huge_response_has_its_size(raw, portal):
     portal.misbehave("지원-002", "huge")
     _, _, content = await raw()
     assert len(content) >= HUGE_BYTES
 
 
-async def test_a_slow_answer_comes_late_and_is_right(raw, portal, monkeypatch):
+async def test_a_slow_response_is_delayed_and_correct(raw, portal, monkeypatch):
     waited = []
 
     async def late(seconds):
@@ -146,15 +151,15 @@ async def test_a_slow_answer_comes_late_and_is_right(raw, portal, monkeypatch):
 
 
 @pytest.mark.parametrize("since", ["0", "99991231235959"])
-async def test_a_list_is_spoilt_even_when_nothing_changed(raw, portal, since):
+async def test_a_list_fails_even_without_changes(raw, portal, since):
     portal.misbehave("지원-002", "doubled")
-    told = json.loads((await raw(since))[2])
-    assert told["org_list"][0] == told["org_list"][1]
-    assert int(told["org_cnt"]) == len(told["org_list"])
+    body = json.loads((await raw(since))[2])
+    assert body["org_list"][0] == body["org_list"][1]
+    assert int(body["org_cnt"]) == len(body["org_list"])
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b"{", b"\xff"])
-async def test_a_body_that_is_none_is_refused(served, with_portal, relay, sent):
+async def test_an_invalid_body_is_refused(served, with_portal, relay, sent):
     headers = {"Authorization": f"Bearer {relay._token}", "x-api-tran-id": f"{RELAY_CODE}R{'0' * 14}"}
     async with (
         session_of(with_portal.certificates.relay, with_portal.certificates.ca) as session,

@@ -1,4 +1,4 @@
-"""Operators and relay are held against each other call by call, and every difference is named."""
+"""Statistics of operators and relay are compared by key, and each difference is reported."""
 
 from copy import deepcopy
 
@@ -42,15 +42,15 @@ def upload_005(*figures, kind="2", provider=BANK, service=SERVICE, operator=OPER
 SAME = ((3, 1), (0, 2))
 
 
-def test_the_same_figures_on_both_sides_are_no_difference():
+def test_equal_figures_have_no_difference():
     assert compare([(OPERATOR, upload_004(*SAME))], [upload_005(*SAME)]) == []
 
 
-def test_a_difference_names_day_slot_parties_type_api_and_both_figures():
+def test_a_difference_has_its_key_and_both_figures():
     assert compare([(OPERATOR, upload_004((3, 1), (0, 2)))], [upload_005((3, 1), (1, 2))]) == [
         (
             "20261116 slot 01, ZOPA000001 ZOPA000001SVC01 at ZBAA000001, type 2, BA01: "
-            "the operator says 0 ok 2 failed, the relay 1 ok 2 failed"
+            "the operator reports 0 ok 2 failed, the relay 1 ok 2 failed"
         )
     ]
 
@@ -64,42 +64,43 @@ def test_a_difference_names_day_slot_parties_type_api_and_both_figures():
         {"operator": "ZOPA000002"},
     ],
 )
-def test_what_one_side_alone_tells_is_a_difference_on_both(change):
+def test_a_figure_of_one_side_is_a_difference(change):
     assert len(compare([(OPERATOR, upload_004(*SAME))], [upload_005(*SAME, **change)])) == 4
 
 
 @pytest.mark.parametrize(
-    ("told", "counted"), [([(OPERATOR, upload_004((0, 0), (0, 0)))], []), ([], [upload_005((0, 0), (0, 0))]), ([], [])]
+    ("operator_uploads", "relay_uploads"),
+    [([(OPERATOR, upload_004((0, 0), (0, 0)))], []), ([], [upload_005((0, 0), (0, 0))]), ([], [])],
 )
-def test_zero_and_nothing_are_the_same(told, counted):
-    assert compare(told, counted) == []
+def test_a_missing_figure_equals_zero(operator_uploads, relay_uploads):
+    assert compare(operator_uploads, relay_uploads) == []
 
 
-def test_of_several_uploads_the_last_counts():
-    told = [(OPERATOR, upload_004((9, 9), (9, 9))), (OPERATOR, upload_004(*SAME))]
-    counted = [upload_005((8, 8), (8, 8)), upload_005(*SAME)]
-    assert compare(told, counted) == []
+def test_the_last_of_several_uploads_counts():
+    operator_uploads = [(OPERATOR, upload_004((9, 9), (9, 9))), (OPERATOR, upload_004(*SAME))]
+    relay_uploads = [upload_005((8, 8), (8, 8)), upload_005(*SAME)]
+    assert compare(operator_uploads, relay_uploads) == []
 
 
 def test_operators_do_not_replace_each_others_uploads():
-    told = [("ZOPA000002", upload_004(*SAME)), (OPERATOR, upload_004(*SAME))]
-    assert len(compare(told, [upload_005(*SAME)])) == 2
+    operator_uploads = [("ZOPA000002", upload_004(*SAME)), (OPERATOR, upload_004(*SAME))]
+    assert len(compare(operator_uploads, [upload_005(*SAME)])) == 2
 
 
-def test_a_figure_told_twice_in_one_upload_is_named():
+def test_a_duplicate_in_an_upload_is_reported():
     doubled = deepcopy(upload_005(*SAME))
     day = doubled["stat_date_list"][0]
     day["mydata_svc_list"] *= 2
     differences = compare([(OPERATOR, upload_004(*SAME))], [doubled])
-    assert [line.rpartition(": ")[2] for line in differences] == ["the relay says it twice"] * 2
+    assert [line.rpartition(": ")[2] for line in differences] == ["the relay reports it twice"] * 2
 
 
-def test_a_day_without_lists_tells_nothing():
+def test_a_day_without_lists_has_no_figures():
     empty = upload_004(*SAME) | {"stat_date_list": [{"stat_date": DAY, "org_cnt": "0"}]}
     assert compare([(OPERATOR, empty)], []) == []
 
 
 @pytest.mark.parametrize("broken", [{}, {"inquiry_date": WEEK}, upload_005(("many", 0), (0, 0))])
-def test_what_is_no_upload_is_no_agreement(broken):
+def test_an_invalid_upload_raises(broken):
     with pytest.raises((KeyError, ValueError)):
         compare([], [broken])

@@ -1,4 +1,4 @@
-"""The control door: what people tell the portal by curl, and what they are told."""
+"""The portal's control API, as used with curl."""
 
 import json
 from datetime import UTC, datetime
@@ -19,59 +19,59 @@ BANK, OPERATOR = "ZBAA000001", "ZOPA000001"
 
 
 class Calls:
-    """The portal's calls to a relay that takes everything."""
+    """The portal's calls to a relay that accepts everything."""
 
     def __init__(self):
-        self.asked = []
+        self.requests = []
 
     async def token(self, about):
-        self.asked.append(("지원-101", about, {}))
+        self.requests.append(("지원-101", about, {}))
         return Call("지원-101", "", about, "POST", "/mgmts/oauth/2.0/token", 200, ok=True)
 
     async def ask(self, api_id, about, values):
-        self.asked.append((api_id, about, values))
+        self.requests.append((api_id, about, values))
         return Call(api_id, "", about, "GET", "/", 200, "00000", ok=True), {"rsp_code": "00000"}
 
 
 @pytest.fixture
-async def door(portal):
-    """Asks the door: `door("POST", "/misbehave", api=...)` gives status and text; `.calls` are those to the relay."""
+async def control(portal):
+    """Client of the control API: `ask(method, path, api=...)` returns status and text. `.calls` go to the relay."""
     calls = Calls()
-    control = Control(portal, calls, RELAY_CODE, lambda: datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
-    async with TestClient(TestServer(control.application())) as client:
+    api = Control(portal, calls, RELAY_CODE, lambda: datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
+    async with TestClient(TestServer(api.application())) as client:
 
-        async def asked(method, path, **params):
+        async def ask(method, path, **params):
             async with client.request(method, path, params=params) as answer:
                 return answer.status, await answer.text()
 
-        yield SimpleNamespace(ask=asked, calls=calls, client=client)
+        yield SimpleNamespace(ask=ask, calls=calls, client=client)
 
 
-async def test_the_state_is_told_in_words(door, portal):
+async def test_the_state_is_readable_text(control, portal):
     portal.misbehave("지원-002", "slow", 2)
-    status, text = await door.ask("GET", "/")
+    status, text = await control.ask("GET", "/")
     assert status == 200
     assert "11 through_relay, 2 operator" in text
-    assert "misdeeds to come: 지원-002: slow, slow" in text
+    assert "planned failures: 지원-002: slow, slow" in text
     assert "mass_deletion" in text
 
 
 @pytest.mark.parametrize("api", ["지원-002", "002"])
-async def test_misdeeds_are_planned_and_called_off(door, portal, api):
-    assert await door.ask("POST", "/misbehave", api=api, how="slow", times="3") == (
+async def test_failures_are_planned_and_cancelled(control, portal, api):
+    assert await control.ask("POST", "/misbehave", api=api, how="slow", times="3") == (
         200,
-        "the next 3 of 지원-002: slow, answers, but late\n",
+        "the next 3 calls of 지원-002: slow, the response is delayed\n",
     )
     assert portal.misdeeds.planned() == {"지원-002": ("slow",) * 3}
-    assert await door.ask("POST", "/behave") == (200, "as it should be\n")
+    assert await control.ask("POST", "/behave") == (200, "no failures are planned\n")
     assert portal.misdeeds.planned() == {}
 
 
-async def test_korean_is_written_with_escapes_in_a_url_and_as_it_is_in_a_form(door, portal):
-    assert (await door.client.post(f"/misbehave?api={quote('지원-005')}&how=reset")).status == 200
+async def test_korean_is_escaped_in_a_url_and_plain_in_a_form(control, portal):
+    assert (await control.client.post(f"/misbehave?api={quote('지원-005')}&how=reset")).status == 200
     content = "api=지원-002&how=slow".encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert (await door.client.post("/misbehave", data=content, headers=headers)).status == 200
+    assert (await control.client.post("/misbehave", data=content, headers=headers)).status == 200
     assert portal.misdeeds.planned() == {"지원-005": ("reset",), "지원-002": ("slow",)}
 
 
@@ -79,60 +79,60 @@ async def test_korean_is_written_with_escapes_in_a_url_and_as_it_is_in_a_form(do
     ("method", "path", "params", "words"),
     [
         ("POST", "/misbehave", {"api": "002", "how": "sulk"}, "how is one of "),
-        ("POST", "/misbehave", {"api": "002", "how": "slow", "times": "often"}, "times is a number"),
+        ("POST", "/misbehave", {"api": "002", "how": "slow", "times": "often"}, "times must be a number"),
         ("POST", "/misbehave", {"how": "slow"}, "api is missing"),
         ("POST", "/registry/remove", {"org_code": "ZNOA000001"}, "ZNOA000001 is not registered"),
         ("POST", "/registry/remove", {}, "org_code is missing"),
-        ("POST", "/registry/change", {"org_code": OPERATOR}, "what can be changed is addresses, name, serial_num"),
-        ("POST", "/registry/change", {"org_code": OPERATOR, "org_type": "04"}, "what can be changed is "),
+        ("POST", "/registry/change", {"org_code": OPERATOR}, "fields that can be changed: addresses, name, serial_num"),
+        ("POST", "/registry/change", {"org_code": OPERATOR, "org_type": "04"}, "fields that can be changed: "),
         ("POST", "/registry/change", {"org_code": "ZNOA000001", "name": "x"}, "ZNOA000001 is not registered"),
         ("POST", "/registry/add", {"org_code": OPERATOR, "serial_num": "1"}, "ZOPA000001 is registered already"),
         ("POST", "/registry/add", {"org_code": "ZOPA000009"}, "serial_num is missing"),
-        ("POST", "/ask/105", {}, "the portal asks 지원-101, "),
+        ("POST", "/ask/105", {}, "the portal calls 지원-101, "),
         ("POST", "/ask/102", {}, "org_code is missing"),
     ],
 )
-async def test_what_makes_no_sense_is_told(door, method, path, params, words):
-    status, text = await door.ask(method, path, **params)
+async def test_an_invalid_command_is_400(control, method, path, params, words):
+    status, text = await control.ask(method, path, **params)
     assert status == 400
     assert text.startswith(words)
 
 
-async def test_an_operator_is_removed_with_its_services(door, portal):
-    assert await door.ask("POST", "/registry/remove", org_code=OPERATOR) == (200, "ZOPA000001 is gone\n")
+async def test_an_operator_is_removed_with_its_services(control, portal):
+    assert await control.ask("POST", "/registry/remove", org_code=OPERATOR) == (200, "ZOPA000001 is removed\n")
     assert OPERATOR not in portal.desk.registry.organisations
     assert set(portal.desk.registry.services) == {"ZOPA000002SVC01"}
 
 
-async def test_a_service_is_removed_by_itself(door, portal):
-    await door.ask("POST", "/registry/remove", client_id="ZOPA000001SVC02")
+async def test_a_service_is_removed_alone(control, portal):
+    await control.ask("POST", "/registry/remove", client_id="ZOPA000001SVC02")
     assert set(portal.desk.registry.services) == {"ZOPA000001SVC01", "ZOPA000002SVC01"}
 
 
-async def test_an_institution_is_changed(door, portal):
-    told = {"org_code": OPERATOR, "serial_num": "999-81-07777", "addresses": "192.0.2.1,192.0.2.2"}
-    assert await door.ask("POST", "/registry/change", **told) == (
+async def test_an_institution_is_changed(control, portal):
+    changes = {"org_code": OPERATOR, "serial_num": "999-81-07777", "addresses": "192.0.2.1,192.0.2.2"}
+    assert await control.ask("POST", "/registry/change", **changes) == (
         200,
-        "ZOPA000001 has another addresses, serial_num\n",
+        "ZOPA000001 has a new addresses, serial_num\n",
     )
-    one = portal.desk.registry.organisations[OPERATOR]
-    assert (one.serial_num, one.addresses) == ("999-81-07777", ("192.0.2.1", "192.0.2.2"))
+    organisation = portal.desk.registry.organisations[OPERATOR]
+    assert (organisation.serial_num, organisation.addresses) == ("999-81-07777", ("192.0.2.1", "192.0.2.2"))
 
 
-async def test_a_new_operator_has_a_service_whose_secret_is_told(door, portal):
-    _, text = await door.ask("POST", "/registry/add", org_code="ZOPA000009", serial_num="999-81-01009", name="아홉")
+async def test_a_new_operator_has_a_service_with_a_secret(control, portal):
+    _, text = await control.ask("POST", "/registry/add", org_code="ZOPA000009", serial_num="999-81-01009", name="아홉")
     service = portal.desk.registry.services["ZOPA000009SVC01"]
     assert text.endswith(f"client_secret {service.client_secret}\n")
     assert portal.desk.registry.organisations["ZOPA000009"].name == "아홉"
 
 
-async def test_the_relay_is_asked_and_the_answer_told(door):
-    await door.ask("POST", "/ask/101")
-    await door.ask("POST", "/ask/지원-102", org_code=BANK)
-    await door.ask("POST", "/ask/103", org_code=BANK, login="narae")
-    status, text = await door.ask("POST", "/ask/104", org_code=BANK)
+async def test_a_call_to_the_relay_returns_the_response(control):
+    await control.ask("POST", "/ask/101")
+    await control.ask("POST", "/ask/지원-102", org_code=BANK)
+    await control.ask("POST", "/ask/103", org_code=BANK, login="narae")
+    status, text = await control.ask("POST", "/ask/104", org_code=BANK)
     assert (status, json.loads(text)["told"], json.loads(text)["call"]["ok"]) == (200, {"rsp_code": "00000"}, True)
-    assert door.calls.asked == [
+    assert control.calls.requests == [
         ("지원-101", RELAY_CODE, {}),
         ("지원-102", BANK, {"org_code": BANK}),
         ("지원-103", BANK, {"org_code": BANK, "user_ci": ci_of(CUSTOMERS[1])}),
@@ -140,29 +140,29 @@ async def test_the_relay_is_asked_and_the_answer_told(door):
     ]
 
 
-async def test_calls_are_told_without_secrets_and_figures_are_compared(door, portal, caller, with_portal):
+async def test_calls_are_listed_without_secrets(control, portal, caller, with_portal):
     await (await caller(RELAY_CODE)).token("portal")
     portal.misbehave("지원-002", "error_500")
     await (await caller(RELAY_CODE)).ask("지원-002", "portal", {"search_timestamp": "0"})
-    _, text = await door.ask("GET", "/received")
+    _, text = await control.ask("GET", "/received")
     first, second, third = text.splitlines()
     assert first.startswith("지원-001  ZRLA000001  200")
     assert third.endswith("error_500")
     assert with_portal.portal.accounts[RELAY_CODE].client_secret not in text
     assert second.startswith("지원-001")
-    assert await door.ask("GET", "/compare") == (200, "20261122: operators and relay agree\n")
+    assert await control.ask("GET", "/compare") == (200, "20261122: operators and relay agree\n")
 
 
-async def test_differences_are_told(door, portal):
+async def test_differences_are_listed(control, portal):
     slots = [{"tm_slot": "00", "success_api_cnt": "1", "fail_api_cnt": "0"}]
     apis = [{"api_type": "BA01", "tm_slot_list": slots}]
     services = [{"org_code": OPERATOR, "client_id": "SVC", "api_type_list": apis}]
     days = [{"stat_date": "20261116", "mydata_svc_list": services}]
     body = {"org_code": BANK, "type": "2", "inquiry_date": "20261122", "stat_date_list": days}
     portal.desk.uploads.append(("지원-005", RELAY_CODE, body))
-    _, text = await door.ask("GET", "/compare", week="20261122")
+    _, text = await control.ask("GET", "/compare", week="20261122")
     assert "the relay 1 ok 0 failed" in text
 
 
-async def test_the_door_serves_nothing_else(door):
-    assert (await door.ask("POST", "/nothing"))[0] == web.HTTPNotFound.status_code
+async def test_other_paths_are_not_found(control):
+    assert (await control.ask("POST", "/nothing"))[0] == web.HTTPNotFound.status_code

@@ -1,4 +1,4 @@
-"""What the portal answers: to whom it gives tokens, lists and a place for statistics."""
+"""The portal's service: tokens, lists and statistics by caller."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +7,7 @@ import pytest
 
 from relay.policy.response.conformance import find_violations
 from relay.sandbox.houses import RELAY_CODE
-from relay.sandbox.portal.desk import Asked
+from relay.sandbox.portal.desk import ReceivedRequest
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.standard.catalogue import load_catalogue
 
@@ -20,12 +20,12 @@ DAYS = [f"202611{day}" for day in range(15, 22)]
 
 @pytest.fixture
 def ask(portal, with_portal):
-    """Asks the portal as somebody with their certificate, and a token unless one is given."""
+    """Calls the portal as `org_code` with its certificate, and with a new token unless `bearer` is given."""
     accounts = with_portal.portal.accounts
 
-    def asked(org_code, api_id, sent, **more):
+    def call_portal(org_code, api_id, sent, **more):
         api = APIS[api_id]
-        call = Asked(
+        call = ReceivedRequest(
             api.method, api.path, f"{org_code}M{'0' * 14}", accounts[org_code].serial_num, "127.0.0.1", "", sent
         )
         if api_id != "지원-001" and "bearer" not in more:
@@ -41,14 +41,14 @@ def ask(portal, with_portal):
         }
         path = APIS["지원-001"].path
         tran_id = f"{org_code}M{'0' * 14}"
-        return Asked("POST", path, tran_id, accounts[org_code].serial_num, "127.0.0.1", "", form | more)
+        return ReceivedRequest("POST", path, tran_id, accounts[org_code].serial_num, "127.0.0.1", "", form | more)
 
-    asked.token = lambda org_code, **more: portal.desk.respond(token_call(org_code, **more))
-    return asked
+    call_portal.token = lambda org_code, **more: portal.desk.respond(token_call(org_code, **more))
+    return call_portal
 
 
 def upload(kind="2", **changes):
-    """A 지원-004 and -005 body in one: what both have, with a service that one call was counted for."""
+    """A body with the fields of 지원-004 and -005, and one service with one call."""
     slot = {"success_api_cnt": "1", "fail_api_cnt": "0"}
     slots = [{"tm_slot": number} | slot for number in ("00", "01")]
     apis = [{"api_type": "BA01", "tm_slot_cnt": "2", "tm_slot_list": slots}]
@@ -60,7 +60,7 @@ def upload(kind="2", **changes):
 
 
 def operators(kind="2", **changes):
-    """The same figures as the operator tells them."""
+    """The same figures in the operator's form."""
     body = upload(kind)
     times = {"rsp_avg": "5", "rsp_total": "5", "rsp_stdev": "0"}
     days = []
@@ -69,20 +69,20 @@ def operators(kind="2", **changes):
         apis = [
             api | {"tm_slot_list": [slot | times for slot in api["tm_slot_list"]]} for api in service["api_type_list"]
         ]
-        told = {name: value for name, value in service.items() if name != "client_id"}
+        fields = {name: value for name, value in service.items() if name != "client_id"}
         days.append(
             {
                 "stat_date": day["stat_date"],
                 "org_cnt": "1",
-                "org_list": [told | {"org_code": BANK, "api_type_list": apis}],
+                "org_list": [fields | {"org_code": BANK, "api_type_list": apis}],
             }
         )
-    told = {"type": kind, "client_id": SERVICE, "inquiry_date": WEEK, "stat_date_cnt": "7", "stat_date_list": days}
-    return told | changes
+    fields = {"type": kind, "client_id": SERVICE, "inquiry_date": WEEK, "stat_date_cnt": "7", "stat_date_list": days}
+    return fields | changes
 
 
 @pytest.mark.parametrize("org_code", [RELAY_CODE, OPERATOR, IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER])
-def test_whoever_the_portal_knows_gets_a_token(ask, org_code):
+def test_each_account_gets_a_token(ask, org_code):
     reply = ask.token(org_code)
     assert (reply.status, reply.caller, find_violations(APIS["지원-001"], reply.body)) == (200, org_code, [])
 
@@ -91,7 +91,7 @@ def test_whoever_the_portal_knows_gets_a_token(ask, org_code):
     ("wrong", "error"),
     [
         ({"client_secret": "guess"}, "invalid_client"),
-        ({"client_id": "somebody"}, "invalid_client"),
+        ({"client_id": "unknown"}, "invalid_client"),
         ({"grant_type": "password"}, "invalid_request"),
         ({"scope": "ca"}, "invalid_request"),
         ({"more": "1"}, "invalid_request"),
@@ -119,7 +119,7 @@ def test_a_wrong_form_gives_no_token(ask, wrong, error):
         ({"method": "POST"}, 404, "40401"),
     ],
 )
-def test_what_is_wrong_with_a_call_is_told_by_its_code(ask, wrong, status, code):
+def test_a_wrong_call_gets_its_code(ask, wrong, status, code):
     reply = ask(RELAY_CODE, "지원-002", EVERYTHING, **wrong)
     assert (reply.status, reply.body["rsp_code"]) == (status, code)
 
@@ -128,7 +128,7 @@ def test_hyphens_of_a_serial_number_do_not_matter(ask):
     assert ask(RELAY_CODE, "지원-002", EVERYTHING, serial="9998100001").status == 200
 
 
-def test_a_token_ends(ask, portal, clock):
+def test_a_token_expires(ask, portal, clock):
     portal.desk.token_s = 60
     token = ask.token(RELAY_CODE).body["access_token"]
     assert ask(RELAY_CODE, "지원-002", EVERYTHING, bearer=token).status == 200
@@ -136,7 +136,7 @@ def test_a_token_ends(ask, portal, clock):
     assert ask(RELAY_CODE, "지원-002", EVERYTHING, bearer=token).body["rsp_code"] == "40101"
 
 
-def test_a_token_is_for_whom_it_was_given_to(ask):
+def test_a_token_is_valid_only_for_its_owner(ask):
     token = ask.token(OPERATOR).body["access_token"]
     assert ask(RELAY_CODE, "지원-002", EVERYTHING, bearer=token).body["rsp_code"] == "40101"
 
@@ -149,24 +149,24 @@ def test_a_token_is_for_whom_it_was_given_to(ask):
         ("지원-006", {SIGNATURE_CERTIFIER, IDENTITY_CERTIFIER}),
     ],
 )
-def test_lists_are_told_true_to_the_catalogue_and_to_nobody_else(ask, api_id, may):
+def test_lists_follow_the_catalogue_and_the_allowed_callers(ask, api_id, may):
     for org_code in (RELAY_CODE, OPERATOR, SIGNATURE_CERTIFIER, IDENTITY_CERTIFIER):
         reply = ask(org_code, api_id, EVERYTHING)
         assert find_violations(APIS[api_id], reply.body) == []
         assert (reply.status, reply.body["rsp_code"]) == ((200, "00000") if org_code in may else (403, "40301"))
 
 
-def test_the_whole_street_is_registered(ask, with_portal):
+def test_the_whole_sandbox_is_registered(ask, with_portal):
     rows = ask(RELAY_CODE, "지원-002", EVERYTHING).body["org_list"]
     kinds = [row["org_type"] for row in rows]
     assert kinds == ["04", *["02"] * 11, "03", "03", "05", "06", "07"]
     (services, _) = ask(RELAY_CODE, "지원-003", EVERYTHING).body["org_list"]
-    told = [(each["client_id"], each["client_secret"]) for each in services["service_list"]]
+    secrets = [(row["client_id"], row["client_secret"]) for row in services["service_list"]]
     first = with_portal.operators[0]
-    assert told == list(zip(first.client_ids, first.client_secrets, strict=True))
+    assert secrets == list(zip(first.client_ids, first.client_secrets, strict=True))
 
 
-def test_a_delta_tells_what_changed_since_the_last_answer(ask, portal):
+def test_a_delta_has_changes_since_the_last_response(ask, portal):
     since = ask(RELAY_CODE, "지원-002", EVERYTHING).body["search_timestamp"]
     portal.desk.registry.remove(OPERATOR)
     body = ask(RELAY_CODE, "지원-002", {"search_timestamp": since}).body
@@ -175,12 +175,12 @@ def test_a_delta_tells_what_changed_since_the_last_answer(ask, portal):
     assert (nothing["rsp_code"], nothing["org_cnt"], nothing["org_list"]) == ("00000", "0", [])
 
 
-def test_who_was_removed_is_known_no_more(ask, portal):
+def test_a_removed_party_is_refused(ask, portal):
     portal.desk.registry.remove(OPERATOR)
     assert ask.token(OPERATOR).body == {"error": "unauthorized_client"}
 
 
-def test_an_account_that_is_put_is_known(ask, portal, with_portal):
+def test_an_added_account_is_accepted(ask, portal, with_portal):
     account = with_portal.portal.accounts[OPERATOR]
     portal.desk.put_account(replace(account, client_secret="another"))
     assert ask.token(OPERATOR).body == {"error": "invalid_client"}
@@ -188,7 +188,7 @@ def test_an_account_that_is_put_is_known(ask, portal, with_portal):
 
 
 @pytest.mark.parametrize("kind", ["1", "2"])
-def test_statistics_are_taken_and_kept(ask, portal, kind):
+def test_statistics_are_accepted_and_stored(ask, portal, kind):
     assert ask(RELAY_CODE, "지원-005", upload(kind)).body["rsp_code"] == "00000"
     assert ask(OPERATOR, "지원-004", operators(kind)).body["rsp_code"] == "00000"
     assert [(api_id, sender) for api_id, sender, _ in portal.desk.uploads] == [
@@ -198,7 +198,7 @@ def test_statistics_are_taken_and_kept(ask, portal, kind):
     assert portal.desk.differences(WEEK) == []
 
 
-def test_figures_that_differ_are_told_for_their_week(ask, portal):
+def test_differences_are_returned_for_their_week(ask, portal):
     ask(RELAY_CODE, "지원-005", upload())
     assert len(portal.desk.differences(WEEK)) == 14
     assert portal.desk.differences("20261115") == []
@@ -220,13 +220,13 @@ def test_figures_that_differ_are_told_for_their_week(ask, portal):
         ({"stat_date_list": upload("1")["stat_date_list"]}, 400, "40001"),
     ],
 )
-def test_statistics_that_say_something_else_are_refused(ask, portal, changes, status, code):
+def test_wrong_statistics_are_refused(ask, portal, changes, status, code):
     reply = ask(RELAY_CODE, "지원-005", upload(**changes))
     assert (reply.status, reply.body["rsp_code"], portal.desk.uploads) == (status, code, [])
 
 
 @pytest.mark.parametrize("wrong", [{"api_type": "XX99"}, {"tm_slot_list": []}, {"tm_slot_cnt": "3"}])
-def test_apis_that_are_none_and_slots_that_are_missing_are_refused(ask, portal, wrong):
+def test_unknown_apis_and_missing_slots_are_refused(ask, portal, wrong):
     body = upload()
     body["stat_date_list"][3]["mydata_svc_list"][0]["api_type_list"][0] |= wrong
     assert ask(RELAY_CODE, "지원-005", body).body["rsp_code"] == "40001"
@@ -236,12 +236,12 @@ def test_apis_that_are_none_and_slots_that_are_missing_are_refused(ask, portal, 
     ("org_code", "api_id", "body", "code"),
     [
         ("ZOPA000002", "지원-004", operators(), "40303"),
-        (OPERATOR, "지원-004", operators(client_id="nobody"), "40303"),
+        (OPERATOR, "지원-004", operators(client_id="unknown"), "40303"),
         (OPERATOR, "지원-005", upload(), "40301"),
         (RELAY_CODE, "지원-004", operators(), "40301"),
     ],
 )
-def test_nobody_tells_figures_of_somebody_else(ask, org_code, api_id, body, code):
+def test_statistics_of_another_party_are_refused(ask, org_code, api_id, body, code):
     assert ask(org_code, api_id, body).body["rsp_code"] == code
 
 

@@ -1,10 +1,10 @@
-"""Misdeeds are done in their order, as often as asked, where they make sense; each spoils a list in its own way."""
+"""Failures happen in order, as often as planned, only for their APIs. Each changes a list in its own way."""
 
 import json
 
 import pytest
 
-from relay.sandbox.portal.misdeeds import HOWS, Misdeeds, Unfit, huge, spoilt
+from relay.sandbox.portal.misdeeds import HOWS, FailurePlan, InvalidCommand, apply_failure, build_huge
 
 ROWS = [
     {"op_type": "I", "org_code": "ZRLA000001", "org_type": "04", "serial_num": "1"},
@@ -22,22 +22,22 @@ NOTHING_NEW = {"rsp_code": "00000", "org_cnt": "0", "org_list": []}
 
 
 @pytest.fixture
-def misdeeds():
-    return Misdeeds()
+def failures():
+    return FailurePlan()
 
 
-def test_what_is_planned_is_done_in_its_order_and_then_no_more(misdeeds):
-    misdeeds.plan("지원-002", "slow", 2)
-    misdeeds.plan("지원-002", "garbage", 1)
-    assert misdeeds.next("지원-003") == ""
-    assert [misdeeds.next("지원-002") for _ in range(4)] == ["slow", "slow", "garbage", ""]
+def test_failures_happen_once_in_order(failures):
+    failures.plan("지원-002", "slow", 2)
+    failures.plan("지원-002", "garbage", 1)
+    assert failures.next("지원-003") == ""
+    assert [failures.next("지원-002") for _ in range(4)] == ["slow", "slow", "garbage", ""]
 
 
-def test_what_is_planned_can_be_seen_and_called_off(misdeeds):
-    misdeeds.plan("지원-005", "reset", 2)
-    assert misdeeds.planned() == {"지원-005": ("reset", "reset")}
-    misdeeds.behave()
-    assert (misdeeds.planned(), misdeeds.next("지원-005")) == ({}, "")
+def test_failures_can_be_listed_and_cancelled(failures):
+    failures.plan("지원-005", "reset", 2)
+    assert failures.planned() == {"지원-005": ("reset", "reset")}
+    failures.behave()
+    assert (failures.planned(), failures.next("지원-005")) == ({}, "")
 
 
 @pytest.mark.parametrize(
@@ -51,17 +51,17 @@ def test_what_is_planned_can_be_seen_and_called_off(misdeeds):
         ("지원-002", "slow", 0, "times is 1 or more"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_what_does(misdeeds, api_id, how, times, words):
-    with pytest.raises(Unfit, match=words):
-        misdeeds.plan(api_id, how, times)
+def test_an_invalid_failure_is_refused_with_valid_values(failures, api_id, how, times, words):
+    with pytest.raises(InvalidCommand, match=words):
+        failures.plan(api_id, how, times)
 
 
 @pytest.mark.parametrize("how", sorted(HOWS.keys() - {"half_list", "mass_deletion", "doubled"}))
-def test_other_misdeeds_leave_the_list_of_services_alone(how):
+def test_other_failures_do_not_change_the_list_of_services(how):
     if how in {"unknown_org_type", "missing_serial"}:
         assert "지원-003" not in HOWS[how][1]
     else:
-        assert spoilt(how, NOTHING_NEW, SERVICES, whole=True) is NOTHING_NEW
+        assert apply_failure(how, NOTHING_NEW, SERVICES, whole=True) is NOTHING_NEW
 
 
 def codes(body):
@@ -69,48 +69,48 @@ def codes(body):
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_half_a_list_still_counts_the_whole(whole):
-    body = spoilt("half_list", NOTHING_NEW, ROWS, whole=whole)
+def test_half_a_list_has_the_full_count(whole):
+    body = apply_failure("half_list", NOTHING_NEW, ROWS, whole=whole)
     assert (body["org_cnt"], codes(body), body["rsp_code"]) == ("3", ["ZRLA000001"], "00000")
 
 
-def test_mass_deletion_empties_a_full_load():
-    body = spoilt("mass_deletion", NOTHING_NEW, ROWS, whole=True)
+def test_mass_deletion_empties_a_full_list():
+    body = apply_failure("mass_deletion", NOTHING_NEW, ROWS, whole=True)
     assert (body["org_cnt"], codes(body)) == ("1", ["ZRLA000001"])
 
 
-def test_mass_deletion_leaves_no_service_in_a_full_load():
-    body = spoilt("mass_deletion", NOTHING_NEW, SERVICES, whole=True)
+def test_mass_deletion_removes_services_from_a_full_list():
+    body = apply_failure("mass_deletion", NOTHING_NEW, SERVICES, whole=True)
     assert (body["org_cnt"], body["org_list"]) == ("0", [])
 
 
-def test_mass_deletion_deletes_everybody_in_a_delta():
-    body = spoilt("mass_deletion", NOTHING_NEW, ROWS, whole=False)
+def test_mass_deletion_deletes_all_rows_in_a_delta():
+    body = apply_failure("mass_deletion", NOTHING_NEW, ROWS, whole=False)
     assert [row["op_type"] for row in body["org_list"]] == ["D"] * 3
     assert "serial_num" not in body["org_list"][0]
-    (services,) = spoilt("mass_deletion", NOTHING_NEW, SERVICES, whole=False)["org_list"]
+    (services,) = apply_failure("mass_deletion", NOTHING_NEW, SERVICES, whole=False)["org_list"]
     assert services["service_list"] == [{"service_name": "하나", "client_id": "SVC01", "op_type": "D"}]
 
 
 def test_a_doubled_row_is_counted_twice():
-    body = spoilt("doubled", NOTHING_NEW, ROWS, whole=True)
+    body = apply_failure("doubled", NOTHING_NEW, ROWS, whole=True)
     assert (body["org_cnt"], codes(body)[:2]) == ("4", ["ZRLA000001"] * 2)
 
 
-def test_an_org_type_is_one_that_nobody_knows():
-    body = spoilt("unknown_org_type", NOTHING_NEW, ROWS, whole=True)
+def test_an_org_type_is_unknown():
+    body = apply_failure("unknown_org_type", NOTHING_NEW, ROWS, whole=True)
     assert [row["org_type"] for row in body["org_list"]] == ["08", "03", "03"]
 
 
-def test_an_operator_lacks_its_serial_number():
-    body = spoilt("missing_serial", NOTHING_NEW, ROWS, whole=True)
+def test_an_operator_has_no_serial_number():
+    body = apply_failure("missing_serial", NOTHING_NEW, ROWS, whole=True)
     assert ["serial_num" in row for row in body["org_list"]] == [True, False, True]
 
 
 @pytest.mark.parametrize("body", [{"rsp_code": "00000", "org_cnt": "3", "org_list": ROWS}, {"rsp_code": "00000"}])
-def test_a_huge_answer_is_json_of_that_size(body):
-    content = huge(body, 100_000)
+def test_a_huge_response_is_json(body):
+    content = build_huge(body, 100_000)
     assert 100_000 <= len(content) < 110_000
-    told = json.loads(content)
-    assert told["rsp_code"] == "00000"
-    assert int(told.get("org_cnt", 0)) == len(told.get("org_list", []))
+    body = json.loads(content)
+    assert body["rsp_code"] == "00000"
+    assert int(body.get("org_cnt", 0)) == len(body.get("org_list", []))

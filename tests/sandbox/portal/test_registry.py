@@ -1,11 +1,11 @@
-"""A caller who asks with the last timestamp hears each change once, and nothing twice."""
+"""A caller with the last timestamp gets each change exactly once."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from relay.domain.registry import Organisation, OrgType
-from relay.sandbox.portal.registry import PretendedRegistry, Unknown
+from relay.sandbox.portal.registry import SimulatedRegistry, Unknown
 from relay.sandbox.portal.rows import Service
 
 BEGIN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -28,7 +28,7 @@ def clock():
 
 @pytest.fixture
 def registry(clock):
-    return PretendedRegistry([OPERATOR], [SERVICE], clock)
+    return SimulatedRegistry([OPERATOR], [SERVICE], clock)
 
 
 def ops(rows):
@@ -39,21 +39,21 @@ def service_ops(rows):
     return [(row["org_code"], each["op_type"], each["client_id"]) for row in rows for each in row["service_list"]]
 
 
-def test_a_full_load_tells_everything_as_new(registry):
+def test_a_full_list_has_all_rows_as_new(registry):
     assert ops(registry.org_list("0")) == [("I", "ZOPA000001")]
     assert service_ops(registry.service_list("0")) == [("ZOPA000001", "I", "ZOPA000001SVC01")]
 
 
-def test_the_timestamp_is_the_moment_in_korea(registry):
+def test_the_timestamp_is_korean_time(registry):
     assert registry.timestamp() == "20261123000000"
 
 
-def test_who_knows_everything_is_told_nothing(registry):
+def test_no_rows_without_changes(registry):
     since = registry.timestamp()
     assert (registry.org_list(since), registry.service_list(since)) == ([], [])
 
 
-def test_what_came_changed_and_went_since_is_told_as_such(registry, clock):
+def test_changes_have_their_op_types(registry, clock):
     registry.put(OTHER)
     since = registry.timestamp()
     clock.now += timedelta(hours=1)
@@ -66,14 +66,14 @@ def test_what_came_changed_and_went_since_is_told_as_such(registry, clock):
     assert ops(registry.org_list("0")) == [("I", "ZOPA000001"), ("I", "ZOPA000003")]
 
 
-def test_two_changes_within_a_second_are_told_apart(registry):
+def test_two_changes_within_a_second_have_different_timestamps(registry):
     registry.put(OTHER)
     between = registry.timestamp()
     registry.remove("ZOPA000002")
     assert ops(registry.org_list(between)) == [("D", "ZOPA000002")]
 
 
-def test_a_change_in_the_second_that_was_told_is_not_missed(registry, clock):
+def test_a_change_in_the_returned_second_is_not_missed(registry, clock):
     clock.now += timedelta(seconds=9)
     since = registry.timestamp()
     registry.put(OTHER)
@@ -88,14 +88,14 @@ def test_timestamps_do_not_go_back_with_the_clock(registry, clock):
     assert registry.timestamp() > since
 
 
-def test_an_operator_takes_its_services_along(registry):
+def test_an_operator_is_removed_with_its_services(registry):
     since = registry.timestamp()
     registry.remove("ZOPA000001")
     assert service_ops(registry.service_list(since)) == [("ZOPA000001", "D", "ZOPA000001SVC01")]
     assert registry.service_list("0") == []
 
 
-def test_what_was_gone_comes_back_as_new(registry):
+def test_a_removed_entry_returns_as_new(registry):
     registry.remove_service("ZOPA000001SVC01")
     since = registry.timestamp()
     registry.put_service(SERVICE)
@@ -107,16 +107,16 @@ def test_what_was_gone_comes_back_as_new(registry):
     "act",
     [
         lambda registry: registry.remove("ZNOA000001"),
-        lambda registry: registry.change("ZNOA000001", name="nobody"),
-        lambda registry: registry.remove_service("nobody"),
+        lambda registry: registry.change("ZNOA000001", name="unknown"),
+        lambda registry: registry.remove_service("unknown"),
         lambda registry: (registry.remove("ZOPA000001"), registry.remove("ZOPA000001")),
     ],
 )
-def test_who_is_not_registered_cannot_be_changed(registry, act):
+def test_an_unknown_entry_cannot_be_changed(registry, act):
     with pytest.raises(Unknown):
         act(registry)
 
 
-def test_certifiers_hear_of_operators_but_not_of_each_other(registry):
+def test_the_certifiers_list_has_no_certifiers(registry):
     registry.put(Organisation("ZCAA000001", OrgType.IDENTITY_CERTIFIER, "가상공동인증"))
     assert ops(registry.org_list_for_certifiers("0")) == [("I", "ZOPA000001")]

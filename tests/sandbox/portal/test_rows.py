@@ -1,10 +1,10 @@
-"""Rows are what the catalogue says, for each kind of institution (규격 7장)."""
+"""Rows follow the catalogue, for each kind of institution (규격 7장)."""
 
 import pytest
 
 from relay.domain.registry import Organisation, OrgType
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.portal.rows import Service, by_operator, row_for_certifiers, row_of, service_row
+from relay.sandbox.portal.rows import Service, build_certifier_row, build_org_row, build_service_row, group_by_operator
 from relay.standard.catalogue import load_catalogue
 
 APIS = load_catalogue().apis
@@ -24,15 +24,15 @@ def organisation(kind):
 
 @pytest.mark.parametrize("op_type", ["I", "M", "D"])
 @pytest.mark.parametrize("kind", OrgType)
-def test_every_kind_of_institution_is_told_true_to_the_catalogue(kind, op_type):
-    row = row_of(organisation(kind), op_type)
+def test_rows_of_all_kinds_follow_the_catalogue(kind, op_type):
+    row = build_org_row(organisation(kind), op_type)
     assert find_violations(APIS["지원-002"], ANSWER | {"org_list": [row]}) == []
 
 
 @pytest.mark.parametrize("kind", [OrgType.OWN_API, OrgType.THROUGH_RELAY, OrgType.OPERATOR, OrgType.RELAY])
-def test_certifiers_are_told_true_to_the_catalogue(kind):
+def test_rows_for_certifiers_follow_the_catalogue(kind):
     for op_type in "IMD":
-        row = row_for_certifiers(organisation(kind), op_type)
+        row = build_certifier_row(organisation(kind), op_type)
         assert find_violations(APIS["지원-006"], ANSWER | {"org_list": [row]}) == []
 
 
@@ -49,20 +49,20 @@ def test_certifiers_are_told_true_to_the_catalogue(kind):
         (OrgType.OTHER, {"is_rcv_org"}, {"industry"}),
     ],
 )
-def test_conditional_fields_stand_where_their_condition_holds(kind, has, has_not):
-    row = row_of(organisation(kind), "I")
+def test_conditional_fields_follow_their_conditions(kind, has, has_not):
+    row = build_org_row(organisation(kind), "I")
     assert has <= row.keys()
     assert not has_not & row.keys()
 
 
-def test_a_deleted_institution_is_named_and_no_more():
-    row = row_of(organisation(OrgType.OPERATOR), "D")
+def test_a_deleted_institution_has_only_code_and_type():
+    row = build_org_row(organisation(OrgType.OPERATOR), "D")
     assert row == {"op_type": "D", "org_code": "ZZZZ000001", "org_type": "03"}
 
 
 @pytest.mark.parametrize("op_type", ["I", "M", "D"])
-def test_services_are_told_true_to_the_catalogue(op_type):
-    rows = by_operator([("ZOPA000001", service_row(SERVICE, op_type))])
+def test_rows_of_services_follow_the_catalogue(op_type):
+    rows = group_by_operator([("ZOPA000001", build_service_row(SERVICE, op_type))])
     assert find_violations(APIS["지원-003"], ANSWER | {"org_list": rows}) == []
     assert ("client_secret" in rows[0]["service_list"][0]) == (op_type != "D")
 
