@@ -28,12 +28,12 @@ from relay.runtime.processes.sandbox_environment import RunningEnvironment
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent
-from relay.sandbox.customers import ci_of
-from relay.sandbox.houses import RELAY_CODE, Institution, Neighbour
-from relay.sandbox.operator import session_of
+from relay.sandbox.customers import get_ci
+from relay.sandbox.houses import RELAY_CODE, Institution, OperatorProfile
+from relay.sandbox.operator import open_session
 from relay.sandbox.papers import APP_SCHEME
-from relay.sandbox.signing import IDENTITY_CERTIFIER, Parties, Wish, demand, form_by_certificate
-from relay.sandbox.tokens import scopes_of
+from relay.sandbox.signing import IDENTITY_CERTIFIER, ConsentTerms, Parties, build_certificate_form, demand
+from relay.sandbox.tokens import list_scopes
 from relay.sandbox.world.model import CUSTOMERS
 
 CONNECTIONS: Final = 16
@@ -94,8 +94,8 @@ class Bench:
         self._ledger = ledger
         self._watched = processes
         self._session = session
-        self._operator: Neighbour = running.street.operators[0]
-        self._signers = {customer.number: running.street.certifiers.papers.customer(customer) for customer in CUSTOMERS}
+        self._operator: OperatorProfile = running.street.operators[0]
+        self._signers = {customer.number: running.street.certifiers.pki.customer(customer) for customer in CUSTOMERS}
         self._targets = self._services()
 
     async def round(self, count: int) -> list[Run]:
@@ -157,10 +157,10 @@ class Bench:
             if len(forms) == count:
                 break
             parties = Parties(self._operator.org_code, at.org_code, RELAY_CODE, IDENTITY_CERTIFIER, datetime.now(UTC))
-            scopes = scopes_of(self._running.catalogue, at.industry)
-            wish = Wish(at.industry, tuple(scope for scope in scopes if not scope.endswith(".list")))
-            signed = form_by_certificate(
-                parties, ci_of(customer), self._signers[customer.number], demand(wish, parties), lists=False
+            scopes = list_scopes(self._running.catalogue, at.industry)
+            wish = ConsentTerms(at.industry, tuple(scope for scope in scopes if not scope.endswith(".list")))
+            signed = build_certificate_form(
+                parties, get_ci(customer), self._signers[customer.number], demand(wish, parties), lists=False
             )
             forms.append(self._form(at, service, **signed))
         return forms
@@ -180,7 +180,7 @@ class Bench:
             "org_code": at.org_code,
             "aud": operator.org_code,
             "client_id": client_id,
-            "scope": " ".join(scopes_of(self._running.catalogue, at.industry)),
+            "scope": " ".join(list_scopes(self._running.catalogue, at.industry)),
         }
         ci = base64.b64encode(secrets.token_bytes(64)).decode()
         consent = replace(build_consent(SeedToken(claims, ci), now), authentication=Authentication.INDIVIDUAL)
@@ -207,7 +207,7 @@ class Bench:
 
 def session_for(running: RunningEnvironment) -> aiohttp.ClientSession:
     """Returns a client session with the operator's mutual TLS."""
-    return session_of(running.street.operators[0].identity, running.street.certificates.ca)
+    return open_session(running.street.operators[0].identity, running.street.certificates.ca)
 
 
 def pin(pid: int, cores: set[int]) -> None:

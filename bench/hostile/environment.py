@@ -24,12 +24,12 @@ from relay.runtime.processes.sandbox_environment import RunningEnvironment
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
-from relay.sandbox.certificates import UNREGISTERED_SERIAL, Pair
-from relay.sandbox.customers import ci_of
-from relay.sandbox.houses import RELAY_CODE, Street
-from relay.sandbox.operator import session_of
+from relay.sandbox.certificates import UNREGISTERED_SERIAL, CertificateFiles
+from relay.sandbox.customers import get_ci
+from relay.sandbox.houses import RELAY_CODE, SandboxEnvironment
+from relay.sandbox.operator import open_session
 from relay.sandbox.street import build
-from relay.sandbox.tokens import claims_for, scopes_of, sign
+from relay.sandbox.tokens import claims_for, list_scopes, sign
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue
 
@@ -72,7 +72,7 @@ async def start_relay(folder: Path, options: Options) -> AsyncIterator[Running]:
     environment = build(folder / "sandbox", datetime.now(UTC))
     async with AsyncExitStack() as stack:
         stack.callback(environment.close)
-        environment.certifiers.identity_door.listen(1024)  # accepts and never answers
+        environment.certifiers.identity_listener.listen(1024)  # accepts and never answers
         _write_settings(environment, good, hostile)
         await prepare_ledger(load_settings(environment.settings, {}).settings.ledger)
         bank = [sys.executable, str(Path(__file__).parent / "institution.py"), str(good)]
@@ -84,7 +84,7 @@ async def start_relay(folder: Path, options: Options) -> AsyncIterator[Running]:
         yield Running(world, pid, find_authority(pid), output, environment.folder / "access.log")
 
 
-def _write_settings(environment: Street, good: int, hostile: int) -> None:
+def _write_settings(environment: SandboxEnvironment, good: int, hostile: int) -> None:
     folder = environment.folder
     settings: dict[str, Any] = yaml.safe_load(environment.settings.read_text())
     rate = {"per_second": _MANY, "burst": _MANY}
@@ -135,7 +135,9 @@ def _with_hanging_names(folder: Path, stack: AsyncExitStack) -> list[str]:
 
 
 @asynccontextmanager
-async def _relay(prefix: list[str], environment: Street, output: Path, options: Options) -> AsyncIterator[int]:
+async def _relay(
+    prefix: list[str], environment: SandboxEnvironment, output: Path, options: Options
+) -> AsyncIterator[int]:
     argv = [*prefix, sys.executable, "-m", "relay", "serve", "--until-stdin-closes", "-c", str(environment.settings)]
     with output.open("wb") as log, ExitStack() as ends:
         process = await asyncio.create_subprocess_exec(
@@ -161,7 +163,7 @@ def _unread_pipe(ends: ExitStack) -> int:
     return writing
 
 
-async def _wait_ready(process: asyncio.subprocess.Process, environment: Street, output: Path) -> None:
+async def _wait_ready(process: asyncio.subprocess.Process, environment: SandboxEnvironment, output: Path) -> None:
     try:
         async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
             while process.returncode is None:
@@ -202,7 +204,7 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-async def _world(environment: Street, hostile: int, pid: int) -> World:
+async def _world(environment: SandboxEnvironment, hostile: int, pid: int) -> World:
     """Returns tokens, refresh tokens and signed consents of all callers."""
     certificates = environment.certificates
     issued = certificates.authority.issue(
@@ -232,21 +234,21 @@ async def _world(environment: Street, hostile: int, pid: int) -> World:
     )
 
 
-def _files(pair: Pair) -> tuple[str, str]:
+def _files(pair: CertificateFiles) -> tuple[str, str]:
     return str(pair.certificate), str(pair.private_key)
 
 
-async def _tokens(environment: Street, operator: str, client_id: str) -> dict[str, str]:
+async def _tokens(environment: SandboxEnvironment, operator: str, client_id: str) -> dict[str, str]:
     """Returns a token for each bank; the consents have no memo flag, so that the relay withholds memos."""
     now, tokens = datetime.now(UTC), dict[str, str]()
     ledger = build_ledger(load_settings(environment.settings, {}).settings.ledger)
-    scopes = scopes_of(load_catalogue(), "bank")
+    scopes = list_scopes(load_catalogue(), "bank")
     try:
         for org_code in BANKS:
             claims = claims_for(
                 issuer=RELAY_CODE, operator=operator, provider=org_code, client_id=client_id, scopes=scopes, now=now
             )
-            seed = SeedToken(claims, ci_of(CUSTOMERS[0]))
+            seed = SeedToken(claims, get_ci(CUSTOMERS[0]))
             consent = build_consent(seed, now)
             particulars = replace(consent.particulars, is_consent_trans_memo=False)
             await record_seed_tokens(ledger, [(seed, replace(consent, particulars=particulars))], now)
@@ -256,9 +258,9 @@ async def _tokens(environment: Street, operator: str, client_id: str) -> dict[st
     return tokens
 
 
-async def _forms(environment: Street, pid: int) -> dict[str, list[dict[str, str]]]:
+async def _forms(environment: SandboxEnvironment, pid: int) -> dict[str, list[dict[str, str]]]:
     """Returns token calls of the first operator: refreshes, and signed consents."""
-    async with session_of(environment.operators[0].identity, environment.certificates.ca) as session:
+    async with open_session(environment.operators[0].identity, environment.certificates.ca) as session:
 
         async def wait() -> int:
             return 0

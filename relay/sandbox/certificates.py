@@ -41,7 +41,7 @@ _LOOPBACK: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CertificateFiles:
     """A certificate on disk with its private key; `serial_number` is the subject's, None without one."""
 
     certificate: Path
@@ -49,7 +49,7 @@ class Pair:
     serial_number: str | None
 
 
-class Authority:
+class CertificateAuthority:
     """A simulated CA that issues certificates for loopback. Its key is stored beside its certificate."""
 
     def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, folder: Path, stem: str) -> None:
@@ -99,7 +99,7 @@ class Authority:
         client: bool = True,
         folder: Path | None = None,
         addresses: Sequence[x509.GeneralName] = _LOOPBACK,
-    ) -> Pair:
+    ) -> CertificateFiles:
         """Issues a certificate for `name` and writes it as `stem`.pem and `stem`.key.pem (default: the name).
 
         Without `serial_number` the subject has none. The times default to yesterday and a year from now.
@@ -118,7 +118,7 @@ class Authority:
         policies = x509.CertificatePolicies([x509.PolicyInformation(_EV_POLICY, None)])
         signed = builder.add_extension(policies, critical=False).sign(self._key, hashes.SHA256())
         target = folder or self.folder
-        pair = Pair(target / f"{stem or name}.pem", target / f"{stem or name}.key.pem", serial_number)
+        pair = CertificateFiles(target / f"{stem or name}.pem", target / f"{stem or name}.key.pem", serial_number)
         pair.certificate.write_bytes(signed.public_bytes(Encoding.PEM))
         write_secret(pair.private_key, _private_pem(key))
         return pair
@@ -129,18 +129,18 @@ class DevCertificates:
     """The files that `make_dev_certificates` wrote. `token_keys` are by algorithm, `providers` by industry."""
 
     folder: Path
-    authority: Authority
-    foreign_authority: Authority
-    relay: Pair
-    operators: tuple[Pair, ...]
-    providers: Mapping[str, Pair]
-    portal: Pair
-    certifiers: tuple[Pair, ...]
-    foreign_operator: Pair
-    expired_operator: Pair
-    future_operator: Pair
-    serialless_operator: Pair
-    unregistered_operator: Pair
+    authority: CertificateAuthority
+    foreign_authority: CertificateAuthority
+    relay: CertificateFiles
+    operators: tuple[CertificateFiles, ...]
+    providers: Mapping[str, CertificateFiles]
+    portal: CertificateFiles
+    certifiers: tuple[CertificateFiles, ...]
+    foreign_operator: CertificateFiles
+    expired_operator: CertificateFiles
+    future_operator: CertificateFiles
+    serialless_operator: CertificateFiles
+    unregistered_operator: CertificateFiles
     token_keys: Mapping[str, TokenKeyPair]
 
     @property
@@ -162,18 +162,20 @@ def make_dev_certificates(directory: Path, now: datetime, *, days: int = DAYS, f
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not force and any(directory.glob("*.pem")):
         raise FileExistsError(f"{directory} already holds certificates")
-    trusted_ca = Authority.make(directory, "ca", "Relay Development CA", now)
-    foreign_ca = Authority.make(directory, "foreign-ca", "Foreign Development CA", now)
+    trusted_ca = CertificateAuthority.make(directory, "ca", "Relay Development CA", now)
+    foreign_ca = CertificateAuthority.make(directory, "foreign-ca", "Foreign Development CA", now)
     begin, end = now - _DAY, now + days * _DAY
 
-    def issue(stem: str, name: str, serial: str | None, *, server: bool = True, client: bool = True) -> Pair:
+    def issue(
+        stem: str, name: str, serial: str | None, *, server: bool = True, client: bool = True
+    ) -> CertificateFiles:
         return trusted_ca.issue(
             name, stem=stem, serial_number=serial, not_before=begin, not_after=end, server=server, client=client
         )
 
     def issue_operator(  # each invalid certificate has one defect
-        stem: str, authority: Authority, serial: str | None, first: datetime = begin, last: datetime = end
-    ) -> Pair:
+        stem: str, authority: CertificateAuthority, serial: str | None, first: datetime = begin, last: datetime = end
+    ) -> CertificateFiles:
         return authority.issue(
             f"Simulated {stem}", stem=stem, serial_number=serial, not_before=first, not_after=last, server=False
         )

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from relay.sandbox.certifier_papers import CertifierPapers, SigningIdentity
-from relay.sandbox.customers import ci_of
+from relay.sandbox.certifier_papers import CertifierPki, SigningIdentity
+from relay.sandbox.customers import get_ci
 from relay.sandbox.world.model import CUSTOMERS, Customer
 from relay.standard.ucpid import OK, VERSION, IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse
 
@@ -42,7 +42,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class UcpidService:
     """The UCPID service: its identity, the relay's certificate, and customers by their certificates (DER)."""
 
     identity: SigningIdentity
@@ -50,10 +50,10 @@ class Desk:
     customers: Mapping[bytes, Customer]
 
     @classmethod
-    def of(cls, pki: CertifierPapers) -> "Desk":
+    def from_pki(cls, pki: CertifierPki) -> "UcpidService":
         """Creates the service from the certificates of a sandbox."""
         customers = {_der(pki.customer(customer).certificate): customer for customer in CUSTOMERS}
-        return cls(pki.identity("ucpid-desk"), pki.identity("ucpid-relay").certificate, customers)
+        return cls(pki.identity("ucpid-responder"), pki.identity("ucpid-relay").certificate, customers)
 
     def answer(self, message: bytes) -> bytes:
         """Returns the UCPIDResponse to a UCPIDRequest, both DER. Raises ValueError for an invalid request."""
@@ -91,7 +91,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def identity_certifier(service: Desk, listener: socket.socket) -> AsyncIterator[None]:
+async def identity_certifier(service: UcpidService, listener: socket.socket) -> AsyncIterator[None]:
     """Serves `service` on `listener`, a bound socket, until the block ends."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -146,7 +146,7 @@ def _build_person_info(info: IspReqInfo, customer: Customer, certificate: bytes)
             "real_name": customer.name,
             "birth_date": customer.born.strftime("%Y%m%d"),
             "ci_update": 1,
-            "ci": ci_of(customer),
+            "ci": get_ci(customer),
         }
     )
 

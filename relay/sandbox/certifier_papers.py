@@ -66,7 +66,7 @@ class SigningIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class CertifierPapers:
+class CertifierPki:
     """Paths of the PKI. The relay's settings use `root`, `crl`, `relay` with its key, and `responder`."""
 
     folder: Path
@@ -92,12 +92,12 @@ class CertifierPapers:
         return self.folder / "ucpid-relay.key.pem"
 
     @property
-    def desk(self) -> Path:
+    def responder(self) -> Path:
         """The certificate with which the UCPID service signs its responses."""
-        return self.folder / "ucpid-desk.pem"
+        return self.folder / "ucpid-responder.pem"
 
     def identity(self, stem: str) -> SigningIdentity:
-        """Loads an identity: `ucpid-relay`, `ucpid-desk`, or `customer-N`."""
+        """Loads an identity: `ucpid-relay`, `ucpid-responder`, or `customer-N`."""
         return SigningIdentity.load(self.folder, stem)
 
     def customer(self, customer: Customer) -> SigningIdentity:
@@ -105,10 +105,10 @@ class CertifierPapers:
         return self.identity(f"customer-{customer.number}")
 
 
-def make_certifier_papers(folder: Path, now: datetime) -> CertifierPapers:
+def make_certifier_pki(folder: Path, now: datetime) -> CertifierPki:
     """Write the PKI into `folder` (created when missing), valid for a year from `now` (with a time zone)."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pki = CertifierPapers(folder)
+    pki = CertifierPki(folder)
     key = ec.generate_private_key(ec.SECP256R1())
     root = issue(_build_name("Simulated Customers CA"), key, None, _ISSUING, now)
     ca = SigningIdentity(root, key)
@@ -116,7 +116,7 @@ def make_certifier_papers(folder: Path, now: datetime) -> CertifierPapers:
     crl = x509.CertificateRevocationListBuilder(root.subject, now - _DAY, now + _DAYS * _DAY).sign(key, hashes.SHA256())
     pki.crl.write_bytes(crl.public_bytes(Encoding.PEM))
     _write(folder, "ucpid-relay", _make_identity(ca, "Simulated Relay", _SIGNING_AND_DECRYPTION, now))
-    _write(folder, "ucpid-desk", _make_identity(ca, "Simulated UCPID Service", _SIGNING, now))
+    _write(folder, "ucpid-responder", _make_identity(ca, "Simulated UCPID Service", _SIGNING, now))
     for customer in CUSTOMERS:
         _write(
             folder,

@@ -7,10 +7,10 @@ from typing import Final
 from relay.sandbox.world.model import CUSTOMERS, Customer
 
 
-def ci_of(customer: Customer) -> str:
+def get_ci(customer: Customer) -> str:
     """Returns the CI (연계정보) of a simulated customer."""
     return base64.b64encode(hashlib.sha512(f"pretended customer {customer.number}".encode()).digest()).decode()
 
 
-CUSTOMER_BY_CI: Final = {ci_of(customer): customer for customer in CUSTOMERS}
+CUSTOMER_BY_CI: Final = {get_ci(customer): customer for customer in CUSTOMERS}
 """Customers by the CI that a provider receives in `x-user-ci`."""

@@ -15,22 +15,22 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 
 from relay.domain.api import Catalogue
-from relay.sandbox.customers import ci_of
+from relay.sandbox.customers import get_ci
 from relay.sandbox.figures import Figures
-from relay.sandbox.houses import RELAY_CODE, Certifiers, Institution, Neighbour
-from relay.sandbox.operator import Call, Check, object_in
+from relay.sandbox.houses import RELAY_CODE, Certifiers, Institution, OperatorProfile
+from relay.sandbox.operator import Call, Check, parse_object
 from relay.sandbox.papers import APP_SCHEME
-from relay.sandbox.phone import PretendedPhone, Stuck
+from relay.sandbox.phone import BrowserClient, PageFlowError
 from relay.sandbox.signing import (
     IDENTITY_CERTIFIER,
     SIGNATURE_CERTIFIER,
+    ConsentTerms,
     Parties,
-    Wish,
+    build_certificate_form,
+    build_provider_form,
     demand,
-    form_by_certificate,
-    form_by_provider,
 )
-from relay.sandbox.tokens import scopes_of
+from relay.sandbox.tokens import list_scopes
 from relay.sandbox.world.model import Customer
 
 _TOKEN: Final = "/oauth/2.0/token"  # noqa: S105 - a path
@@ -53,7 +53,7 @@ class Tokens:
     refresh: str = field(repr=False)
 
 
-class Errands:
+class AuthorityClient:
     """Client of the relay's authority. `session` presents the operator's certificate.
 
     It counts calls and consents in `figures`.
@@ -63,7 +63,7 @@ class Errands:
         self,
         session: aiohttp.ClientSession,
         gateway: str,
-        operator: Neighbour,
+        operator: OperatorProfile,
         catalogue: Catalogue,
         check: Check,
         figures: Figures | None = None,
@@ -76,21 +76,21 @@ class Errands:
         self._figures = figures
         self._service = 0
 
-    def for_service(self, number: int) -> Self:
+    def select_service(self, number: int) -> Self:
         """Use another service of the operator, by its index, from now on. Returns this client."""
         self._service = number
         return self
 
-    async def individual(
-        self, at: Institution, customer: Customer, browser: PretendedPhone
+    async def obtain_individually(
+        self, at: Institution, customer: Customer, browser: BrowserClient
     ) -> tuple[list[Call], Tokens | None]:
         """개별인증: authorize, pages in the browser, token. Returns the calls, and tokens on success."""
-        authorize_call, location, sent = await self._authorize(at, ci_of(customer))
+        authorize_call, location, sent = await self._authorize(at, get_ci(customer))
         if not authorize_call.ok:
             return [authorize_call], None
         try:
             callback_url = await browser.walk(location)
-        except (Stuck, *_CONNECTION_ERRORS) as error:
+        except (PageFlowError, *_CONNECTION_ERRORS) as error:
             authorize_call.ok, authorize_call.why = False, [f"the pages: {_describe_exception(error)}"]
             return [authorize_call], None
         callback_params = dict(parse_qsl(urlsplit(callback_url).query))
@@ -109,10 +109,10 @@ class Errands:
         return [authorize_call, token_call], tokens
 
     async def authorize(self, at: Institution, customer: Customer) -> str:
-        """개별인증-001 alone. Returns the redirect URL. Raises Stuck when the relay refuses."""
-        call, location, _ = await self._authorize(at, ci_of(customer))
+        """개별인증-001 alone. Returns the redirect URL. Raises PageFlowError when the relay refuses."""
+        call, location, _ = await self._authorize(at, get_ci(customer))
         if not call.ok:
-            raise Stuck("; ".join(call.why))
+            raise PageFlowError("; ".join(call.why))
         return location
 
     async def refresh(self, at: Institution, tokens: Tokens) -> tuple[Call, Tokens | None]:
@@ -130,7 +130,7 @@ class Errands:
             self._figures.withdrew(at.org_code, self._client_id, customer.number)
         return call
 
-    async def introduced(self, at: Institution) -> str:
+    async def check_registration(self, at: Institution) -> str:
         """Returns "" when the relay accepts the operator's certificate and secret, else its error.
 
         The refresh token of this call is invalid: a registered operator gets invalid_grant. The call is counted once
@@ -142,37 +142,40 @@ class Errands:
             self._count(call, ok=False)
         return "" if body.get("error") == "invalid_grant" else "; ".join(call.why)
 
-    async def by_certificate(
+    async def obtain_by_certificate(
         self, at: Institution, customer: Customer, certifiers: Certifiers
     ) -> tuple[Call, Tokens | None]:
         """통합인증-002, auth_type 0: the customer signs with a certificate (공동인증서)."""
         parties = self._parties(at, IDENTITY_CERTIFIER)
-        signer = certifiers.papers.customer(customer)
+        signer = certifiers.pki.customer(customer)
         consent = demand(self._terms(at), parties)
         return await self._request_tokens(
-            "통합인증-002", at, form_by_certificate(parties, ci_of(customer), signer, consent, lists=False), customer
+            "통합인증-002",
+            at,
+            build_certificate_form(parties, get_ci(customer), signer, consent, lists=False),
+            customer,
         )
 
-    async def by_provider(
+    async def obtain_by_provider(
         self, at: Institution, customer: Customer, certifiers: Certifiers
     ) -> tuple[Call, Tokens | None]:
         """통합인증-002, auth_type 1: the customer signs at an e-signature provider (사설인증서)."""
         parties = self._parties(at, SIGNATURE_CERTIFIER)
         consent, tx_id = demand(self._terms(at), parties), parties.tx_id()
         try:
-            signature, cert_tx_id = await self._request_signature(certifiers, ci_of(customer), consent, tx_id)
+            signature, cert_tx_id = await self._request_signature(certifiers, get_ci(customer), consent, tx_id)
         except (Unsigned, *_CONNECTION_ERRORS) as error:
             problems = [f"the certifier: {_describe_exception(error)}"]
             return Call("통합인증-002", at.industry, at.org_code, "POST", _TOKEN, why=problems), None
-        form = form_by_provider(parties, tx_id, ci_of(customer), consent, signature, cert_tx_id, lists=False)
+        form = build_provider_form(parties, tx_id, get_ci(customer), consent, signature, cert_tx_id, lists=False)
         return await self._request_tokens("통합인증-002", at, form, customer)
 
     def _parties(self, at: Institution, certifier: str) -> Parties:
         return Parties(self._operator.org_code, at.org_code, RELAY_CODE, certifier, datetime.now(UTC))
 
-    def _terms(self, at: Institution) -> Wish:
-        scopes = scopes_of(self._catalogue, at.industry)
-        return Wish(at.industry, tuple(scope for scope in scopes if not scope.endswith(".list")))
+    def _terms(self, at: Institution) -> ConsentTerms:
+        scopes = list_scopes(self._catalogue, at.industry)
+        return ConsentTerms(at.industry, tuple(scope for scope in scopes if not scope.endswith(".list")))
 
     async def _authorize(self, at: Institution, ci: str) -> tuple[Call, str, dict[str, str]]:
         """Returns the call, the redirect URL, and the values that the callback must return unchanged."""
@@ -237,7 +240,7 @@ class Errands:
             async with self._session.post(
                 f"{self._gateway}{path}", data={**form, **credentials}, headers=headers
             ) as answer:
-                body = object_in(await answer.read()) or {}
+                body = parse_object(await answer.read()) or {}
         except _CONNECTION_ERRORS as error:
             call.why = [_describe_exception(error)]
             return call, {}
@@ -276,7 +279,7 @@ class Errands:
 
     async def _ask_certifier(self, certifiers: Certifiers, path: str, **options: Any) -> dict[str, Any]:
         async with self._session.post(f"{certifiers.signature}{path}", **options) as answer:
-            body = object_in(await answer.read()) or {}
+            body = parse_object(await answer.read()) or {}
         if answer.status != HTTPStatus.OK:
             raise Unsigned(f"HTTP {answer.status} {_describe_error(body)} at {path}")
         return body

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from relay.sandbox.certificates import DevCertificates, Pair
-from relay.sandbox.certifier_papers import CertifierPapers
+from relay.sandbox.certificates import CertificateFiles, DevCertificates
+from relay.sandbox.certifier_papers import CertifierPki
 from relay.sandbox.portal.desk import Account
 from relay.sandbox.token_keys import TokenKeyPair
 
@@ -17,7 +17,7 @@ RELAY_CODE: Final = "ZRLA000001"
 RELAY_NAME: Final = "가상중계센터"
 PORTAL_CODE: Final = "ZPTL000001"
 LOOPBACK: Final = "127.0.0.1"
-MARK: Final = "street.json"
+FACTS_FILE: Final = "street.json"
 INSTITUTIONS: Final = {
     "bank": ("ZBAA000001", "가온상호저축은행"),
     "card": ("ZCDA000001", "나루카드"),
@@ -44,19 +44,19 @@ class Institution:
     org_code: str
     name: str
     industry: str
-    identity: Pair
-    door: socket.socket
+    identity: CertificateFiles
+    listener: socket.socket
     port: int
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class OperatorProfile:
     """An operator with its services: client_ids, their secrets in the same order, one callback."""
 
     org_code: str
     name: str
     client_ids: tuple[str, ...]
-    identity: Pair
+    identity: CertificateFiles
     client_secrets: tuple[str, ...] = field(repr=False)
     callback: str
 
@@ -65,17 +65,17 @@ class Neighbour:
 class Certifiers:
     """Both certifiers (통합인증기관): PKI of one, client credentials of the other, and their bound sockets."""
 
-    papers: CertifierPapers
+    pki: CertifierPki
     client_id: str
     client_secret: str = field(repr=False)
-    identity_door: socket.socket
-    signature_door: socket.socket
-    pair: Pair
+    identity_listener: socket.socket
+    signature_listener: socket.socket
+    pair: CertificateFiles
 
     @property
     def signature(self) -> str:
         """The base URL of the 전자서명인증사업자."""
-        return f"https://{LOOPBACK}:{self.signature_door.getsockname()[1]}"
+        return f"https://{LOOPBACK}:{self.signature_listener.getsockname()[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class Portal:
     `control` is the socket of the control API: plain HTTP on loopback.
     """
 
-    identity: Pair
-    door: socket.socket
+    identity: CertificateFiles
+    listener: socket.socket
     control: socket.socket
     accounts: Mapping[str, Account]
     offered: Account
@@ -94,7 +94,7 @@ class Portal:
     @property
     def url(self) -> str:
         """The base URL of 지원-001 to -006."""
-        return f"https://{LOOPBACK}:{self.door.getsockname()[1]}"
+        return f"https://{LOOPBACK}:{self.listener.getsockname()[1]}"
 
     @property
     def control_url(self) -> str:
@@ -103,7 +103,7 @@ class Portal:
 
 
 @dataclass(frozen=True, slots=True)
-class Street:
+class SandboxEnvironment:
     """A sandbox that `build` created. `settings` is the relay's `relay.yaml`. `institutions` are by industry.
 
     `callback` is the socket of the operators' callbacks. `ledger` is the ledger's URL in the settings. `portal` is None
@@ -117,7 +117,7 @@ class Street:
     pages_port: int
     certificates: DevCertificates
     institutions: Mapping[str, Institution]
-    operators: tuple[Neighbour, ...]
+    operators: tuple[OperatorProfile, ...]
     certifiers: Certifiers
     callback: socket.socket
     portal: Portal | None
@@ -149,13 +149,13 @@ class Street:
         self.resources.close()
 
 
-def facts_of(folder: Path) -> dict[str, Any]:
+def load_facts(folder: Path) -> dict[str, Any]:
     """Returns the facts that `build` wrote into `folder` (`street.json`)."""
-    facts: dict[str, Any] = json.loads((folder / MARK).read_text())
+    facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_text())
     return facts
 
 
-def token_key_of(folder: Path, algorithm: str = "ES256") -> TokenKeyPair:
+def load_token_key(folder: Path, algorithm: str = "ES256") -> TokenKeyPair:
     """Returns the key in `folder` that signs access tokens with `algorithm`."""
-    key = facts_of(folder)["token_keys"][algorithm]
+    key = load_facts(folder)["token_keys"][algorithm]
     return TokenKeyPair(key["kid"], algorithm, folder / key["private_key"], folder / key["public_key"])

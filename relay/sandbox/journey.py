@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from relay.domain.api import Catalogue
-from relay.sandbox.errands import Errands, Tokens
-from relay.sandbox.houses import Institution, Street
+from relay.sandbox.errands import AuthorityClient, Tokens
+from relay.sandbox.houses import Institution, SandboxEnvironment
 from relay.sandbox.login import LOGINS
-from relay.sandbox.operator import Call, PretendedOperator, Visit
-from relay.sandbox.phone import PretendedPhone, trusting
+from relay.sandbox.operator import Call, IssuedToken, SimulatedOperator
+from relay.sandbox.phone import BrowserClient, trust_only
 from relay.sandbox.world.model import CUSTOMERS
 
 AUTHORITY_CALLS: Final = 5
@@ -26,31 +26,31 @@ _POLL_S: Final = 0.05
 
 
 @dataclass(slots=True)
-class Journey:
+class TokenScenario:
     """Obtains tokens for all institutions: the first by individual, the others by integrated authentication.
 
     Both kinds of certifier alternate. `report` gets the first call of each API and all failed calls.
     """
 
-    client: Errands
-    environment: Street
+    client: AuthorityClient
+    environment: SandboxEnvironment
     report: Callable[[Call], object]
     _reported: set[str] = field(default_factory=set)
     _first: Tokens | None = None
 
-    async def obtain(self) -> list[Visit]:
+    async def obtain(self) -> list[IssuedToken]:
         """Returns a token for each institution. It is empty when none was issued: its calls will fail."""
         first, *others = self.environment.institutions.values()
         self._first = await self._obtain_first(first)
         tokens = [_build_token(first, self._first)]
-        methods = (self.client.by_certificate, self.client.by_provider)
+        methods = (self.client.obtain_by_certificate, self.client.obtain_by_provider)
         for number, institution in enumerate(others):
             call, pair = await methods[number % 2](institution, CUSTOMERS[0], self.environment.certifiers)
             self._report(call)
             tokens.append(_build_token(institution, pair))
         return tokens
 
-    async def end(self, operator: PretendedOperator, catalogue: Catalogue) -> None:
+    async def end(self, operator: SimulatedOperator, catalogue: Catalogue) -> None:
         """Revoke the first institution's tokens and check that the gateway rejects them."""
         if self._first is None:
             return
@@ -68,10 +68,10 @@ class Journey:
 
     async def _obtain_first(self, at: Institution) -> Tokens | None:
         login = LOGINS[0]
-        async with PretendedPhone(
-            trusting(self.environment.certificates.ca), login.login_id, login.password
+        async with BrowserClient(
+            trust_only(self.environment.certificates.ca), login.login_id, login.password
         ) as browser:
-            calls, tokens = await self.client.individual(at, login.customer, browser)
+            calls, tokens = await self.client.obtain_individually(at, login.customer, browser)
         for call in calls:
             self._report(call)
         if tokens is None:
@@ -86,5 +86,5 @@ class Journey:
             self.report(call)
 
 
-def _build_token(at: Institution, tokens: Tokens | None) -> Visit:
-    return Visit(at.org_code, at.industry, tokens.access if tokens is not None else "")
+def _build_token(at: Institution, tokens: Tokens | None) -> IssuedToken:
+    return IssuedToken(at.org_code, at.industry, tokens.access if tokens is not None else "")

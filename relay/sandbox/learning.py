@@ -81,7 +81,7 @@ SOURCES: Final[Mapping[str, tuple[Source, ...]]] = {
 }
 
 
-def request_for(api: Api, fixed: Mapping[str, str], answers: Answers, today: date) -> dict[str, str]:
+def build_request(api: Api, fixed: Mapping[str, str], answers: Answers, today: date) -> dict[str, str]:
     """Returns the parameters of the first page of `api`, with `card_id` of the path.
 
     `fixed` are known values (org_code, client_id). Raises MissingValue when a value is missing.

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from relay.sandbox.customers import ci_of
-from relay.sandbox.world.model import CUSTOMERS, Absent, Customer
+from relay.sandbox.customers import get_ci
+from relay.sandbox.world.model import CUSTOMERS, ApiError, Customer
 
 PATH: Final = "/relay/login"
 
@@ -30,11 +30,11 @@ LOGINS: Final = tuple(
 
 
 def log_in(org_code: str, params: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the response to a login, with the customer's CI. Raises Absent, 401 for wrong credentials."""
+    """Returns the response to a login, with the customer's CI. Raises ApiError, 401 for wrong credentials."""
     if params.get("org_code") != org_code:
-        raise Absent(403, "40303", "기관코드가 올바르지 않습니다")
+        raise ApiError(403, "40303", "기관코드가 올바르지 않습니다")
     password = params.get("password", "").encode()
     login = next((entry for entry in LOGINS if entry.login_id == params.get("login_id")), None)
     if login is None or not hmac.compare_digest(login.password.encode(), password):
-        raise Absent(401, "40101", "아이디 또는 비밀번호가 올바르지 않습니다")
-    return {"rsp_code": "00000", "rsp_msg": "성공", "user_ci": ci_of(login.customer)}
+        raise ApiError(401, "40101", "아이디 또는 비밀번호가 올바르지 않습니다")
+    return {"rsp_code": "00000", "rsp_msg": "성공", "user_ci": get_ci(login.customer)}

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import aiohttp
 
 from relay.domain.api import Api, Catalogue
-from relay.sandbox.certificates import Pair
+from relay.sandbox.certificates import CertificateFiles
 from relay.sandbox.figures import Figures
-from relay.sandbox.learning import MissingValue, build_next_page, request_for
+from relay.sandbox.learning import MissingValue, build_next_page, build_request
 
 MAX_PAGES: Final = 200
 TIMEOUT_S: Final = 30
@@ -26,7 +26,7 @@ Check = Callable[[Api, dict[str, Any]], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class IssuedToken:
     """An access token for an institution."""
 
     org_code: str
@@ -67,7 +67,7 @@ class Page:
     ms: float
 
 
-class PretendedOperator:
+class SimulatedOperator:
     """Calls institutions through the relay at `gateway`. `session` presents the operator's certificate.
 
     It counts each page in `figures`, as the relay does.
@@ -92,22 +92,22 @@ class PretendedOperator:
         self._today = today
         self._figures = figures
 
-    async def walk(self, catalogue: Catalogue, tokens: Sequence[Visit]) -> AsyncIterator[Call]:
+    async def walk(self, catalogue: Catalogue, tokens: Sequence[IssuedToken]) -> AsyncIterator[Call]:
         """Call all APIs of the institutions of `tokens`, lists first. Yields each finished call."""
         for token in tokens:
             answers: dict[str, list[Mapping[str, Any]]] = {}
             for api in catalogue.iter_apis(token.industry):
                 yield await self._call(api, token, answers)
 
-    async def ask(self, api: Api, token: Visit) -> Call:
+    async def ask(self, api: Api, token: IssuedToken) -> Call:
         """Call an API that needs no values except the institution's code."""
         return await self._call(api, token, {})
 
-    async def _call(self, api: Api, token: Visit, answers: dict[str, list[Mapping[str, Any]]]) -> Call:
+    async def _call(self, api: Api, token: IssuedToken, answers: dict[str, list[Mapping[str, Any]]]) -> Call:
         call = Call(api.api_id, token.industry, token.org_code, api.method, api.path_for(token.industry))
         fixed = {"org_code": token.org_code, "client_id": self._client_id}
         try:
-            params = request_for(api, fixed, answers, self._today)
+            params = build_request(api, fixed, answers, self._today)
             await self._get_all_pages(api, token, call, params, answers.setdefault(api.api_id, []))
         except MissingValue as missing:
             call.why.append(str(missing))
@@ -117,7 +117,7 @@ class PretendedOperator:
         return call
 
     async def _get_all_pages(
-        self, api: Api, token: Visit, call: Call, params: dict[str, str], bodies: list[Mapping[str, Any]]
+        self, api: Api, token: IssuedToken, call: Call, params: dict[str, str], bodies: list[Mapping[str, Any]]
     ) -> None:
         cursors: set[str] = set()
         while True:
@@ -138,7 +138,7 @@ class PretendedOperator:
             cursors.add(cursor)
             params = build_next_page(params, cursor)
 
-    async def _get_page(self, api: Api, token: Visit, params: Mapping[str, str]) -> Page:
+    async def _get_page(self, api: Api, token: IssuedToken, params: Mapping[str, str]) -> Page:
         remaining = dict(params)
         path = api.path_for(token.industry).replace("{card_id}", quote(remaining.pop("card_id", ""), safe=""))
         tran_id = f"{self._org_code}M{secrets.token_hex(7).upper()}"
@@ -153,9 +153,9 @@ class PretendedOperator:
         async with self._session.request(api.method, self._gateway + path, headers=headers, **options) as answer:
             content = await answer.read()
         duration_ms = (time.perf_counter() - started) * 1000
-        return Page(answer.status, object_in(content), answer.headers.get("x-api-tran-id") == tran_id, duration_ms)
+        return Page(answer.status, parse_object(content), answer.headers.get("x-api-tran-id") == tran_id, duration_ms)
 
-    def _count(self, api: Api, token: Visit, page: Page) -> None:
+    def _count(self, api: Api, token: IssuedToken, page: Page) -> None:
         if self._figures is not None:
             ok = (page.body or {}).get("rsp_code") in _SUCCESS_CODES
             self._figures.answered(token.org_code, self._client_id, api.api_code, ok=ok, ms=page.ms)
@@ -173,7 +173,7 @@ class PretendedOperator:
         return problems
 
 
-def session_of(identity: Pair, ca: Path) -> aiohttp.ClientSession:
+def open_session(identity: CertificateFiles, ca: Path) -> aiohttp.ClientSession:
     """Returns a session that presents `identity` and trusts only `ca`."""
     context = ssl.create_default_context(cafile=str(ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -185,7 +185,7 @@ def session_of(identity: Pair, ca: Path) -> aiohttp.ClientSession:
     )
 
 
-def object_in(content: bytes) -> dict[str, Any] | None:
+def parse_object(content: bytes) -> dict[str, Any] | None:
     """Returns the JSON object of a response, None without one."""
     try:
         body = json.loads(content)

@@ -15,8 +15,8 @@ import yaml
 from relay.sandbox.certificates import TOKEN_KEYS
 from relay.sandbox.certifier_identity import CP_CODE
 from relay.sandbox.houses import (
+    FACTS_FILE,
     LOOPBACK,
-    MARK,
     OPERATORS,
     PORTAL_CODE,
     RELAY_CODE,
@@ -24,7 +24,7 @@ from relay.sandbox.houses import (
     Certifiers,
     Institution,
     Portal,
-    Street,
+    SandboxEnvironment,
 )
 from relay.sandbox.secret_files import write_secret
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
@@ -37,7 +37,7 @@ SYNC_S: Final = 5
 """Seconds between two synchronizations of the registry. It is short, to show manual changes soon."""
 
 
-def write_all(environment: Street) -> None:
+def write_all(environment: SandboxEnvironment) -> None:
     """Write `relay.yaml`, a file for each institution, the directory, the customers' key and the facts.
 
     With a portal, the relay's secret at the portal is written instead of the directory.
@@ -58,7 +58,7 @@ def write_all(environment: Street) -> None:
     write_secret(environment.folder / "certs" / "customers.key", base64.b64encode(os.urandom(32)))
     write_secret(environment.folder / "certs" / "certifier.secret", environment.certifiers.client_secret.encode())
     _remove_old_data(environment.folder)
-    (environment.folder / MARK).write_text(json.dumps(_facts(environment), ensure_ascii=False, indent=2))
+    (environment.folder / FACTS_FILE).write_text(json.dumps(_facts(environment), ensure_ascii=False, indent=2))
 
 
 def _remove_old_data(folder: Path) -> None:
@@ -69,7 +69,7 @@ def _remove_old_data(folder: Path) -> None:
     shutil.rmtree(folder / "spool", ignore_errors=True)
 
 
-def _relay_settings(environment: Street) -> dict[str, Any]:
+def _relay_settings(environment: SandboxEnvironment) -> dict[str, Any]:
     parties = {"directory": "directory.yaml"} if environment.portal is None else _portal(environment.portal)
     return {
         "relay": {"org_code": RELAY_CODE, "name": RELAY_NAME},
@@ -130,9 +130,9 @@ def _portal(portal: Portal) -> dict[str, Any]:
 
 
 def _certifiers(certifiers: Certifiers, folder: Path) -> list[dict[str, Any]]:
-    pki = certifiers.papers
+    pki = certifiers.pki
     root, crl, certificate, key, responder = (
-        str(path.relative_to(folder)) for path in (pki.root, pki.crl, pki.relay, pki.relay_key, pki.desk)
+        str(path.relative_to(folder)) for path in (pki.root, pki.crl, pki.relay, pki.relay_key, pki.responder)
     )
     return [
         {
@@ -143,7 +143,7 @@ def _certifiers(certifiers: Certifiers, folder: Path) -> list[dict[str, Any]]:
             "crls": [crl],
             "identity": {
                 "host": LOOPBACK,
-                "port": certifiers.identity_door.getsockname()[1],
+                "port": certifiers.identity_listener.getsockname()[1],
                 "cp_code": CP_CODE,
                 "certificate": certificate,
                 "private_key": f"file:{key}",
@@ -177,7 +177,7 @@ def _provider_settings(institution: Institution) -> dict[str, Any]:
     }
 
 
-def _directory(environment: Street) -> dict[str, Any]:
+def _directory(environment: SandboxEnvironment) -> dict[str, Any]:
     names = {client_id: name for _, _, services in OPERATORS for client_id, name in services}
     return {
         "operators": [
@@ -218,7 +218,7 @@ def _hash_secret(secret: str) -> str:
     return f"$scrypt$ln={SECRET_LN},r=8,p=1${encoded[0]}${encoded[1]}"
 
 
-def _facts(environment: Street) -> dict[str, Any]:
+def _facts(environment: SandboxEnvironment) -> dict[str, Any]:
     return {
         "issuer": RELAY_CODE,
         "gateway": environment.gateway,

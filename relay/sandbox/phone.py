@@ -19,7 +19,7 @@ _REDIRECTS: Final = frozenset({302, 303})
 _TEXT_KINDS: Final = frozenset({"hidden", "text", "password", "date"})
 
 
-class Stuck(Exception):
+class PageFlowError(Exception):
     """The pages do not redirect to the callback. The message has the HTTP status and the page's title."""
 
 
@@ -126,7 +126,7 @@ def _parse(html: str) -> _Reader:
     return reader
 
 
-class PretendedPhone:
+class BrowserClient:
     """A customer's browser with its own cookies. `trust` has its trusted CAs. Use it as an async context manager."""
 
     def __init__(self, trust: ssl.SSLContext, login_id: str, password: str) -> None:
@@ -147,7 +147,7 @@ class PretendedPhone:
     async def walk(self, location: str) -> str:
         """Log in, consent to everything, and return the callback URL to which the pages redirect.
 
-        `location` is the redirect of 개별인증-001. Raises Stuck when the pages do not redirect to a callback.
+        `location` is the redirect of 개별인증-001. Raises PageFlowError when the pages do not redirect to a callback.
         """
         pages_netloc, url, form = urlsplit(location).netloc, location, None
         for _ in range(MAX_STEPS):
@@ -159,13 +159,13 @@ class PretendedPhone:
                 continue
             form = self._fill_in(status, html)
             url = urljoin(url, form.action)
-        raise Stuck("the pages do not end")
+        raise PageFlowError("the pages do not end")
 
     def _fill_in(self, status: int, html: str) -> Form:
         page = _parse(html)
         form = next((form for form in page.forms if form.names() - {"form_token"}), None)
         if form is None or status != 200:  # noqa: PLR2004 - any other status is a rejected form or an error page
-            raise Stuck(f"HTTP {status}: {page.title}")
+            raise PageFlowError(f"HTTP {status}: {page.title}")
         if self._login.keys() <= form.names():
             for name, value in self._login.items():
                 form.write(name, value)
@@ -179,6 +179,6 @@ class PretendedPhone:
             return answer.status, answer.headers.get("Location", ""), await answer.text()
 
 
-def trusting(ca: Path) -> ssl.SSLContext:
+def trust_only(ca: Path) -> ssl.SSLContext:
     """Returns a TLS context that trusts only this CA."""
     return ssl.create_default_context(cafile=str(ca))

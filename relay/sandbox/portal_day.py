@@ -12,13 +12,13 @@ from relay.domain.api import Catalogue
 from relay.domain.ids import TRAN_ID
 from relay.domain.statistics import ON_DEMAND
 from relay.policy.statistics.weeks import last_week
-from relay.sandbox.certificates import Pair
-from relay.sandbox.customers import ci_of
+from relay.sandbox.certificates import CertificateFiles
+from relay.sandbox.customers import get_ci
 from relay.sandbox.figures import Figures
-from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE, Portal, Street
+from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE, Portal, SandboxEnvironment
 from relay.sandbox.login import LOGINS
-from relay.sandbox.operator import Call, Check, session_of
-from relay.sandbox.portal.application import PretendedPortal, Received
+from relay.sandbox.operator import Call, Check, open_session
+from relay.sandbox.portal.application import ReceivedCall, SimulatedPortal
 from relay.sandbox.portal.desk import PROVIDERS_FIGURES, Account
 from relay.sandbox.signing import SIGNATURE_CERTIFIER
 from relay.sandbox.support import CERTIFIERS, OPERATORS, PORTALS, ClientCredentials, SupportCaller
@@ -44,14 +44,16 @@ class Callers:
 
 
 @asynccontextmanager
-async def callers_of(environment: Street, portal: Portal, catalogue: Catalogue, check: Check) -> AsyncIterator[Callers]:
+async def open_callers(
+    environment: SandboxEnvironment, portal: Portal, catalogue: Catalogue, check: Check
+) -> AsyncIterator[Callers]:
     """Opens the callers of a sandbox with a portal, each with its own certificate."""
     async with AsyncExitStack() as stack:
 
         async def build_caller(
-            identity: Pair, base_url: str, letter: str, token_api: str, account: Account
+            identity: CertificateFiles, base_url: str, letter: str, token_api: str, account: Account
         ) -> SupportCaller:
-            session = await stack.enter_async_context(session_of(identity, environment.certificates.ca))
+            session = await stack.enter_async_context(open_session(identity, environment.certificates.ca))
             credentials = ClientCredentials(
                 account.org_code, letter, token_api, account.client_id, account.client_secret
             )
@@ -67,7 +69,7 @@ async def callers_of(environment: Street, portal: Portal, catalogue: Catalogue, 
         )
 
 
-async def settled(check: Callable[[], Awaitable[str]]) -> str:
+async def wait_for_registration(check: Callable[[], Awaitable[str]]) -> str:
     """Wait until the relay has loaded its registry. Returns "" or, after a timeout, the last error of `check`."""
     deadline = time.monotonic() + CALL_TIMEOUT_S
     while True:
@@ -77,13 +79,13 @@ async def settled(check: Callable[[], Awaitable[str]]) -> str:
         await asyncio.sleep(_POLL_S)
 
 
-class PortalDay:
+class PortalScenario:
     """Calls each support API once. `report` gets all calls. `now` is the start, with a time zone."""
 
     def __init__(
         self,
-        portal: PretendedPortal,
-        environment: Street,
+        portal: SimulatedPortal,
+        environment: SandboxEnvironment,
         callers: Callers,
         catalogue: Catalogue,
         figures: Figures,
@@ -104,10 +106,10 @@ class PortalDay:
 
         `check` returns "" when the relay knows the operator, else its error.
         """
-        problem = await settled(check)
+        problem = await wait_for_registration(check)
         for api_id in _RELAY_CALLS:
             calls = (call for call in self._portal.received if (call.api_id, call.caller) == (api_id, RELAY_CODE))
-            received = next((call for call in calls if call.well), None)
+            received = next((call for call in calls if call.succeeded), None)
             call = self._build_call(api_id, PORTAL_CODE, received)
             if problem:
                 call.ok, call.why = False, [*call.why, f"the relay did not load the registry: {problem}"]
@@ -118,13 +120,13 @@ class PortalDay:
         self._report(await self._callers.portal.token(RELAY_CODE))
         call, body = await self._callers.portal.ask("지원-102", self._about, {"org_code": self._about})
         self._report(_expect(call, "availability", body.get("availability"), _AVAILABLE))
-        values = {"org_code": self._about, "user_ci": ci_of(LOGINS[0].customer)}
+        values = {"org_code": self._about, "user_ci": get_ci(LOGINS[0].customer)}
         call, body = await self._callers.portal.ask("지원-103", self._about, values)
         self._report(_expect(call, "is_member", body.get("is_member"), "true"))
 
     async def end(self) -> None:
         """Last week's statistics: requested, sent by the relay, sent by the operator. Then the certifiers' list."""
-        before = self._portal.came
+        before = self._portal.received_count
         values = {"org_code": self._about, "org_type": "03", "inquiry_date": self._week, "type": ON_DEMAND}
         call, _ = await self._callers.portal.ask("지원-104", self._about, values)
         self._report(call)
@@ -136,20 +138,20 @@ class PortalDay:
         self._report(call)
 
     async def _wait_for_statistics(self, before: int) -> Call:
-        def is_wanted(call: Received) -> bool:
+        def is_wanted(call: ReceivedCall) -> bool:
             values = call.values or {}
             key = (values.get("org_code"), values.get("inquiry_date"), values.get("type"))
             is_requested = key == (self._about, self._week, ON_DEMAND) and call.api_id == PROVIDERS_FIGURES
-            return is_requested and call.number > before and call.well
+            return is_requested and call.number > before and call.succeeded
 
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                received = await self._portal.heard(is_wanted)
+                received = await self._portal.wait_for_call(is_wanted)
         except TimeoutError:
             received = None
         return self._build_call(PROVIDERS_FIGURES, self._about, received)
 
-    def _build_call(self, api_id: str, about: str, received: Received | None) -> Call:
+    def _build_call(self, api_id: str, about: str, received: ReceivedCall | None) -> Call:
         """Returns a call of the relay as the portal received it, or a failed call for None."""
         api = self._catalogue.apis[api_id]
         call = Call(api_id, "", about, api.method, api.path)

@@ -18,7 +18,7 @@ from relay.policy.call.withheld import remove_members
 from relay.sandbox import login
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.world.days import DAY
-from relay.sandbox.world.model import CUSTOMERS, Absent, Ask, Story, answer
+from relay.sandbox.world.model import CUSTOMERS, ApiError, DataHandler, DataRequest, answer
 
 MAX_LIMIT: Final = 500
 _CARD_ID: Final = "{card_id}"
@@ -61,7 +61,7 @@ class Provider:
         org_code: str,
         industry: str,
         catalogue: Catalogue,
-        stories: Mapping[str, Story],
+        stories: Mapping[str, DataHandler],
         today: Callable[[], date] = last_day_in_korea,
     ) -> None:
         self.org_code = org_code
@@ -80,7 +80,7 @@ class Provider:
         """Returns the response to `request`. Errors of the caller are responses too."""
         try:
             return Reply(200, self._answer(request))
-        except Absent as absent:
+        except ApiError as absent:
             return Reply(absent.status, {"rsp_code": absent.rsp_code, "rsp_msg": absent.rsp_msg})
 
     def _answer(self, request: ProviderRequest) -> dict[str, Any]:
@@ -88,16 +88,16 @@ class Provider:
             return login.log_in(self.org_code, request.params)
         api, params = self._find(request)
         if params.get("org_code") != self.org_code:
-            raise Absent(403, "40303", "기관코드가 올바르지 않습니다")
+            raise ApiError(403, "40303", "기관코드가 올바르지 않습니다")
         for field in (*api.request.query, *api.request.body):
             _check(field, params)
         customer = CUSTOMERS[0]
         if request.user_ci is not None:
             known = CUSTOMER_BY_CI.get(request.user_ci)
             if known is None:
-                raise Absent(404, "40403", "정보주체가 존재하지 않습니다")
+                raise ApiError(404, "40403", "정보주체가 존재하지 않습니다")
             customer = known
-        return answer(self._stories, Ask(api, self.industry, customer, params, self._today()))
+        return answer(self._stories, DataRequest(api, self.industry, customer, params, self._today()))
 
     def _find(self, request: ProviderRequest) -> tuple[Api, Mapping[str, str]]:
         params = request.params
@@ -108,12 +108,12 @@ class Provider:
                 params = {**params, "card_id": parts[4]}
                 api = self._apis.get("/".join([*parts[:4], _CARD_ID, *parts[5:]]))
         if api is None:
-            raise Absent(404, "40401", "요청한 엔드포인트가 존재하지 않습니다")
+            raise ApiError(404, "40401", "요청한 엔드포인트가 존재하지 않습니다")
         if request.method != api.method:
-            raise Absent(405, "40501", "허용되지 않는 HTTP Method입니다")
+            raise ApiError(405, "40501", "허용되지 않는 HTTP Method입니다")
         return api, params
 
-    def _list_apis(self, _: Ask) -> dict[str, Any]:
+    def _list_apis(self, _: DataRequest) -> dict[str, Any]:
         rows = [{"api_code": api.api_code, "api_uri": api.resource} for api in self._apis.values()]
         return {"version": next(api.version for api in self._apis.values() if api.version), "api_list": rows}
 
@@ -161,5 +161,5 @@ def _check(field: Field, params: Mapping[str, str]) -> None:
         raise _parameter_error(field.name)
 
 
-def _parameter_error(name: str) -> Absent:
-    return Absent(400, "40001", f"요청 파라미터 오류: {name}")
+def _parameter_error(name: str) -> ApiError:
+    return ApiError(400, "40001", f"요청 파라미터 오류: {name}")

@@ -6,9 +6,9 @@ from typing import Final
 
 from relay.domain.api import Catalogue
 from relay.domain.registry import Organisation, OrgType
-from relay.sandbox.houses import LOOPBACK, OPERATORS, PORTAL_CODE, RELAY_CODE, RELAY_NAME, Portal, Street
+from relay.sandbox.houses import LOOPBACK, OPERATORS, PORTAL_CODE, RELAY_CODE, RELAY_NAME, Portal, SandboxEnvironment
 from relay.sandbox.papers import APP_SCHEME
-from relay.sandbox.portal.application import PretendedPortal
+from relay.sandbox.portal.application import SimulatedPortal
 from relay.sandbox.portal.desk import PortalService
 from relay.sandbox.portal.registry import SimulatedRegistry
 from relay.sandbox.portal.rows import Service
@@ -24,15 +24,15 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def portal_of(
-    environment: Street, portal: Portal, catalogue: Catalogue, clock: Callable[[], datetime] = now
-) -> PretendedPortal:
+def build_portal(
+    environment: SandboxEnvironment, portal: Portal, catalogue: Catalogue, clock: Callable[[], datetime] = now
+) -> SimulatedPortal:
     """Returns the portal of a sandbox with all parties registered and no calls received."""
     registry = SimulatedRegistry(iter_organisations(environment, portal), iter_services(environment), clock)
-    return PretendedPortal(PortalService(registry, portal.accounts.values(), catalogue, clock))
+    return SimulatedPortal(PortalService(registry, portal.accounts.values(), catalogue, clock))
 
 
-def iter_organisations(environment: Street, portal: Portal) -> Iterator[Organisation]:
+def iter_organisations(environment: SandboxEnvironment, portal: Portal) -> Iterator[Organisation]:
     """Yields the relay, its members, operators, both certifiers and the portal."""
 
     def build(org_code: str, kind: OrgType, name: str, port: int, serial: str | None) -> Organisation:
@@ -59,17 +59,17 @@ def iter_organisations(environment: Street, portal: Portal) -> Iterator[Organisa
         OrgType.IDENTITY_CERTIFIER,
         "가상공동인증",
         addresses=_ADDRESSES,
-        domain=f"{LOOPBACK}:{certifiers.identity_door.getsockname()[1]}",
+        domain=f"{LOOPBACK}:{certifiers.identity_listener.getsockname()[1]}",
         cert_issuer_dn="cn=SandboxCA",
         cert_oid="1.2.410.0.1",
     )
-    port = certifiers.signature_door.getsockname()[1]
+    port = certifiers.signature_listener.getsockname()[1]
     yield build(SIGNATURE_CERTIFIER, OrgType.SIGNATURE_CERTIFIER, "가상사설인증", port, certifiers.pair.serial_number)
-    port = portal.door.getsockname()[1]
+    port = portal.listener.getsockname()[1]
     yield build(PORTAL_CODE, OrgType.PORTAL, "가상종합포털", port, portal.identity.serial_number)
 
 
-def iter_services(environment: Street) -> Iterator[Service]:
+def iter_services(environment: SandboxEnvironment) -> Iterator[Service]:
     """Yields all services of all operators, with their secrets at the relay."""
     names = {client_id: name for _, _, services in OPERATORS for client_id, name in services}
     for operator in environment.operators:

@@ -30,7 +30,7 @@ _NONCE_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ConsentTerms:
     """What a customer demands: `scopes` besides the list scope, with all their assets unless `assets` names some.
 
     Without scopes it is a demand for the list only (1차).
@@ -66,7 +66,7 @@ class Parties:
         return self.moment.astimezone(_KOREA).date()
 
 
-def demand(terms: Wish, parties: Parties) -> str:
+def demand(terms: ConsentTerms, parties: Parties) -> str:
     """Returns 전송요구내역 as JSON text, with the members that operators' apps write."""
     end = parties.today + timedelta(days=terms.days if terms.scopes else 7)
     targets: list[dict[str, object]] = [{"scope": f"{terms.industry}.list"}]
@@ -86,7 +86,7 @@ def demand(terms: Wish, parties: Parties) -> str:
     return json.dumps({**fields, **cycles}, ensure_ascii=False, separators=(",", ":"))
 
 
-def form_by_certificate(
+def build_certificate_form(
     parties: Parties, ci: str, signer: SigningIdentity, consent: str, *, lists: bool
 ) -> dict[str, str]:
     """Returns the form of auth_type 0: the customer's certificate signs demand and agreement to identification."""
@@ -104,7 +104,7 @@ def form_by_certificate(
     }
 
 
-def form_by_provider(
+def build_provider_form(
     parties: Parties, tx_id: str, ci: str, consent: str, signature: str, cert_tx_id: str, *, lists: bool
 ) -> dict[str, str]:
     """Returns the form of auth_type 1. `signature` over the hash of `consent` comes from 통합인증-103."""

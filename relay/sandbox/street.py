@@ -24,28 +24,28 @@ from relay.domain.api import Catalogue
 from relay.domain.ids import INDUSTRIES
 from relay.sandbox import callback
 from relay.sandbox.callback import PATH
-from relay.sandbox.certificates import DevCertificates, Pair, make_dev_certificates
-from relay.sandbox.certifier_identity import Desk, identity_certifier
-from relay.sandbox.certifier_papers import make_certifier_papers
+from relay.sandbox.certificates import CertificateFiles, DevCertificates, make_dev_certificates
+from relay.sandbox.certifier_identity import UcpidService, identity_certifier
+from relay.sandbox.certifier_papers import make_certifier_pki
 from relay.sandbox.certifier_signature import SignatureCertifier
 from relay.sandbox.houses import (
+    FACTS_FILE,
     INSTITUTIONS,
     LOOPBACK,
-    MARK,
     OPERATORS,
     PORTAL_CODE,
     RELAY_CODE,
     Certifiers,
     Institution,
-    Neighbour,
+    OperatorProfile,
     Portal,
-    Street,
+    SandboxEnvironment,
 )
 from relay.sandbox.papers import write_all
-from relay.sandbox.portal.application import PretendedPortal
+from relay.sandbox.portal.application import SimulatedPortal
 from relay.sandbox.portal.desk import Account
 from relay.sandbox.provider import Provider, last_day_in_korea
-from relay.sandbox.registered import portal_of
+from relay.sandbox.registered import build_portal
 from relay.sandbox.secret_files import write_secret
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.sandbox.world.model import DataHandler
@@ -62,7 +62,7 @@ def build(
     *,
     portal: bool = False,
     control_port: int = 0,
-) -> Street:
+) -> SandboxEnvironment:
     """Write a sandbox into `folder`, which is new, empty, or has an earlier sandbox.
 
     `ports` are for gateway, admin and pages, `control_port` for the portal's control API; a port in use is replaced by
@@ -70,7 +70,7 @@ def build(
     With `portal` the relay gets its registry from a portal, otherwise from `directory.yaml`.
     Raises FileExistsError when the folder has other files, BlockingIOError when a running sandbox has locked it.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+    if folder.exists() and any(folder.iterdir()) and not (folder / FACTS_FILE).exists():
         raise FileExistsError(f"{folder} is not empty and holds no sandbox")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -88,12 +88,12 @@ def build(
 
 
 @asynccontextmanager
-async def opened(
-    environment: Street,
+async def serve_environment(
+    environment: SandboxEnvironment,
     catalogue: Catalogue,
     stories: Mapping[str, DataHandler],
     today: Callable[[], date] = last_day_in_korea,
-) -> AsyncIterator[PretendedPortal | None]:
+) -> AsyncIterator[SimulatedPortal | None]:
     """Serve institutions, certifiers and the portal (if any) over TLS 1.3 until the block ends.
 
     Institutions accept only the relay's certificate. Yields the portal or None.
@@ -103,20 +103,25 @@ async def opened(
         relay, ca = environment.certificates.relay.certificate, environment.certificates.ca
         for institution in environment.institutions.values():
             provider = Provider(institution.org_code, institution.industry, catalogue, stories, today)
-            context = _server_context(institution.identity, relay)
-            await _start_site(stack, provider.application(), institution.door, context)
+            context = build_server_context(institution.identity, relay)
+            await _start_site(stack, provider.application(), institution.listener, context)
         certifiers = environment.certifiers
         client = SignatureCertifier({certifiers.client_id: certifiers.client_secret})
-        context = _server_context(certifiers.pair, ca)  # operators call it too (통합인증-102, 103)
-        await _start_site(stack, client.application(), certifiers.signature_door, context)
-        context = _server_context(certifiers.pair, None)
+        context = build_server_context(certifiers.pair, ca)  # operators call it too (통합인증-102, 103)
+        await _start_site(stack, client.application(), certifiers.signature_listener, context)
+        context = build_server_context(certifiers.pair, None)
         await _start_site(stack, callback.application(), environment.callback, context)
-        await stack.enter_async_context(identity_certifier(Desk.of(certifiers.papers), certifiers.identity_door))
+        await stack.enter_async_context(
+            identity_certifier(UcpidService.from_pki(certifiers.pki), certifiers.identity_listener)
+        )
         portal = None
         if environment.portal is not None:
-            portal = portal_of(environment, environment.portal, catalogue)
+            portal = build_portal(environment, environment.portal, catalogue)
             await _start_site(
-                stack, portal.application(), environment.portal.door, _server_context(environment.portal.identity, ca)
+                stack,
+                portal.application(),
+                environment.portal.listener,
+                build_server_context(environment.portal.identity, ca),
             )
         yield portal
 
@@ -138,10 +143,10 @@ def _lock(folder: Path, resources: ExitStack) -> None:
 
 def _build_environment(
     folder: Path, now: datetime, ports: tuple[int, ...], resources: ExitStack, ledger: str
-) -> Street:
+) -> SandboxEnvironment:
     certificates = make_dev_certificates(folder / "certs", now, force=True)
-    callback_socket = resources.enter_context(_bound())
-    return Street(
+    callback_socket = resources.enter_context(bind_socket())
+    return SandboxEnvironment(
         folder=folder,
         settings=folder / "relay.yaml",
         gateway_port=ports[0],
@@ -149,11 +154,11 @@ def _build_environment(
         pages_port=ports[2],
         certificates=certificates,
         institutions={
-            industry: _institution(industry, certificates.providers[industry], resources.enter_context(_bound()))
+            industry: _institution(industry, certificates.providers[industry], resources.enter_context(bind_socket()))
             for industry in INDUSTRIES
         },
         operators=tuple(
-            Neighbour(
+            OperatorProfile(
                 org_code=org_code,
                 name=name,
                 client_ids=tuple(client_id for client_id, _ in services),
@@ -173,38 +178,38 @@ def _build_environment(
 
 def _certifiers(certificates: DevCertificates, now: datetime, resources: ExitStack) -> Certifiers:
     return Certifiers(
-        papers=make_certifier_papers(certificates.folder / "certifier", now),
+        pki=make_certifier_pki(certificates.folder / "certifier", now),
         client_id="relayatcertifier",
         client_secret=secrets.token_hex(20),
-        identity_door=resources.enter_context(_bound()),
-        signature_door=resources.enter_context(_bound()),
+        identity_listener=resources.enter_context(bind_socket()),
+        signature_listener=resources.enter_context(bind_socket()),
         pair=certificates.certifiers[1],
     )
 
 
-def _portal(environment: Street, resources: ExitStack, control_port: int) -> Portal:
+def _portal(environment: SandboxEnvironment, resources: ExitStack, control_port: int) -> Portal:
     identities = {RELAY_CODE: environment.certificates.relay}
     identities |= {operator.org_code: operator.identity for operator in environment.operators}
     identities |= dict(zip((IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER), environment.certificates.certifiers, strict=True))
     return Portal(
         identity=environment.certificates.portal,
-        door=resources.enter_context(_bound()),
-        control=resources.enter_context(_bound(control_port)),
+        listener=resources.enter_context(bind_socket()),
+        control=resources.enter_context(bind_socket(control_port)),
         accounts={org_code: _account(org_code, identity) for org_code, identity in identities.items()},
         offered=_account(PORTAL_CODE, environment.certificates.portal),
     )
 
 
-def _account(org_code: str, identity: Pair) -> Account:
+def _account(org_code: str, identity: CertificateFiles) -> Account:
     return Account(org_code, identity.serial_number or "", f"{org_code}MGMTS", secrets.token_hex(20))
 
 
-def _institution(industry: str, identity: Pair, listener: socket.socket) -> Institution:
+def _institution(industry: str, identity: CertificateFiles, listener: socket.socket) -> Institution:
     org_code, name = INSTITUTIONS[industry]
     return Institution(org_code, name, industry, identity, listener, listener.getsockname()[1])
 
 
-def _bound(port: int = 0) -> socket.socket:
+def bind_socket(port: int = 0) -> socket.socket:
     """Returns a socket bound to loopback. It gets a free port when `port` is in use."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -224,11 +229,11 @@ def _reserve_ports(wanted: tuple[int, ...], resources: ExitStack) -> tuple[int, 
     requested_first = sorted(
         range(len(wanted)), key=lambda index: not wanted[index]
     )  # a free port must not take a requested one
-    sockets = {index: resources.enter_context(_bound(wanted[index])) for index in requested_first}
+    sockets = {index: resources.enter_context(bind_socket(wanted[index])) for index in requested_first}
     return tuple(sockets[index].getsockname()[1] for index in range(len(wanted)))
 
 
-def _server_context(identity: Pair, caller: Path | None) -> ssl.SSLContext:
+def build_server_context(identity: CertificateFiles, caller: Path | None) -> ssl.SSLContext:
     """Returns a TLS 1.3 context. `caller` is the certificate that clients must match, a CA's or their own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3

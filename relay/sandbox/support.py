@@ -10,7 +10,7 @@ from typing import Any, Final
 import aiohttp
 
 from relay.domain.api import Api, Catalogue
-from relay.sandbox.operator import Call, Check, object_in
+from relay.sandbox.operator import Call, Check, parse_object
 
 PORTALS: Final = "P"
 OPERATORS: Final = "M"
@@ -88,7 +88,7 @@ class SupportCaller:
             async with self._session.request(
                 api.method, self._base_url + api.path, headers=headers, **options
             ) as answer:
-                received = object_in(await answer.read())
+                received = parse_object(await answer.read())
         except _CONNECTION_ERRORS as error:
             call.why = [f"{type(error).__name__}: {error}"]
             return call, response_body

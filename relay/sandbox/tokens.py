@@ -12,7 +12,7 @@ from relay.domain.api import Catalogue
 from relay.sandbox.token_keys import TokenKeyPair
 
 
-def scopes_of(catalogue: Catalogue, industry: str) -> tuple[str, ...]:
+def list_scopes(catalogue: Catalogue, industry: str) -> tuple[str, ...]:
     """Returns all scopes that the APIs of an industry require, sorted."""
     return tuple(sorted({scope for api in catalogue.iter_apis(industry) if (scope := api.scope_for(industry))}))
 

@@ -28,7 +28,7 @@ from relay.oauth.services import AuthorityServices, Client, OAuthSettings
 from relay.policy.settings.authority import TokenSettings
 from relay.policy.settings.directory import AuthenticationMethod, Provider
 from relay.sandbox.certificates import make_dev_certificates
-from relay.sandbox.customers import ci_of
+from relay.sandbox.customers import get_ci
 from relay.sandbox.login import LOGINS
 from relay.sandbox.provider import Provider as Institution
 from relay.sandbox.world.stories import DATA_HANDLERS
@@ -72,7 +72,7 @@ class Environment:
             api_tran_id="ZOPA000001M00000000000001",
             asked_at=now,
             expires_at=now + 600,
-            ci=ci_of(login.customer),
+            ci=get_ci(login.customer),
         )
         await self.authority.ledger.open_request(request)
         provider = self.authority.settings.providers[request.provider]
@@ -81,7 +81,7 @@ class Environment:
     async def consent(self, industry="bank", login=LOGINS[0]):
         """Returns the particulars of the customer's consent, None without one."""
         ledger = self.authority.ledger
-        consent = await ledger.find_consent(ci_of(login.customer), "ZOPA000001SVC01", CODES[industry])
+        consent = await ledger.find_consent(get_ci(login.customer), "ZOPA000001SVC01", CODES[industry])
         return consent and consent.particulars
 
 

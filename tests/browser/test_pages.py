@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from relay.sandbox.login import LOGINS
-from relay.sandbox.phone import PretendedPhone
+from relay.sandbox.phone import BrowserClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -298,7 +298,7 @@ async def test_the_sandbox_browser_completes_the_same_pages(environment):
     locations = [await environment.open_request(industry) for industry in ("bank", "card", "efin")]
 
     async def walk(location):
-        async with PretendedPhone(environment.trust, LOGINS[0].login_id, LOGINS[0].password) as page:
+        async with BrowserClient(environment.trust, LOGINS[0].login_id, LOGINS[0].password) as page:
             return await page.walk(location)
 
     for url in await asyncio.gather(*map(walk, locations)):

@@ -16,11 +16,11 @@ from oauthlib.oauth2 import WebApplicationClient
 from requests_oauthlib import OAuth2Session
 
 from relay.runtime.processes.sandbox_environment import running_environment
-from relay.sandbox.customers import ci_of
+from relay.sandbox.customers import get_ci
 from relay.sandbox.journey import CUT_OFF_S
 from relay.sandbox.login import LOGINS
 from relay.sandbox.papers import APP_SCHEME
-from relay.sandbox.phone import PretendedPhone, trusting
+from relay.sandbox.phone import BrowserClient, trust_only
 
 CUSTOMER = LOGINS[0]
 FOLDER = Path(__file__).parent
@@ -39,7 +39,7 @@ class OperatorSettings:
         self.callback = operator.callback
         self.ca = str(environment.certificates.ca)
         self.identity = (str(operator.identity.certificate), str(operator.identity.private_key))
-        self.ci = ci_of(CUSTOMER.customer)
+        self.ci = get_ci(CUSTOMER.customer)
         self._operator = operator.org_code
 
     def url(self, name):
@@ -222,7 +222,9 @@ def authorize(environment):
 
     async def complete(client):
         location = await asyncio.to_thread(client.authorize)
-        async with PretendedPhone(trusting(environment.certificates.ca), CUSTOMER.login_id, CUSTOMER.password) as phone:
+        async with BrowserClient(
+            trust_only(environment.certificates.ca), CUSTOMER.login_id, CUSTOMER.password
+        ) as phone:
             return await phone.walk(location)
 
     return complete

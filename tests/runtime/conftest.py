@@ -19,8 +19,8 @@ from relay.runtime.processes import jobs as module
 from relay.runtime.processes.jobs import JobsProcess
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
-from relay.sandbox.registered import portal_of
-from relay.sandbox.street import _server_context, build
+from relay.sandbox.registered import build_portal
+from relay.sandbox.street import build, build_server_context
 from relay.standard.catalogue import load_catalogue
 
 RELAY = """
@@ -148,7 +148,7 @@ class Deployment:
     @property
     def registry(self):
         """The portal's registry."""
-        return self.portal.desk.registry
+        return self.portal.service.registry
 
     def put(self, **sections):
         """Changes sections of relay.yaml, key by key."""
@@ -183,9 +183,9 @@ async def deploy_copy(former, tmp_path):
     """Copies an environment into another folder and starts its portal."""
     folder = shutil.copytree(former.folder, tmp_path / "sandbox")
     environment = replace(former, folder=folder, settings=folder / "relay.yaml")
-    portal = portal_of(environment, environment.portal, load_catalogue())
+    portal = build_portal(environment, environment.portal, load_catalogue())
     server = TestServer(portal.application(), scheme="https")
-    await server.start_server(ssl=_server_context(environment.portal.identity, environment.certificates.ca))
+    await server.start_server(ssl=build_server_context(environment.portal.identity, environment.certificates.ca))
     deployment = Deployment(environment, portal)
     timeouts = {"connect_s": 2, "total_s": 5, "attempts": 2, "backoff_s": 0.01}
     deployment.base_url = str(server.make_url("")).rstrip("/")

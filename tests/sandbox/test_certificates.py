@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from relay.domain.ids import INDUSTRIES
-from relay.sandbox.certificates import Authority, make_dev_certificates
+from relay.sandbox.certificates import CertificateAuthority, make_dev_certificates
 from relay.sandbox.token_keys import ALGORITHMS
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -120,7 +120,9 @@ def test_force_overwrites_and_keeps_modes(tmp_path):
 
 
 def test_a_loaded_ca_issues_certificates(made, tmp_path):
-    pair = Authority.load(made.folder).issue("one more", serial_number="999-81-07777", stem="more", folder=tmp_path)
+    pair = CertificateAuthority.load(made.folder).issue(
+        "one more", serial_number="999-81-07777", stem="more", folder=tmp_path
+    )
     certificate = read(pair)
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(made.ca.read_bytes()))
     assert pair.certificate == tmp_path / "more.pem"

@@ -16,13 +16,13 @@ from relay.sandbox.certifier_identity import (
     OK,
     REFUSED,
     UNKNOWN,
-    Desk,
     Refused,
+    UcpidService,
     identity_certifier,
     open_signature,
 )
-from relay.sandbox.certifier_papers import make_certifier_papers
-from relay.sandbox.customers import ci_of
+from relay.sandbox.certifier_papers import make_certifier_pki
+from relay.sandbox.customers import get_ci
 from relay.sandbox.signing import make_nonce, sign_person_info_req
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.ucpid import IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse
@@ -32,7 +32,7 @@ BINARY = [pkcs7.PKCS7Options.Binary]
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
-    return make_certifier_papers(tmp_path_factory.mktemp("papers"), datetime.now(UTC))
+    return make_certifier_pki(tmp_path_factory.mktemp("papers"), datetime.now(UTC))
 
 
 def signed_by(identity, content, *without):
@@ -76,7 +76,7 @@ async def ask(pki):
         await writer.wait_closed()
         return answer
 
-    async with identity_certifier(Desk.of(pki), listener):
+    async with identity_certifier(UcpidService.from_pki(pki), listener):
         yield send
 
 
@@ -89,13 +89,13 @@ async def response(ask, message):
 @pytest.mark.parametrize("customer", CUSTOMERS)
 async def test_a_customer_is_identified_to_the_relay_only(ask, pki, customer):
     received = await response(ask, request(pki, customer))
-    relay, service = pki.identity("ucpid-relay"), pki.identity("ucpid-desk")
+    relay, service = pki.identity("ucpid-relay"), pki.identity("ucpid-responder")
     assert (received["status"]["code"].native, received["issuer_key_hash"].native) == (OK, b"hash")
     opened = pkcs7.pkcs7_decrypt_der(received["person"].untag().dump(), relay.certificate, relay.private_key, [])
     content, signer = open_signature(opened)
     person = PersonInfo.load(content, strict=True).native
     assert signer == service.certificate.public_bytes(Encoding.DER)
-    assert (person["ci"], person["real_name"], person["cp_request_number"]) == (ci_of(customer), customer.name, "MD_1")
+    assert (person["ci"], person["real_name"], person["cp_request_number"]) == (get_ci(customer), customer.name, "MD_1")
     assert (person["nonce"], person["cp_code"]) == (b"n" * 16, CP_CODE)
 
 
@@ -131,7 +131,7 @@ async def test_an_unsigned_request_is_refused(ask, pki):
 
 
 async def test_a_certificate_of_another_ca_is_unknown(ask, pki, tmp_path):
-    other_signer = make_certifier_papers(tmp_path, datetime.now(UTC)).customer(CUSTOMERS[0])
+    other_signer = make_certifier_pki(tmp_path, datetime.now(UTC)).customer(CUSTOMERS[0])
     assert (await response(ask, request(pki, signer=other_signer)))["status"]["code"].native == UNKNOWN
 
 

@@ -5,18 +5,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from relay.sandbox.certifier_papers import SigningIdentity, make_certifier_papers
+from relay.sandbox.certifier_papers import SigningIdentity, make_certifier_pki
 from relay.sandbox.world.model import CUSTOMERS
 
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
-    return make_certifier_papers(tmp_path_factory.mktemp("town") / "papers", datetime.now(UTC))
+    return make_certifier_pki(tmp_path_factory.mktemp("town") / "papers", datetime.now(UTC))
 
 
 def list_identities(pki):
     customers = [pki.customer(customer) for customer in CUSTOMERS]
-    return [*customers, pki.identity("ucpid-relay"), pki.identity("ucpid-desk")]
+    return [*customers, pki.identity("ucpid-relay"), pki.identity("ucpid-responder")]
 
 
 def test_certificates_are_issued_by_the_customers_ca(pki):
@@ -57,8 +57,8 @@ def test_only_the_owner_can_read_keys(pki):
 
 
 def test_the_pki_can_be_made_again_in_the_same_folder(tmp_path):
-    first = make_certifier_papers(tmp_path, datetime.now(UTC)).identity("ucpid-desk").certificate
-    assert make_certifier_papers(tmp_path, datetime.now(UTC)).identity("ucpid-desk").certificate != first
+    first = make_certifier_pki(tmp_path, datetime.now(UTC)).identity("ucpid-responder").certificate
+    assert make_certifier_pki(tmp_path, datetime.now(UTC)).identity("ucpid-responder").certificate != first
 
 
 def test_a_key_of_another_kind_is_an_error(pki, tmp_path):

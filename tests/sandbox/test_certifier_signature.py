@@ -4,10 +4,10 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from relay.sandbox.certifier_signature import SignatureCertifier
-from relay.sandbox.customers import ci_of
+from relay.sandbox.customers import get_ci
 from relay.sandbox.world.model import CUSTOMERS
 
-CI = ci_of(CUSTOMERS[0])
+CI = get_ci(CUSTOMERS[0])
 TRAN_ID = "ZRLA000001R00000000000001"
 FORM = {"grant_type": "client_credentials", "client_id": "relay1", "client_secret": "s3cret", "scope": "ca"}
 

@@ -14,10 +14,10 @@ from relay.policy.response.conformance import find_violations
 from relay.runtime.processes import sandbox_environment as module
 from relay.runtime.processes.sandbox_environment import running_environment
 from relay.sandbox.certifier_signature import SignatureCertifier
-from relay.sandbox.customers import ci_of
-from relay.sandbox.errands import Errands, Tokens
-from relay.sandbox.operator import session_of
-from relay.sandbox.phone import Stuck
+from relay.sandbox.customers import get_ci
+from relay.sandbox.errands import AuthorityClient, Tokens
+from relay.sandbox.operator import open_session
+from relay.sandbox.phone import PageFlowError
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue
 
@@ -84,7 +84,7 @@ async def authority():
 @pytest.fixture
 async def client(authority, built):
     async with aiohttp.ClientSession() as session:
-        yield Errands(session, authority.url, built.operators[0], load_catalogue(), find_violations)
+        yield AuthorityClient(session, authority.url, built.operators[0], load_catalogue(), find_violations)
 
 
 @pytest.fixture
@@ -100,13 +100,13 @@ async def certifiers(built):
     async with TestServer(double.application()) as server:
         url = str(server.make_url("")).rstrip("/")
         yield SimpleNamespace(
-            papers=built.certifiers.papers, signature=url, client_id="operator", client_secret=secret, double=double
+            pki=built.certifiers.pki, signature=url, client_id="operator", client_secret=secret, double=double
         )
 
 
 async def test_individual_authentication_is_two_calls_and_a_page_flow(client, authority, bank):
     browser = Browser(authority)
-    calls, tokens = await client.individual(bank, CUSTOMER, browser)
+    calls, tokens = await client.obtain_individually(bank, CUSTOMER, browser)
     assert [(call.api_id, call.ok, call.status) for call in calls] == [
         ("개별인증-001", True, 302),
         ("개별인증-002", True, 200),
@@ -118,13 +118,13 @@ async def test_individual_authentication_is_two_calls_and_a_page_flow(client, au
 async def test_the_customer_is_in_a_header_and_never_in_a_url(client, authority, bank):
     assert await client.authorize(bank, CUSTOMER) == PAGES
     (request,) = authority.requests
-    assert request.headers["x-user-ci"] == ci_of(CUSTOMER)
-    assert ci_of(CUSTOMER) not in str(request.query)
+    assert request.headers["x-user-ci"] == get_ci(CUSTOMER)
+    assert get_ci(CUSTOMER) not in str(request.query)
     assert (request.query["org_code"], request.query["response_type"]) == (bank.org_code, "code")
 
 
 async def test_secret_and_code_are_only_in_the_body(client, authority, bank, built):
-    await client.individual(bank, CUSTOMER, Browser(authority))
+    await client.obtain_individually(bank, CUSTOMER, Browser(authority))
     token_request = authority.requests[-1]
     assert token_request.form == {
         "org_code": bank.org_code,
@@ -138,7 +138,7 @@ async def test_secret_and_code_are_only_in_the_body(client, authority, bank, bui
 
 
 async def test_another_service_uses_its_own_credentials(client, authority, bank, built):
-    await client.for_service(1).individual(bank, CUSTOMER, Browser(authority))
+    await client.select_service(1).obtain_individually(bank, CUSTOMER, Browser(authority))
     authorize_request, token_request = authority.requests
     credentials = [
         (fields["client_id"], fields.get("client_secret")) for fields in (authorize_request.query, token_request.form)
@@ -148,7 +148,7 @@ async def test_another_service_uses_its_own_credentials(client, authority, bank,
 
 
 async def test_each_call_has_its_own_tran_id(client, authority, bank):
-    await client.individual(bank, CUSTOMER, Browser(authority))
+    await client.obtain_individually(bank, CUSTOMER, Browser(authority))
     await client.refresh(bank, OLD)
     await client.revoke(bank, OLD, CUSTOMER)
     tran_ids = [request.headers["x-api-tran-id"] for request in authority.requests]
@@ -168,19 +168,19 @@ async def test_a_revocation_has_the_access_token(client, authority, bank):
 
 
 async def test_a_certificate_signs_for_its_customer(client, authority, bank, certifiers):
-    call, tokens = await client.by_certificate(bank, CUSTOMER, certifiers)
+    call, tokens = await client.obtain_by_certificate(bank, CUSTOMER, certifiers)
     form = authority.requests[0].form
     assert (call.api_id, call.ok, tokens.access) == ("통합인증-002", True, "acc3ss")
-    assert (form["auth_type"], form["username"], form["grant_type"]) == ("0", ci_of(CUSTOMER), "password")
+    assert (form["auth_type"], form["username"], form["grant_type"]) == ("0", get_ci(CUSTOMER), "password")
 
 
 async def test_a_signature_of_the_provider_is_verified(client, authority, bank, certifiers):
-    call, _ = await client.by_provider(bank, CUSTOMER, certifiers)
+    call, _ = await client.obtain_by_provider(bank, CUSTOMER, certifiers)
     form = authority.requests[0].form
-    assert (call.ok, form["auth_type"], form["username"]) == (True, "1", ci_of(CUSTOMER))
+    assert (call.ok, form["auth_type"], form["username"]) == (True, "1", get_ci(CUSTOMER))
     fields = {name: form[name] for name in ("tx_id", "cert_tx_id", "consent")} | {"signed_consent": form["password"]}
     result = certifiers.double._sign_verification(fields)
-    assert (result["result"], result["user_ci"]) == ("true", ci_of(CUSTOMER))
+    assert (result["result"], result["user_ci"]) == ("true", get_ci(CUSTOMER))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ async def test_a_signature_of_the_provider_is_verified(client, authority, bank, 
     ],
 )
 async def test_a_wrong_callback_gives_no_token(client, authority, bank, more, words):
-    calls, tokens = await client.individual(bank, CUSTOMER, Browser(authority, **more))
+    calls, tokens = await client.obtain_individually(bank, CUSTOMER, Browser(authority, **more))
     (call,) = calls
     assert (call.api_id, call.ok, tokens) == ("개별인증-001", False, None)
     assert call.why[0].startswith(words)
@@ -206,7 +206,7 @@ async def test_a_wrong_callback_gives_no_token(client, authority, bank, more, wo
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (Stuck("HTTP 200: Expired"), "the pages: HTTP 200: Expired"),
+        (PageFlowError("HTTP 200: Expired"), "the pages: HTTP 200: Expired"),
         (aiohttp.ServerDisconnectedError(), "the pages: ServerDisconnectedError"),
         (TimeoutError(), "the pages: TimeoutError"),
     ],
@@ -215,7 +215,7 @@ async def test_failed_pages_are_reported(client, bank, broken, words):
     async def walk(_):
         raise broken
 
-    ((call,), tokens) = await client.individual(bank, CUSTOMER, SimpleNamespace(walk=walk))
+    ((call,), tokens) = await client.obtain_individually(bank, CUSTOMER, SimpleNamespace(walk=walk))
     assert (call.ok, tokens) == (False, None)
     assert call.why[0].startswith(words)
 
@@ -234,10 +234,10 @@ async def test_failed_pages_are_reported(client, bank, broken, words):
 async def test_a_failed_authorize_is_reported(client, authority, bank, answer, words):
     authority.responses[AUTHORIZE] = answer
     browser = Browser(authority)
-    ((call,), tokens) = await client.individual(bank, CUSTOMER, browser)
+    ((call,), tokens) = await client.obtain_individually(bank, CUSTOMER, browser)
     assert (call.ok, tokens, browser.locations) == (False, None, [])
     assert call.why[0].startswith(words)
-    with pytest.raises(Stuck, match="HTTP"):
+    with pytest.raises(PageFlowError, match="HTTP"):
         await client.authorize(bank, CUSTOMER)
 
 
@@ -254,14 +254,14 @@ async def test_a_failed_authorize_is_reported(client, authority, bank, answer, w
 )
 async def test_a_wrong_token_response_gives_no_tokens(client, authority, bank, answer, words):
     authority.responses[TOKEN] = answer
-    (_, call), tokens = await client.individual(bank, CUSTOMER, Browser(authority))
+    (_, call), tokens = await client.obtain_individually(bank, CUSTOMER, Browser(authority))
     assert (call.api_id, call.ok, tokens) == ("개별인증-002", False, None)
     assert call.why[0].startswith(words)
 
 
 async def test_another_tx_id_gives_no_tokens(client, authority, bank, certifiers):
     authority.responses[TOKEN] = (200, PAIR | {"tx_id": "another"})
-    call, tokens = await client.by_certificate(bank, CUSTOMER, certifiers)
+    call, tokens = await client.obtain_by_certificate(bank, CUSTOMER, certifiers)
     assert (call.ok, tokens, call.why) == (False, None, ["tx_id was not returned unchanged"])
 
 
@@ -290,7 +290,7 @@ async def test_a_response_with_another_tran_id_is_wrong(client, authority, bank)
     ],
 )
 async def test_a_missing_signature_is_reported(client, authority, bank, certifiers, wrong, words):
-    call, tokens = await client.by_provider(bank, CUSTOMER, SimpleNamespace(**vars(certifiers) | wrong))
+    call, tokens = await client.obtain_by_provider(bank, CUSTOMER, SimpleNamespace(**vars(certifiers) | wrong))
     assert (call.api_id, call.ok, tokens, authority.requests) == ("통합인증-002", False, None, [])
     assert call.why[0].startswith(words)
 
@@ -302,9 +302,9 @@ def test_tokens_are_not_printed():
 async def make_all_calls(client, street, browser):
     """Makes each call of the authority once. Returns the calls."""
     bank, certifiers = street.institutions["bank"], street.certifiers
-    calls, _ = await client.individual(bank, CUSTOMER, browser)
-    certified, _ = await client.by_certificate(bank, CUSTOMER, certifiers)
-    provided, _ = await client.by_provider(bank, CUSTOMER, certifiers)
+    calls, _ = await client.obtain_individually(bank, CUSTOMER, browser)
+    certified, _ = await client.obtain_by_certificate(bank, CUSTOMER, certifiers)
+    provided, _ = await client.obtain_by_provider(bank, CUSTOMER, certifiers)
     refreshed, _ = await client.refresh(bank, OLD)
     return [*calls, certified, provided, refreshed, await client.revoke(bank, OLD, CUSTOMER)]
 
@@ -314,8 +314,8 @@ async def test_each_call_without_an_authority_is_reported(tmp_path, monkeypatch)
     monkeypatch.setattr(module, "SERVE", serve)
     async with running_environment(tmp_path / "street") as around:
         street, asker = around.street, around.street.operators[0]
-        async with session_of(asker.identity, street.certificates.ca) as session:
-            client = Errands(session, street.gateway, asker, around.catalogue, find_violations)
+        async with open_session(asker.identity, street.certificates.ca) as session:
+            client = AuthorityClient(session, street.gateway, asker, around.catalogue, find_violations)
             calls = await make_all_calls(client, street, Browser(None))
     assert [call.api_id[:4] for call in calls] == ["개별인증", "통합인증", "통합인증", "개별인증", "개별인증"]
     assert {(call.ok, call.status) for call in calls[1:]} == {(False, 503)}
@@ -324,8 +324,10 @@ async def test_each_call_without_an_authority_is_reported(tmp_path, monkeypatch)
 
 async def test_each_call_without_a_relay_is_reported(built, unused_tcp_port):
     asker = built.operators[0]
-    async with session_of(asker.identity, built.certificates.ca) as session:
-        client = Errands(session, f"https://127.0.0.1:{unused_tcp_port}", asker, load_catalogue(), find_violations)
+    async with open_session(asker.identity, built.certificates.ca) as session:
+        client = AuthorityClient(
+            session, f"https://127.0.0.1:{unused_tcp_port}", asker, load_catalogue(), find_violations
+        )
         calls = await make_all_calls(client, built, Browser(None))
     assert len(calls) == 5
     assert all(not call.ok and "ClientConnectorError" in call.why[0] for call in calls)

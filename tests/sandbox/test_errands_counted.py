@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.errands import Errands, Tokens
+from relay.sandbox.errands import AuthorityClient, Tokens
 from relay.sandbox.figures import Figures
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue
@@ -43,7 +43,7 @@ async def client(answers, figures, built):
     app.router.add_route("*", "/{anything:.*}", handle)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
         url = str(server.make_url("")).rstrip("/")
-        yield Errands(session, url, built.operators[0], load_catalogue(), find_violations, figures)
+        yield AuthorityClient(session, url, built.operators[0], load_catalogue(), find_violations, figures)
 
 
 def counted(figures, client_id):
@@ -62,7 +62,7 @@ async def test_calls_and_consents_are_counted_by_service(client, answers, figure
     with pytest.raises(Exception, match="HTTP 302"):
         await client.authorize(bank, CUSTOMERS[0])
     answers += [(200, PAIR), (200, ACCESS), (400, {"error": "invalid_grant"})]
-    await client.by_certificate(bank, CUSTOMERS[0], built.certifiers)
+    await client.obtain_by_certificate(bank, CUSTOMERS[0], built.certifiers)
     await client.refresh(bank, OLD)
     await client.refresh(bank, OLD)
     answers += [(200, {"rsp_code": "99999", "rsp_msg": "no"}), (200, {"rsp_code": "00000", "rsp_msg": "ok"})]
@@ -84,4 +84,4 @@ async def test_calls_and_consents_are_counted_by_service(client, answers, figure
 )
 async def test_invalid_grant_means_that_the_operator_is_registered(client, answers, built, status, error, problem):
     answers.append((status, {"error": error}))
-    assert await client.introduced(built.institutions["bank"]) == problem
+    assert await client.check_registration(built.institutions["bank"]) == problem

@@ -1,7 +1,7 @@
 import pytest
 
 from relay.domain.ids import INDUSTRIES, ORG_CODE
-from relay.sandbox.houses import INSTITUTIONS, OPERATORS, RELAY_CODE, facts_of, token_key_of
+from relay.sandbox.houses import INSTITUTIONS, OPERATORS, RELAY_CODE, load_facts, load_token_key
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.sandbox.token_keys import ALGORITHMS
 
@@ -26,7 +26,7 @@ def test_each_socket_has_its_own_address(built):
     assert built.gateway == f"https://127.0.0.1:{built.gateway_port}"
     assert built.admin == f"http://127.0.0.1:{built.admin_port}"
     assert built.pages == f"https://127.0.0.1:{built.pages_port}"
-    sockets = [built.certifiers.identity_door, built.certifiers.signature_door, built.callback]
+    sockets = [built.certifiers.identity_listener, built.certifiers.signature_listener, built.callback]
     ports = [listener.getsockname()[1] for listener in sockets] + [
         institution.port for institution in built.institutions.values()
     ]
@@ -42,10 +42,10 @@ def test_no_secret_is_printed(built):
 
 
 def test_facts_are_read_from_the_folder(built):
-    assert facts_of(built.folder)["gateway"] == built.gateway
+    assert load_facts(built.folder)["gateway"] == built.gateway
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_token_key_is_loaded_by_algorithm(built, algorithm):
-    assert token_key_of(built.folder, algorithm) == built.certificates.token_keys[algorithm]
-    assert (built.token_key == token_key_of(built.folder, algorithm)) == (algorithm == "ES256")
+    assert load_token_key(built.folder, algorithm) == built.certificates.token_keys[algorithm]
+    assert (built.token_key == load_token_key(built.folder, algorithm)) == (algorithm == "ES256")

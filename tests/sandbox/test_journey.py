@@ -6,10 +6,10 @@ import pytest
 
 from relay.sandbox import journey as module
 from relay.sandbox.errands import Tokens
-from relay.sandbox.journey import AUTHORITY_CALLS, Journey
+from relay.sandbox.journey import AUTHORITY_CALLS, TokenScenario
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import Call
-from relay.sandbox.phone import PretendedPhone
+from relay.sandbox.phone import BrowserClient
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -27,8 +27,8 @@ class FakeClient:
         ok = self.failing.isdisjoint({api_id, (api_id, at.industry)})
         return Call(api_id, at.industry, at.org_code, "POST", "/", ok=ok, why=[] if ok else ["as asked"])
 
-    async def individual(self, at, customer, phone):
-        assert isinstance(phone, PretendedPhone)
+    async def obtain_individually(self, at, customer, phone):
+        assert isinstance(phone, BrowserClient)
         assert customer is LOGINS[0].customer
         calls = [self._call("개별인증-001", at)]
         if calls[-1].ok:
@@ -43,10 +43,10 @@ class FakeClient:
         assert (tokens.access, customer) == ("renewed", LOGINS[0].customer)
         return self._call("개별인증-004", at)
 
-    async def by_certificate(self, at, customer, certifiers):
+    async def obtain_by_certificate(self, at, customer, certifiers):
         return self._signed(at, "certificate")
 
-    async def by_provider(self, at, customer, certifiers):
+    async def obtain_by_provider(self, at, customer, certifiers):
         return self._signed(at, "provider")
 
     def _signed(self, at, kind):
@@ -72,7 +72,7 @@ def day(built):
 
     def begin(*failing):
         reported = []
-        scenario = Journey(FakeClient(*failing), built, reported.append)
+        scenario = TokenScenario(FakeClient(*failing), built, reported.append)
         return SimpleNamespace(scenario=scenario, reported=reported)
 
     return begin

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from relay.sandbox.learning import SOURCES, MissingValue, build_next_page, request_for
+from relay.sandbox.learning import SOURCES, MissingValue, build_next_page, build_request
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -11,7 +11,7 @@ FIXED = {"org_code": "ZBAA000001", "client_id": "c"}
 
 
 def build(api_id, answers):
-    return request_for(CATALOGUE.apis[api_id], FIXED, answers, TODAY)
+    return build_request(CATALOGUE.apis[api_id], FIXED, answers, TODAY)
 
 
 def test_a_list_request_starts_at_the_beginning():

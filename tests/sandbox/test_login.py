@@ -4,7 +4,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.login import LOGINS, PATH
 from relay.sandbox.provider import Provider, ProviderRequest
-from relay.sandbox.world.stories import STORIES
+from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 CODE = "ZTEA000001"
@@ -13,7 +13,7 @@ GOOD = {"org_code": CODE, "login_id": "garam", "password": "garam-1985"}
 
 @pytest.fixture
 def telecom():
-    return Provider(CODE, "telecom", load_catalogue(), STORIES)
+    return Provider(CODE, "telecom", load_catalogue(), DATA_HANDLERS)
 
 
 @pytest.mark.parametrize("login", LOGINS, ids=lambda login: login.login_id)

@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestServer
 from relay.domain.api import Catalogue
 from relay.domain.ids import TRAN_ID
 from relay.sandbox.figures import Figures
-from relay.sandbox.operator import PretendedOperator, Visit
+from relay.sandbox.operator import IssuedToken, SimulatedOperator
 from relay.standard.catalogue import load_catalogue
 
 WHOLE = load_catalogue()
@@ -61,7 +61,7 @@ async def call_all(gateway, figures):
     app.router.add_route("*", "/{anything:.*}", gateway.handle)
 
     async def call_apis(*api_ids, check=lambda _api, _body: []):
-        operator = PretendedOperator(
+        operator = SimulatedOperator(
             session,
             str(server.make_url("")).rstrip("/"),
             org_code="ZOPA000001",
@@ -70,7 +70,7 @@ async def call_all(gateway, figures):
             today=date(2026, 11, 22),
             figures=figures,
         )
-        token = Visit("ZCDA000001", "card", "the.token")
+        token = IssuedToken("ZCDA000001", "card", "the.token")
         return [call async for call in operator.walk(only(*api_ids), [token])]
 
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
@@ -138,7 +138,7 @@ async def test_a_response_is_validated_against_the_catalogue(call_all):
 
 async def test_a_refused_connection_is_a_failed_call(unused_tcp_port):
     async with aiohttp.ClientSession() as session:
-        operator = PretendedOperator(
+        operator = SimulatedOperator(
             session,
             f"http://127.0.0.1:{unused_tcp_port}",
             org_code="ZOPA000001",
@@ -147,7 +147,7 @@ async def test_a_refused_connection_is_a_failed_call(unused_tcp_port):
             today=date(2026, 11, 22),
             figures=figures,
         )
-        (call,) = [call async for call in operator.walk(only("카드-001"), [Visit("ZCDA000001", "card", "t")])]
+        (call,) = [call async for call in operator.walk(only("카드-001"), [IssuedToken("ZCDA000001", "card", "t")])]
     assert "ClientConnectorError" in call.why[0]
 
 

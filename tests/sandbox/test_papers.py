@@ -50,7 +50,7 @@ def test_institutions_use_the_login_on_the_relays_pages(built, loaded):
 def test_certifiers_have_the_addresses_of_their_sockets(built, loaded):
     kinds = {certifier.kind: certifier for certifier in loaded.settings.certifiers}
     identity, signature = kinds[CertifierKind.IDENTITY].identity, kinds[CertifierKind.SIGNATURE].signature
-    assert (identity.host, identity.port) == built.certifiers.identity_door.getsockname()
+    assert (identity.host, identity.port) == built.certifiers.identity_listener.getsockname()
     assert (signature.base_url, signature.client_id) == (built.certifiers.signature, built.certifiers.client_id)
     assert (built.folder / "certs" / "certifier.secret").read_text() == built.certifiers.client_secret
 
@@ -96,7 +96,7 @@ def test_a_ledger_with_an_old_key_is_removed(built):
     assert list(built.folder.glob("ledger.db*")) == []
 
 
-def test_what_was_counted_beside_a_former_ledger_is_gone(built):
+def test_statistics_beside_an_old_ledger_are_removed(built):
     """Otherwise records of an earlier run differ from statistics of this one."""
     for name in ("access.log", "access.log.1.gz"):
         (built.folder / name).write_bytes(b"{}")
@@ -129,7 +129,7 @@ def write_to(built, tmp_path):
     def write(name):
         folder = tmp_path / name
         (folder / "certs").mkdir(parents=True)
-        certifiers = replace(built.certifiers, papers=replace(built.certifiers.papers, folder=folder / "certs"))
+        certifiers = replace(built.certifiers, pki=replace(built.certifiers.pki, folder=folder / "certs"))
         environment = replace(built, folder=folder, settings=folder / "relay.yaml", certifiers=certifiers)
         write_all(environment)
         return load_settings(environment.settings, {}).settings.authority.socket

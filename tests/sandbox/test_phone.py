@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.sandbox.certificates import make_dev_certificates
-from relay.sandbox.phone import PretendedPhone, Stuck, parse_forms
+from relay.sandbox.phone import BrowserClient, PageFlowError, parse_forms
 
 LOGIN = """<title>Log in</title><form method="post" action="/in"><input type="hidden" name="t" value="1">
 <input name="login_id"><input type="password" name="password"><button>in</button></form>"""
@@ -55,7 +55,7 @@ async def pages(certificates):
 @pytest.fixture
 async def browser(certificates):
     trust = ssl.create_default_context(cafile=str(certificates.ca))
-    async with PretendedPhone(trust, "garam", "garam-1985") as browser:
+    async with BrowserClient(trust, "garam", "garam-1985") as browser:
         yield browser
 
 
@@ -81,13 +81,13 @@ async def test_a_callback_can_have_an_app_scheme(pages, browser):
 
 async def test_an_error_page_raises(pages, browser):
     pages.shown["GET", "/start"] = "<title>Expired</title>"
-    with pytest.raises(Stuck, match="HTTP 200: Expired"):
+    with pytest.raises(PageFlowError, match="HTTP 200: Expired"):
         await browser.walk(str(pages.make_url("/start")))
 
 
 async def test_a_redirect_loop_raises(pages, browser):
     pages.shown["GET", "/start"] = (303, "/start")
-    with pytest.raises(Stuck, match="do not end"):
+    with pytest.raises(PageFlowError, match="do not end"):
         await browser.walk(str(pages.make_url("/start")))
 
 

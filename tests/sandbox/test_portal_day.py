@@ -10,10 +10,10 @@ from relay.policy.response.conformance import find_violations
 from relay.sandbox import portal_day as module
 from relay.sandbox.figures import Figures
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
-from relay.sandbox.operator import Call, session_of
-from relay.sandbox.portal_day import SUPPORT_CALLS, Callers, PortalDay, callers_of
-from relay.sandbox.registered import now, portal_of
-from relay.sandbox.street import _server_context
+from relay.sandbox.operator import Call, open_session
+from relay.sandbox.portal_day import SUPPORT_CALLS, Callers, PortalScenario, open_callers
+from relay.sandbox.registered import build_portal, now
+from relay.sandbox.street import build_server_context
 from relay.sandbox.support import ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 
@@ -46,9 +46,9 @@ async def setup(with_portal, monkeypatch):
     """A sandbox with a served portal and a fake relay. `.scenario` is the scenario, `.reported` its calls."""
     monkeypatch.setattr(module, "CALL_TIMEOUT_S", 0.2)
     model = with_portal.portal
-    portal = portal_of(with_portal, model, CATALOGUE)
+    portal = build_portal(with_portal, model, CATALOGUE)
     server = TestServer(portal.application(), scheme="https")
-    await server.start_server(ssl=_server_context(model.identity, with_portal.certificates.ca))
+    await server.start_server(ssl=build_server_context(model.identity, with_portal.certificates.ca))
     url = str(server.make_url("")).rstrip("/")
     served = SimpleNamespace(
         identity=model.identity, offered=model.offered, accounts=model.accounts, url=url, control_url=""
@@ -57,11 +57,11 @@ async def setup(with_portal, monkeypatch):
     account = model.accounts[RELAY_CODE]
     credentials = ClientCredentials(RELAY_CODE, "R", "지원-001", account.client_id, account.client_secret)
     async with (
-        callers_of(with_portal, served, CATALOGUE, find_violations) as callers,
-        session_of(with_portal.certificates.relay, with_portal.certificates.ca) as session,
+        open_callers(with_portal, served, CATALOGUE, find_violations) as callers,
+        open_session(with_portal.certificates.relay, with_portal.certificates.ca) as session,
     ):
         fake_callers = Callers(relay, callers.operator, callers.certifier)
-        scenario = PortalDay(portal, with_portal, fake_callers, CATALOGUE, Figures(now), reported.append, TUESDAY)
+        scenario = PortalScenario(portal, with_portal, fake_callers, CATALOGUE, Figures(now), reported.append, TUESDAY)
         jobs = SupportCaller(session, url, credentials, CATALOGUE, find_violations)
         yield SimpleNamespace(scenario=scenario, reported=reported, relay=relay, portal=portal, jobs=jobs)
     await server.close()
@@ -120,7 +120,7 @@ async def test_calls_that_the_relay_did_not_make_fail(setup):
 
 
 async def test_calls_with_failed_responses_fail(setup):
-    setup.portal.misbehave("지원-002", "garbage")
+    setup.portal.plan_failure("지원-002", "garbage")
     await fetch(setup)
     await setup.scenario.begin(known)
     assert rows(setup.reported) == [("지원-001", True), ("지원-002", False), ("지원-003", True)]
@@ -170,7 +170,7 @@ async def test_statistics_of_another_week_or_earlier_are_ignored(setup):
     setup.relay.sends = sends
     await setup.scenario.end()
     assert rows(setup.reported) == [("지원-104", True), ("지원-005", False), ("지원-004", True), ("지원-006", True)]
-    assert len(setup.portal.desk.uploads) == 3
+    assert len(setup.portal.service.uploads) == 3
 
 
 async def test_a_tran_id_of_another_party_fails(setup, with_portal):

@@ -7,11 +7,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from relay.domain.authorization.consent import KOREA
 from relay.domain.ids import INDUSTRIES
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.customers import ci_of
-from relay.sandbox.learning import build_next_page, request_for
+from relay.sandbox.customers import get_ci
+from relay.sandbox.learning import build_next_page, build_request
 from relay.sandbox.provider import Provider, ProviderRequest, last_day_in_korea, today_in_korea
 from relay.sandbox.world.model import CUSTOMERS
-from relay.sandbox.world.stories import STORIES
+from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2026, 11, 22)
@@ -22,7 +22,7 @@ LIST = {"org_code": CODE, "search_timestamp": "0", "limit": "20"}
 
 
 def provider_of(industry):
-    return Provider(CODE, industry, CATALOGUE, STORIES, today=lambda: TODAY)
+    return Provider(CODE, industry, CATALOGUE, DATA_HANDLERS, today=lambda: TODAY)
 
 
 def ask(provider, path, params, method="GET", **more):
@@ -47,8 +47,8 @@ def test_responses_of_all_apis_follow_the_catalogue(industry, customer):
     provider, answers, faults = provider_of(industry), {}, {}
     fixed = {"org_code": CODE, "client_id": "ZOPA000001SVC01"}
     for api in CATALOGUE.iter_apis(industry):
-        params = request_for(api, fixed, answers, TODAY)
-        replies = list(pages_of(provider, api, industry, params, ci_of(customer)))
+        params = build_request(api, fixed, answers, TODAY)
+        replies = list(pages_of(provider, api, industry, params, get_ci(customer)))
         answers[api.api_id] = [reply.body for reply in replies]
         problems = [fault for reply in replies for fault in find_violations(api, reply.body)]
         problems += [reply.body for reply in replies if reply.status != 200]
@@ -59,7 +59,7 @@ def test_responses_of_all_apis_follow_the_catalogue(industry, customer):
 
 def test_customers_differ_and_the_default_is_the_first():
     provider = provider_of("bank")
-    first, second = (ask(provider, "/v1/bank/accounts", LIST, user_ci=ci_of(customer)) for customer in CUSTOMERS[:2])
+    first, second = (ask(provider, "/v1/bank/accounts", LIST, user_ci=get_ci(customer)) for customer in CUSTOMERS[:2])
     assert first.body != second.body
     assert ask(provider, "/v1/bank/accounts", LIST) == first
 
@@ -124,8 +124,8 @@ async def test_a_refusal_echoes_the_tran_id_too(client):
 
 
 async def test_the_customer_is_identified_by_header(client):
-    answer = await client.get("/v1/bank/accounts", params=LIST, headers={"x-user-ci": ci_of(CUSTOMERS[2])})
-    expected = ask(provider_of("bank"), "/v1/bank/accounts", LIST, user_ci=ci_of(CUSTOMERS[2]))
+    answer = await client.get("/v1/bank/accounts", params=LIST, headers={"x-user-ci": get_ci(CUSTOMERS[2])})
+    expected = ask(provider_of("bank"), "/v1/bank/accounts", LIST, user_ci=get_ci(CUSTOMERS[2]))
     assert await answer.json() == expected.body
 
 
@@ -142,9 +142,9 @@ async def test_numbers_and_booleans_of_2021_are_read_as_text(client):
     assert (await answer.json())["rsp_code"] == "00000"
 
 
-def test_nothing_that_is_told_lies_ahead_of_the_moment():
+def test_responses_have_no_future_dates():
     """Stories end with the last complete day, so no date is in the future at any hour."""
-    bank, now = Provider(CODE, "bank", CATALOGUE, STORIES), datetime.now(KOREA)
+    bank, now = Provider(CODE, "bank", CATALOGUE, DATA_HANDLERS), datetime.now(KOREA)
     listed = ask(bank, "/v1/bank/accounts", LIST | {"limit": "500"}).body["account_list"]
     days = {"from_date": f"{now - timedelta(days=60):%Y%m%d}", "to_date": f"{now:%Y%m%d}", "limit": "500"}
     dates = []

@@ -3,7 +3,7 @@
 from relay.domain.ids import INDUSTRIES
 from relay.domain.registry import OrgType
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
-from relay.sandbox.registered import iter_organisations, iter_services, now, portal_of
+from relay.sandbox.registered import build_portal, iter_organisations, iter_services, now
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.standard.catalogue import load_catalogue
 
@@ -39,8 +39,8 @@ def test_services_have_their_operators_secrets(with_portal):
 
 
 def test_a_new_portal_has_all_parties_and_no_call(with_portal):
-    portal = portal_of(with_portal, with_portal.portal, load_catalogue())
-    assert len(portal.desk.registry.organisations) == 17
-    assert len(portal.desk.registry.services) == 3
+    portal = build_portal(with_portal, with_portal.portal, load_catalogue())
+    assert len(portal.service.registry.organisations) == 17
+    assert len(portal.service.registry.services) == 3
     assert list(portal.received) == []
     assert now().tzinfo is not None

@@ -9,14 +9,14 @@ from asn1crypto import cms
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from relay.domain.authorization.tx_id import parse_tx_id
-from relay.sandbox.certifier_papers import make_certifier_papers
+from relay.sandbox.certifier_papers import make_certifier_pki
 from relay.sandbox.signing import (
     IDENTITY_CERTIFIER,
+    ConsentTerms,
     Parties,
-    Wish,
+    build_certificate_form,
+    build_provider_form,
     demand,
-    form_by_certificate,
-    form_by_provider,
     make_nonce,
 )
 from relay.sandbox.world.model import CUSTOMERS
@@ -28,7 +28,7 @@ PARTIES = Parties("ZOPA000001", "ZBAA000001", "ZRLA000001", IDENTITY_CERTIFIER, 
 
 @pytest.fixture(scope="module")
 def signer(tmp_path_factory):
-    return make_certifier_papers(tmp_path_factory.mktemp("papers"), datetime.now(UTC)).customer(CUSTOMERS[0])
+    return make_certifier_pki(tmp_path_factory.mktemp("papers"), datetime.now(UTC)).customer(CUSTOMERS[0])
 
 
 def open_signature(text):
@@ -39,7 +39,7 @@ def open_signature(text):
 
 
 def test_a_demand_has_parties_scopes_and_period():
-    wish = Wish("bank", ("bank.deposit", "bank.loan"), {"bank.deposit": ["1", "2"]})
+    wish = ConsentTerms("bank", ("bank.deposit", "bank.loan"), {"bank.deposit": ["1", "2"]})
     assert json.loads(demand(wish, PARTIES)) == {
         "snd_org_code": "ZBAA000001",
         "rcv_org_code": "ZOPA000001",
@@ -58,7 +58,7 @@ def test_a_demand_has_parties_scopes_and_period():
 
 
 def test_a_demand_for_lists_only_ends_after_a_week():
-    fields = json.loads(demand(Wish("card", is_scheduled=False), PARTIES))
+    fields = json.loads(demand(ConsentTerms("card", is_scheduled=False), PARTIES))
     assert (fields["end_date"], fields["period"], fields["target_info"]) == (
         "20270123",
         "20270123",
@@ -80,8 +80,8 @@ def test_each_tx_id_is_new_and_names_the_parties():
 
 
 def test_consent_and_agreement_have_the_same_signer(signer):
-    text = demand(Wish("bank", ("bank.loan",)), PARTIES)
-    form = form_by_certificate(PARTIES, "Q0k=", signer, text, lists=False)
+    text = demand(ConsentTerms("bank", ("bank.loan",)), PARTIES)
+    form = build_certificate_form(PARTIES, "Q0k=", signer, text, lists=False)
     content, certificates = open_signature(form["password"])
     assert json.loads(content) == {"consent": text, "consentNonce": form["consent_nonce"]}
     agreed, others = open_signature(form["signed_person_info_req"])
@@ -93,7 +93,7 @@ def test_consent_and_agreement_have_the_same_signer(signer):
 
 
 def test_a_provider_form_has_the_signed_consent():
-    form = form_by_provider(PARTIES, "tx", "Q0k=", "목", "c2ln", "cert-1", lists=True)
+    form = build_provider_form(PARTIES, "tx", "Q0k=", "목", "c2ln", "cert-1", lists=True)
     assert (form["consent"], form["consent_len"], form["password"], form["password_len"]) == ("목", "3", "c2ln", "4")
     assert (form["tx_id"], form["auth_type"], form["request_type"], form["cert_tx_id"]) == ("tx", "1", "0", "cert-1")
 

@@ -10,10 +10,10 @@ import yaml
 from relay.domain.ids import INDUSTRIES
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
-from relay.sandbox.houses import facts_of, token_key_of
-from relay.sandbox.operator import session_of
-from relay.sandbox.phone import trusting
-from relay.sandbox.street import build, opened
+from relay.sandbox.houses import load_facts, load_token_key
+from relay.sandbox.operator import open_session
+from relay.sandbox.phone import trust_only
+from relay.sandbox.street import build, serve_environment
 from relay.standard.catalogue import load_catalogue
 
 NOW = datetime.now(UTC)
@@ -73,8 +73,8 @@ def test_the_folder_is_private(environment):
 
 
 def test_facts_of_a_built_sandbox_are_loaded(environment):
-    assert facts_of(environment.folder)["institutions"]["ZUSA000001"] == "usury"
-    assert token_key_of(environment.folder) == environment.token_key
+    assert load_facts(environment.folder)["institutions"]["ZUSA000001"] == "usury"
+    assert load_token_key(environment.folder) == environment.token_key
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path):
@@ -117,12 +117,12 @@ def test_the_url_of_an_external_ledger_is_in_a_secret_file(tmp_path):
 
 async def ask(environment, identity, industry="telecom"):
     url = f"https://127.0.0.1:{environment.institutions[industry].port}/v1/{industry}/nothing"
-    async with session_of(identity, environment.certificates.ca) as session, session.get(url) as answer:
+    async with open_session(identity, environment.certificates.ca) as session, session.get(url) as answer:
         return answer.status, await answer.json()
 
 
 async def test_institutions_accept_only_the_relay(environment):
-    async with opened(environment, load_catalogue(), {}, today=lambda: date(2026, 11, 22)):
+    async with serve_environment(environment, load_catalogue(), {}, today=lambda: date(2026, 11, 22)):
         status, body = await ask(environment, environment.certificates.relay)
         assert (status, body["rsp_code"]) == (404, "40401")
         with pytest.raises((aiohttp.ClientError, ConnectionError)):
@@ -141,12 +141,12 @@ async def token_of_the_certifier(environment, identity):
         "scope": "ca",
     }
     url = f"{certifiers.signature}/oauth/2.0/token"
-    async with session_of(identity, environment.certificates.ca) as session, session.post(url, data=form) as answer:
+    async with open_session(identity, environment.certificates.ca) as session, session.post(url, data=form) as answer:
         return answer.status
 
 
 async def test_the_certifier_accepts_certificates_of_the_ca(environment):
-    async with opened(environment, load_catalogue(), {}):
+    async with serve_environment(environment, load_catalogue(), {}):
         for known in (environment.certificates.relay, environment.certificates.operators[1]):
             assert await token_of_the_certifier(environment, known) == 200
         with pytest.raises((aiohttp.ClientError, ConnectionError)):
@@ -154,9 +154,9 @@ async def test_the_certifier_accepts_certificates_of_the_ca(environment):
 
 
 async def test_a_browser_without_certificate_reaches_the_callback(environment):
-    trust = aiohttp.TCPConnector(ssl=trusting(environment.certificates.ca))
+    trust = aiohttp.TCPConnector(ssl=trust_only(environment.certificates.ca))
     async with (
-        opened(environment, load_catalogue(), {}),
+        serve_environment(environment, load_catalogue(), {}),
         aiohttp.ClientSession(connector=trust) as browser,
         browser.get(environment.operators[0].callback, params={"code": "c0de"}) as answer,
     ):
@@ -164,8 +164,8 @@ async def test_a_browser_without_certificate_reaches_the_callback(environment):
 
 
 async def test_the_ucpid_service_stops_with_the_sandbox(environment):
-    where = environment.certifiers.identity_door.getsockname()
-    async with opened(environment, load_catalogue(), {}):
+    where = environment.certifiers.identity_listener.getsockname()
+    async with serve_environment(environment, load_catalogue(), {}):
         _, writer = await asyncio.open_connection(*where)
         writer.close()
         await writer.wait_closed()
@@ -187,8 +187,8 @@ async def test_a_sandbox_with_a_portal_serves_it(tmp_path):
     }
     url, headers = f"{environment.portal.url}/mgmts/oauth/2.0/token", {"x-api-tran-id": "ZOPA000001M00000000000001"}
     async with (
-        opened(environment, load_catalogue(), {}) as portal,
-        session_of(environment.operators[0].identity, environment.certificates.ca) as session,
+        serve_environment(environment, load_catalogue(), {}) as portal,
+        open_session(environment.operators[0].identity, environment.certificates.ca) as session,
         session.post(url, data=form, headers=headers) as answer,
     ):
         assert (answer.status, (await answer.json())["scope"]) == (200, "manage")
@@ -197,5 +197,5 @@ async def test_a_sandbox_with_a_portal_serves_it(tmp_path):
 
 async def test_a_sandbox_without_a_portal_yields_none(environment):
     assert environment.portal is None
-    async with opened(environment, load_catalogue(), {}) as portal:
+    async with serve_environment(environment, load_catalogue(), {}) as portal:
         assert portal is None

@@ -5,7 +5,7 @@ import pytest
 
 from relay.domain.authorization.token import parse_claims
 from relay.sandbox.certificates import make_dev_certificates
-from relay.sandbox.tokens import changed, claims_for, scopes_of, sign
+from relay.sandbox.tokens import changed, claims_for, list_scopes, sign
 from relay.standard.catalogue import load_catalogue
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -62,5 +62,5 @@ def test_claims_are_replaced_and_removed():
 
 def test_scopes_of_an_industry_are_those_of_its_apis():
     catalogue = load_catalogue()
-    assert scopes_of(catalogue, "bank") == ("bank.deposit", "bank.invest", "bank.irp", "bank.list", "bank.loan")
-    assert scopes_of(catalogue, "usury") == ("usury.bond", "usury.list")
+    assert list_scopes(catalogue, "bank") == ("bank.deposit", "bank.invest", "bank.irp", "bank.list", "bank.loan")
+    assert list_scopes(catalogue, "usury") == ("usury.bond", "usury.list")

@@ -51,7 +51,7 @@ async def jobs_process(env):
 
 async def test_a_leader_killed_during_a_request_changes_nothing(env):
     before = await env.ledger.registry.registry()
-    env.portal.misbehave("지원-003", "slow")
+    env.portal.plan_failure("지원-003", "slow")
     env.portal.slow_s = 60
     async with env.run_gateway(), jobs_process(env) as leader, env.run_caller(TWO) as caller:
         await eventually(lambda: is_answer_delayed(env), "the request of 지원-003", 20.0)
@@ -70,10 +70,10 @@ async def test_a_leader_killed_during_a_request_changes_nothing(env):
 
 
 async def test_a_leader_killed_after_a_response_commits_all_or_nothing(env):
-    came = env.portal.came
+    came = env.portal.received_count
     async with jobs_process(env) as leader:
         async with asyncio.timeout(20):
-            await env.portal.heard(lambda request: request.api_id == "지원-003" and request.number > came)
+            await env.portal.wait_for_call(lambda request: request.api_id == "지원-003" and request.number > came)
         leader.kill()
         await leader.wait()
     applied = await are_changes_applied(env)
@@ -87,11 +87,11 @@ APPLIED = "taken: organisations 0 new, 1 changed, 1 gone; services 0 new, 0 chan
 
 async def is_answer_delayed(env):
     """Returns whether the portal is delaying its answer to 지원-003."""
-    return not env.portal.misdeeds.planned()
+    return not env.portal.failures.planned()
 
 
 async def test_a_superseded_leader_commits_nothing(env):
-    env.portal.misbehave("지원-003", "slow")
+    env.portal.plan_failure("지원-003", "slow")
     env.portal.slow_s = 0.5
     async with env.open_instance() as hung, env.open_instance(ahead_s=TERM_S + 1) as other:
         waiting = asyncio.create_task(hung.run())

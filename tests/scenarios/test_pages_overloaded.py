@@ -10,7 +10,7 @@ from fixtures.waiting import until
 
 from relay.sandbox import provider
 from relay.sandbox.login import LOGINS
-from relay.sandbox.phone import PretendedPhone, trusting
+from relay.sandbox.phone import BrowserClient, trust_only
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -73,8 +73,8 @@ async def test_a_disconnected_customer_cancels_its_list_calls(servers, monkeypat
 
     monkeypatch.setattr(provider, "_parameters", read_after_release)
     location = (await server.authorize(institution)).headers["Location"]
-    trusted = trusting(servers.sandbox.certificates.ca)
-    async with PretendedPhone(trusted, LOGINS[0].login_id, LOGINS[0].password) as phone:
+    trusted = trust_only(servers.sandbox.certificates.ca)
+    async with BrowserClient(trusted, LOGINS[0].login_id, LOGINS[0].password) as phone:
         pages = asyncio.create_task(phone.walk(location))
         await until(lambda: requests, "the first list was asked for")
         pages.cancel()

@@ -11,7 +11,7 @@ import pytest_asyncio
 from fixtures.portal_environment import DISCONNECTED, ONE, TWO, RepeatingCaller, eventually, open_portal_environment
 
 from relay.domain.authorization.consent import KOREA
-from relay.sandbox.certificates import Authority
+from relay.sandbox.certificates import CertificateAuthority
 from relay.sandbox.login import LOGINS
 from relay.sandbox.portal.rows import Service
 from relay.sandbox.signing import IDENTITY_CERTIFIER
@@ -43,7 +43,7 @@ async def env(module_env):
     env, jobs = module_env
     organisations, services = env.registry.organisations, env.registry.services
     yield env
-    env.portal.misdeeds.behave()
+    env.portal.failures.reset()
     for org_code in env.registry.organisations.keys() - organisations.keys():
         env.registry.remove(org_code)
     for organisation in organisations.values():
@@ -64,7 +64,7 @@ def jobs(module_env):
 @pytest.fixture
 def pair(env, tmp_path):
     """Issues certificates of the sandbox CA: `pair(serial_num)`."""
-    authority = Authority.load(env.sandbox.certificates.folder)
+    authority = CertificateAuthority.load(env.sandbox.certificates.folder)
 
     def issue(serial_num):
         return authority.issue(serial_num, serial_number=serial_num, folder=tmp_path)
@@ -209,7 +209,7 @@ async def test_transfer_slots_of_the_portal_refuse_scheduled_calls(env, jobs):
 async def test_a_mass_deletion_is_held_and_dropped_after_recovery(env, jobs):
     before = await env.ledger.registry.registry()
     for api_id in ("지원-002", "지원-003"):
-        env.portal.misbehave(api_id, "mass_deletion")
+        env.portal.plan_failure(api_id, "mass_deletion")
     async with env.run_caller() as caller:
         assert (await jobs.run()).startswith("held until a person releases it: ")
         await wait_until_held(env)

@@ -12,8 +12,8 @@ from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.jobs import build_job_set
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.sandbox.houses import RELAY_CODE
-from relay.sandbox.portal.misdeeds import HOWS
-from relay.sandbox.street import build, opened
+from relay.sandbox.portal.misdeeds import FAILURE_MODES
+from relay.sandbox.street import build, serve_environment
 from relay.standard.catalogue import load_catalogue
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -22,7 +22,7 @@ SHORT_TIMEOUTS = {"RELAY__PORTAL__TIMEOUTS__TOTAL_S": "1.0", "RELAY__PORTAL__TIM
 API_IDS = ("지원-001", "지원-002", "지원-003")
 TRANSIENT = ("slow", "error_500", "garbage", "html", "token_expired", "wrong_tran_id", "reset")
 """Failures that a retry recovers from."""
-TRANSIENT_CASES = [(api_id, how) for how in TRANSIENT for api_id in API_IDS if api_id in HOWS[how][1]]
+TRANSIENT_CASES = [(api_id, how) for how in TRANSIENT for api_id in API_IDS if api_id in FAILURE_MODES[how][1]]
 INVALID_LISTS = [(api_id, how) for how in ("half_list", "doubled") for api_id in ("지원-002", "지원-003")]
 INVALID_LISTS += [("지원-002", "unknown_org_type"), ("지원-002", "missing_serial"), ("지원-002", "huge")]
 
@@ -31,7 +31,7 @@ INVALID_LISTS += [("지원-002", "unknown_org_type"), ("지원-002", "missing_se
 async def module_env(tmp_path_factory):
     """A sandbox with a portal, the jobs and the ledger of its relay, synchronized once."""
     sandbox = build(tmp_path_factory.mktemp("failures") / "env", datetime.now(UTC), portal=True)
-    async with opened(sandbox, load_catalogue(), {}) as portal:
+    async with serve_environment(sandbox, load_catalogue(), {}) as portal:
         portal.slow_s = 1.5
         loaded = load_settings(sandbox.settings, SHORT_TIMEOUTS)
         await prepare_ledger(loaded.settings.ledger)
@@ -47,10 +47,10 @@ async def module_env(tmp_path_factory):
 @pytest_asyncio.fixture(loop_scope="module")
 async def jobs(module_env):
     """The jobs, a portal without failures, and one change that is not synchronized yet."""
-    module_env.portal.misdeeds.behave()
+    module_env.portal.failures.reset()
     before = (await module_env.ledger.registry.registry()).number
     name = f"이름{before}"
-    module_env.portal.desk.registry.change("ZOPA000002", name=name)
+    module_env.portal.service.registry.change("ZOPA000002", name=name)
 
     async def run(*, full=False):
         return await module_env.sync.run(full=full, fence=module_env.fence, now=int(time.time()))
@@ -59,14 +59,14 @@ async def jobs(module_env):
         return await module_env.ledger.registry.registry()
 
     yield SimpleNamespace(portal=module_env.portal, run=run, registry=registry, name=name, before=before)
-    module_env.portal.misdeeds.behave()
+    module_env.portal.failures.reset()
     await run()
 
 
 async def assert_applied(jobs):
     """Asserts that the change was applied and nothing else."""
     registry = await jobs.registry()
-    expected = jobs.portal.desk.registry
+    expected = jobs.portal.service.registry
     assert registry.organisations["ZOPA000002"].name == jobs.name
     assert registry.organisations.keys() == expected.organisations.keys()
     assert registry.services.keys() == expected.services.keys()
@@ -75,10 +75,10 @@ async def assert_applied(jobs):
 @pytest.mark.parametrize(("api_id", "how"), TRANSIENT_CASES)
 async def test_a_sync_recovers_from_a_transient_failure(jobs, api_id, how):
     if api_id == "지원-001":
-        jobs.portal.desk.forget_tokens()  # otherwise no token is requested
-    jobs.portal.misbehave(api_id, how)
+        jobs.portal.service.forget_tokens()  # otherwise no token is requested
+    jobs.portal.plan_failure(api_id, how)
     assert (await jobs.run()).startswith("taken")
-    await jobs.portal.heard(lambda request: (request.api_id, request.how) == (api_id, how))
+    await jobs.portal.wait_for_call(lambda request: (request.api_id, request.how) == (api_id, how))
     await assert_applied(jobs)
 
 
@@ -86,12 +86,12 @@ async def test_a_sync_recovers_from_a_transient_failure(jobs, api_id, how):
 @pytest.mark.parametrize("api_id", API_IDS)
 async def test_a_lasting_failure_leaves_the_registry_unchanged(jobs, api_id, how):
     if api_id == "지원-001":
-        jobs.portal.desk.forget_tokens()
-    jobs.portal.misbehave(api_id, how, 50)
+        jobs.portal.service.forget_tokens()
+    jobs.portal.plan_failure(api_id, how, 50)
     with pytest.raises(SyncFailed):
         await jobs.run()
     assert (await jobs.registry()).number == jobs.before
-    jobs.portal.misdeeds.behave()
+    jobs.portal.failures.reset()
     assert (await jobs.run()).startswith("taken")
     await assert_applied(jobs)
 
@@ -99,20 +99,20 @@ async def test_a_lasting_failure_leaves_the_registry_unchanged(jobs, api_id, how
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize(("api_id", "how"), INVALID_LISTS)
 async def test_an_invalid_list_is_rejected_with_its_reason(jobs, api_id, how, full):
-    jobs.portal.misbehave(api_id, how, 50)
+    jobs.portal.plan_failure(api_id, how, 50)
     with pytest.raises(SyncFailed) as failed:
         await jobs.run(full=full)
     assert len(str(failed.value)) > 20
     assert (await jobs.registry()).number == jobs.before
-    jobs.portal.misdeeds.behave()
+    jobs.portal.failures.reset()
     assert (await jobs.run(full=full)).startswith("taken")
     await assert_applied(jobs)
 
 
 @pytest.mark.parametrize("full", [False, True])
 async def test_a_mass_deletion_is_held_and_dropped_after_recovery(jobs, full):
-    jobs.portal.misbehave("지원-002", "mass_deletion")
-    jobs.portal.misbehave("지원-003", "mass_deletion")
+    jobs.portal.plan_failure("지원-002", "mass_deletion")
+    jobs.portal.plan_failure("지원-003", "mass_deletion")
     assert (await jobs.run(full=full)).startswith("held until a person releases it")
     assert (await jobs.registry()).number == jobs.before
     assert (await jobs.run(full=full)).startswith("taken")

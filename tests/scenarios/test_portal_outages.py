@@ -72,9 +72,9 @@ async def module_env(tmp_path_factory):
 @pytest_asyncio.fixture(loop_scope="module")
 async def env(module_env):
     env, _ = module_env
-    env.portal.misdeeds.behave()
+    env.portal.failures.reset()
     yield env
-    env.portal.misdeeds.behave()
+    env.portal.failures.reset()
 
 
 @pytest.fixture
@@ -109,14 +109,14 @@ async def test_invalid_responses_of_the_portal_change_nothing(env, jobs, api_id,
     name = f"이름{before.number}"
     env.registry.change(TWO, name=name)
     if api_id == "지원-001":
-        env.portal.desk.forget_tokens()
+        env.portal.service.forget_tokens()
     async with env.run_caller() as caller:
-        env.portal.misbehave(api_id, how, 20)
+        env.portal.plan_failure(api_id, how, 20)
         message = await jobs.run_failing()
         assert words in message
         assert await env.ledger.registry.registry() == before
         assert (await env.read_fresh_metrics())[FAILURES] == failures + 1
-        env.portal.misdeeds.behave()
+        env.portal.failures.reset()
         assert (await jobs.run()).startswith("taken: organisations 0 new, 1 changed")
     assert set(caller.answers) == {"00000"}
     assert (await env.ledger.registry.registry()).organisations[TWO].name == name

@@ -20,7 +20,7 @@ from relay.policy.response.conformance import find_violations
 from relay.policy.statistics.report import TYPES
 from relay.policy.statistics.weeks import korean_day, week_of
 from relay.sandbox.figures import Figures
-from relay.sandbox.portal_day import callers_of
+from relay.sandbox.portal_day import open_callers
 from relay.sandbox.registered import now
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -172,10 +172,10 @@ async def test_statistics_are_sent_after_the_portal_recovers(env, figures):
     async with env.open_instance() as jobs:
         async with env.pause_portal():
             assert "no connection" in await jobs.run_failing("statistics")
-        env.portal.misbehave("지원-005", "error_500", 2)
+        env.portal.plan_failure("지원-005", "error_500", 2)
         assert "지원-005: HTTP 500" in await jobs.run_failing("statistics")
         assert {sending.state for sending in await env.ledger.statistics.sendings(week)} == {SendingState.WAITING}
-        env.portal.misbehave("지원-005", "reset")
+        env.portal.plan_failure("지원-005", "reset")
         assert "sent" in await jobs.run("statistics")
     sendings = await env.ledger.statistics.sendings(week)
     assert {sending.state for sending in sendings} == {SendingState.ACCEPTED}
@@ -184,15 +184,15 @@ async def test_statistics_are_sent_after_the_portal_recovers(env, figures):
     assert all(body == same for bodies in accepted.values() for body in bodies for same in bodies[:1])
     assert accepted.keys() >= {(sending.week, sending.provider, sending.type) for sending in sendings}
     assert sum(map(len, accepted.values())) == len(accepted) + 1
-    assert len(env.portal.desk.differences(week)) == 4  # operators have sent nothing yet
+    assert len(env.portal.service.differences(week)) == 4  # operators have sent nothing yet
     await send_operator_figures(env, figures, week)
-    assert env.portal.desk.differences(week) == []
+    assert env.portal.service.differences(week) == []
 
 
 def list_accepted(env):
     """Returns the bodies of 지원-005 that the portal accepted, by week, institution and type."""
     bodies = defaultdict(list)
-    for api_id, _, body in env.portal.desk.uploads:
+    for api_id, _, body in env.portal.service.uploads:
         if api_id == "지원-005":
             bodies[body["inquiry_date"], body["org_code"], body["type"]].append(body)
     return bodies
@@ -202,7 +202,7 @@ async def send_operator_figures(env, figures, week):
     """Sends 지원-004 of every service and type."""
     for operator in env.sandbox.operators:
         sandbox = replace(env.sandbox, operators=(operator,))
-        async with callers_of(sandbox, sandbox.portal, env.catalogue, find_violations) as callers:
+        async with open_callers(sandbox, sandbox.portal, env.catalogue, find_violations) as callers:
             for client_id in operator.client_ids:
                 for kind in TYPES:
                     call, _ = await callers.operator.ask("지원-004", "", figures.body(client_id, kind, week))
@@ -212,8 +212,8 @@ async def send_operator_figures(env, figures, week):
 async def test_a_week_requested_by_the_portal_is_sent_again(env, figures):
     week = week_of(korean_day((now() - AGO).timestamp()))
     sandbox = env.sandbox
-    open_callers = callers_of(sandbox, sandbox.portal, env.catalogue, find_violations)
-    async with env.run_jobs(), open_callers as callers:
+    callers_context = open_callers(sandbox, sandbox.portal, env.catalogue, find_violations)
+    async with env.run_jobs(), callers_context as callers:
         bank = env.bank.org_code
         await eventually(lambda: is_week_accepted(env, week), "the week", 10.0)
         former = list_accepted(env)[week, bank, "2"]

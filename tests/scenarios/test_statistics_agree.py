@@ -13,12 +13,12 @@ from relay.policy.statistics.weeks import days_of, korean_day, week_of
 from relay.runtime.processes.sandbox_environment import running_environment
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
-from relay.sandbox.errands import Errands, Tokens
+from relay.sandbox.errands import AuthorityClient, Tokens
 from relay.sandbox.figures import Figures
-from relay.sandbox.journey import Journey
-from relay.sandbox.operator import PretendedOperator, Visit, session_of
+from relay.sandbox.journey import TokenScenario
+from relay.sandbox.operator import IssuedToken, SimulatedOperator, open_session
 from relay.sandbox.portal.comparing import compare
-from relay.sandbox.portal_day import settled
+from relay.sandbox.portal_day import wait_for_registration
 from relay.sandbox.provider import today_in_korea
 from relay.sandbox.registered import now
 from relay.standard.catalogue import load_catalogue
@@ -31,11 +31,11 @@ async def day(tmp_path_factory):
     """Bodies after a day: (operator, 지원-004) of each service, and 지원-005 of each institution."""
     async with running_environment(tmp_path_factory.mktemp("agree") / "env", portal=True) as running:
         sandbox_operator, figures = running.street.operators[0], Figures(now)
-        async with session_of(sandbox_operator.identity, running.street.certificates.ca) as session:
-            errands = Errands(
+        async with open_session(sandbox_operator.identity, running.street.certificates.ca) as session:
+            errands = AuthorityClient(
                 session, running.street.gateway, sandbox_operator, running.catalogue, find_violations, figures
             )
-            operator = PretendedOperator(
+            operator = SimulatedOperator(
                 session,
                 running.street.gateway,
                 org_code=sandbox_operator.org_code,
@@ -62,18 +62,18 @@ async def day(tmp_path_factory):
 async def run_day(running, errands, operator):
     """Runs all ways of authentication, all data calls, and calls that fail."""
     bank = running.street.institutions["bank"]
-    assert await settled(lambda: errands.introduced(bank)) == ""
+    assert await wait_for_registration(lambda: errands.check_registration(bank)) == ""
     calls = []
-    journey = Journey(errands, running.street, calls.append)
+    journey = TokenScenario(errands, running.street, calls.append)
     visits = await journey.obtain()
     calls += [call async for call in operator.walk(running.catalogue, visits)]
     await journey.end(operator, running.catalogue)
     assert [call.why for call in calls if not call.ok] == []
     await errands.refresh(bank, Tokens("unknown", "unknown"))
-    await errands.for_service(1).refresh(bank, Tokens("unknown", "unknown"))
+    await errands.select_service(1).refresh(bank, Tokens("unknown", "unknown"))
     accounts = running.catalogue.apis["은행-001"]
     for token in ("", "unknown"):
-        await operator.ask(accounts, Visit(bank.org_code, "bank", token))
+        await operator.ask(accounts, IssuedToken(bank.org_code, "bank", token))
 
 
 async def build_reports(running, statistics, week, operator_bodies):

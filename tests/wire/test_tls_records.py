@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from stand_ins import LIMITS, App
 
-from relay.sandbox.certificates import Authority
+from relay.sandbox.certificates import CertificateAuthority
 from relay.wire.deadline_watch import DeadlineWatch
 from relay.wire.server import ServerConnection
 from relay.wire.tls_records import EMPTY_MOST, BoundedTls, RecordCounter, RecordsExceeded
@@ -80,7 +80,7 @@ class Peers:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    authority = Authority.make(tmp_path_factory.mktemp("certs"), "ca", "CA", datetime.now(UTC))
+    authority = CertificateAuthority.make(tmp_path_factory.mktemp("certs"), "ca", "CA", datetime.now(UTC))
     return authority.issue("one", serial_number="1")
 
 

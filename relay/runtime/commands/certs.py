@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from relay.sandbox.certificates import DAYS, DevCertificates, Pair, make_dev_certificates
+from relay.sandbox.certificates import DAYS, CertificateFiles, DevCertificates, make_dev_certificates
 
 EXAMPLES: Final = """\b
 Examples:
@@ -50,7 +50,7 @@ def dev(directory: Path, days: int, *, force: bool, as_json: bool) -> None:
 
 
 def _rows(made: DevCertificates) -> list[dict[str, str | None]]:
-    pairs: list[tuple[str, Pair]] = [("relay", made.relay), ("portal", made.portal)]
+    pairs: list[tuple[str, CertificateFiles]] = [("relay", made.relay), ("portal", made.portal)]
     pairs += [(f"operator {number}", pair) for number, pair in enumerate(made.operators, 1)]
     pairs += [(f"provider {industry}", pair) for industry, pair in made.providers.items()]
     pairs += [(f"certifier {number}", pair) for number, pair in enumerate(made.certifiers, 1)]

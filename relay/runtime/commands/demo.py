@@ -20,11 +20,11 @@ from relay.infra.ledger.schema import SchemaError
 from relay.policy.response.conformance import find_violations
 from relay.runtime.processes.sandbox_environment import RelayDied, RunningEnvironment, run, running_environment
 from relay.runtime.wiring.ledger import LedgerSettingsError
-from relay.sandbox.errands import Errands
+from relay.sandbox.errands import AuthorityClient
 from relay.sandbox.figures import Figures
-from relay.sandbox.journey import AUTHORITY_CALLS, Journey
-from relay.sandbox.operator import Call, PretendedOperator, session_of
-from relay.sandbox.portal_day import SUPPORT_CALLS, PortalDay, callers_of
+from relay.sandbox.journey import AUTHORITY_CALLS, TokenScenario
+from relay.sandbox.operator import Call, SimulatedOperator, open_session
+from relay.sandbox.portal_day import SUPPORT_CALLS, PortalScenario, open_callers
 from relay.sandbox.provider import today_in_korea
 from relay.sandbox.registered import now
 
@@ -97,11 +97,11 @@ async def _make_calls(running: RunningEnvironment, report: Callable[[Call], obje
 
     caller, bank, figures = environment.operators[0], environment.institutions["bank"], Figures(now)
     async with (
-        session_of(caller.identity, environment.certificates.ca) as session,
-        callers_of(environment, portal_model, running.catalogue, find_violations) as callers,
+        open_session(caller.identity, environment.certificates.ca) as session,
+        open_callers(environment, portal_model, running.catalogue, find_violations) as callers,
     ):
-        client = Errands(session, environment.gateway, caller, running.catalogue, find_violations, figures)
-        operator = PretendedOperator(
+        client = AuthorityClient(session, environment.gateway, caller, running.catalogue, find_violations, figures)
+        operator = SimulatedOperator(
             session,
             environment.gateway,
             org_code=caller.org_code,
@@ -110,9 +110,9 @@ async def _make_calls(running: RunningEnvironment, report: Callable[[Call], obje
             today=today_in_korea(),
             figures=figures,
         )
-        day = PortalDay(portal, environment, callers, running.catalogue, figures, add, now())
-        await day.begin(lambda: client.introduced(bank))
-        scenario = Journey(client, environment, add)
+        day = PortalScenario(portal, environment, callers, running.catalogue, figures, add, now())
+        await day.begin(lambda: client.check_registration(bank))
+        scenario = TokenScenario(client, environment, add)
         tokens = await scenario.obtain()
         async for call in operator.walk(running.catalogue, tokens):
             add(call)

@@ -20,15 +20,15 @@ from relay.infra.ledger.schema import SchemaError
 from relay.policy.response.conformance import find_violations
 from relay.runtime.processes.sandbox_environment import RelayDied, RunningEnvironment, run, running_environment
 from relay.runtime.wiring.ledger import LedgerSettingsError
-from relay.sandbox.customers import ci_of
-from relay.sandbox.errands import Errands
-from relay.sandbox.houses import RELAY_CODE, Portal, Street
+from relay.sandbox.customers import get_ci
+from relay.sandbox.errands import AuthorityClient
+from relay.sandbox.houses import RELAY_CODE, Portal, SandboxEnvironment
 from relay.sandbox.login import LOGINS
-from relay.sandbox.operator import Visit, session_of
+from relay.sandbox.operator import IssuedToken, open_session
 from relay.sandbox.papers import APP_SCHEME
-from relay.sandbox.phone import Stuck
+from relay.sandbox.phone import PageFlowError
 from relay.sandbox.portal.control import Control
-from relay.sandbox.portal_day import callers_of, settled
+from relay.sandbox.portal_day import open_callers, wait_for_registration
 from relay.sandbox.registered import now
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
@@ -67,7 +67,7 @@ def command(
         run(_serve(folder, (gateway_port, admin_port, pages_port), control_port, as_json=as_json))
     except BlockingIOError as error:
         raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
-    except (RelayDied, Stuck, LedgerSettingsError, SchemaError, LedgerDown, OSError) as error:
+    except (RelayDied, PageFlowError, LedgerSettingsError, SchemaError, LedgerDown, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -93,7 +93,7 @@ async def _serve(folder: Path, ports: tuple[int, int, int], control_port: int, *
         ended.cancel()
 
 
-def _print_replaced_ports(environment: Street, portal: Portal, wanted: Sequence[int]) -> None:
+def _print_replaced_ports(environment: SandboxEnvironment, portal: Portal, wanted: Sequence[int]) -> None:
     control_port = portal.control.getsockname()[1]
     actual = (environment.gateway_port, environment.admin_port, environment.pages_port, control_port)
     for name, wanted_port, port in zip(LISTENERS, wanted, actual, strict=True):
@@ -107,7 +107,7 @@ async def _serve_control_api(running: RunningEnvironment) -> AsyncIterator[Porta
     environment, portal = running.street, running.street.portal
     if portal is None or running.portal is None:
         raise RuntimeError("a sandbox has a portal")
-    async with callers_of(environment, portal, running.catalogue, find_violations) as callers:
+    async with open_callers(environment, portal, running.catalogue, find_violations) as callers:
         runner = web.AppRunner(Control(running.portal, callers.portal, RELAY_CODE, now).application(), access_log=None)
         await runner.setup()
         try:
@@ -124,17 +124,17 @@ async def _start_login(running: RunningEnvironment) -> str:
     """
     environment = running.street
     caller, bank = environment.operators[0], environment.institutions["bank"]
-    async with session_of(caller.identity, environment.certificates.ca) as session:
-        client = Errands(session, environment.gateway, caller, running.catalogue, find_violations).for_service(
-            PAGE_SERVICE
-        )
-        if problem := await settled(lambda: client.introduced(bank)):
+    async with open_session(caller.identity, environment.certificates.ca) as session:
+        client = AuthorityClient(
+            session, environment.gateway, caller, running.catalogue, find_violations
+        ).select_service(PAGE_SERVICE)
+        if problem := await wait_for_registration(lambda: client.check_registration(bank)):
             log = environment.folder / "relay.log"
             raise RelayDied(f"the relay got no registry from the portal ({problem}); see {log}")
         return await client.authorize(bank, LOGINS[0].customer)
 
 
-def _facts(running: RunningEnvironment, portal: Portal, tokens: Sequence[Visit], page: str) -> dict[str, Any]:
+def _facts(running: RunningEnvironment, portal: Portal, tokens: Sequence[IssuedToken], page: str) -> dict[str, Any]:
     environment = running.street
     certs = environment.certificates.folder.resolve()
     names = sorted(key.name.removesuffix(".key.pem") for key in certs.glob("*.key.pem"))
@@ -165,7 +165,7 @@ def _facts(running: RunningEnvironment, portal: Portal, tokens: Sequence[Visit],
             }
             for operator in environment.operators
         ],
-        "customers": {login.login_id: ci_of(login.customer) for login in LOGINS},
+        "customers": {login.login_id: get_ci(login.customer) for login in LOGINS},
         "certifiers": {"identity": IDENTITY_CERTIFIER, "signature": SIGNATURE_CERTIFIER},
         "org_codes": {industry: institution.org_code for industry, institution in environment.institutions.items()},
         "providers": {
@@ -185,7 +185,7 @@ def _token_command(folder: Path, org_code: str) -> str:
     return shlex.join([*program, "token", *options])
 
 
-def _describe(running: RunningEnvironment, portal: Portal, tokens: Sequence[Visit], page: str) -> str:
+def _describe(running: RunningEnvironment, portal: Portal, tokens: Sequence[IssuedToken], page: str) -> str:
     environment = running.street
     operator = environment.operators[0]
     bank = environment.institutions["bank"]

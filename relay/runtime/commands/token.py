@@ -11,9 +11,9 @@ from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.schema import SchemaError
 from relay.runtime.processes.sandbox_environment import record_tokens
 from relay.runtime.wiring.ledger import LedgerSettingsError
-from relay.sandbox.houses import MARK, facts_of, token_key_of
+from relay.sandbox.houses import FACTS_FILE, load_facts, load_token_key
 from relay.sandbox.token_keys import ALGORITHMS
-from relay.sandbox.tokens import changed, claims_for, scopes_of, sign
+from relay.sandbox.tokens import changed, claims_for, list_scopes, sign
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue
 
@@ -58,25 +58,25 @@ def command(  # noqa: PLR0913 - one argument for each option
     The consent is to all assets. It replaces that of the same customer, service and institution and revokes its token,
     as any new consent does (규격 2.2).
     """
-    if not (folder / MARK).exists():
+    if not (folder / FACTS_FILE).exists():
         raise click.ClickException(f"no sandbox in {folder}; `relay sandbox` makes one, --dir names another")
     if wrong := [claim for claim in claims if "=" not in claim]:
         raise click.BadParameter(f"{wrong[0]} is not NAME=VALUE", param_hint="--claim")
-    facts = facts_of(folder)
+    facts = load_facts(folder)
     operator, client = _find_service(facts, client_id)
     right_claims = claims_for(
         issuer=facts["issuer"],
         operator=operator,
         provider=org_code,
         client_id=client,
-        scopes=(scope or "").split() or scopes_of(load_catalogue(), _industry(facts, org_code)),
+        scopes=(scope or "").split() or list_scopes(load_catalogue(), _industry(facts, org_code)),
         now=datetime.now(UTC),
         expires=expires,
     )
     token_claims = changed(right_claims, claims, without)
     if not unrecorded:
         _record(folder, _recordable(right_claims, token_claims), customer)
-    click.echo(sign(token_claims, token_key_of(folder, algorithm)))
+    click.echo(sign(token_claims, load_token_key(folder, algorithm)))
 
 
 def _recordable(right: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any]:

@@ -19,12 +19,12 @@ from relay.runtime.processes.supervisor import stop_process
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
-from relay.sandbox.customers import ci_of
-from relay.sandbox.houses import RELAY_CODE, Street
-from relay.sandbox.operator import Visit
-from relay.sandbox.portal.application import PretendedPortal
-from relay.sandbox.street import build, opened
-from relay.sandbox.tokens import claims_for, scopes_of, sign
+from relay.sandbox.customers import get_ci
+from relay.sandbox.houses import RELAY_CODE, SandboxEnvironment
+from relay.sandbox.operator import IssuedToken
+from relay.sandbox.portal.application import SimulatedPortal
+from relay.sandbox.street import build, serve_environment
+from relay.sandbox.tokens import claims_for, list_scopes, sign
 from relay.sandbox.world.model import CUSTOMERS, Customer
 from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
@@ -57,13 +57,13 @@ class RunningEnvironment:
     `portal` is None when the relay reads a directory.
     """
 
-    street: Street
+    street: SandboxEnvironment
     catalogue: Catalogue
     pid: int
     wait: Callable[[], Awaitable[int]]
-    portal: PretendedPortal | None = None
+    portal: SimulatedPortal | None = None
 
-    async def issue_tokens(self, expires: int = 3600) -> tuple[Visit, ...]:
+    async def issue_tokens(self, expires: int = 3600) -> tuple[IssuedToken, ...]:
         """Returns a token of the first operator's first service for each institution.
 
         The tokens are written into the ledger, as if the first customer had consented to all assets.
@@ -76,7 +76,7 @@ class RunningEnvironment:
                 operator=operator.org_code,
                 provider=institution.org_code,
                 client_id=operator.client_ids[0],
-                scopes=scopes_of(self.catalogue, institution.industry),
+                scopes=list_scopes(self.catalogue, institution.industry),
                 now=now,
                 expires=expires,
             )
@@ -85,7 +85,7 @@ class RunningEnvironment:
         await record_tokens(self.street.settings, claims, CUSTOMERS[0])
         key = self.street.token_key
         return tuple(
-            Visit(institution.org_code, institution.industry, sign(token, key))
+            IssuedToken(institution.org_code, institution.industry, sign(token, key))
             for institution, token in zip(self.street.institutions.values(), claims, strict=True)
         )
 
@@ -95,7 +95,7 @@ async def record_tokens(settings: Path, claims: Sequence[Mapping[str, Any]], cus
     ledger = build_ledger(load_settings(settings, {}).settings.ledger)
     now = datetime.now(UTC)
     try:
-        seeds = [SeedToken(token, ci_of(customer)) for token in claims]
+        seeds = [SeedToken(token, get_ci(customer)) for token in claims]
         await record_seed_tokens(ledger, [(seed, build_consent(seed, now)) for seed in seeds], now)
     finally:
         await ledger.close()
@@ -117,7 +117,7 @@ async def running_environment(
     """
     catalogue = load_catalogue()
     environment = build(folder, datetime.now(UTC), ports, ledger, portal=portal, control_port=control_port)
-    async with opened(environment, catalogue, DATA_HANDLERS) as portal_server:
+    async with serve_environment(environment, catalogue, DATA_HANDLERS) as portal_server:
         await prepare_ledger(load_settings(environment.settings, {}).settings.ledger)
         async with _relay(environment) as process:
             yield RunningEnvironment(environment, catalogue, process.pid, process.wait, portal_server)
@@ -153,7 +153,7 @@ async def _cancel_on_signals(main: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def _relay(environment: Street) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _relay(environment: SandboxEnvironment) -> AsyncIterator[asyncio.subprocess.Process]:
     log = environment.folder / "relay.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -172,7 +172,7 @@ async def _relay(environment: Street) -> AsyncIterator[asyncio.subprocess.Proces
         await stop_process(process, STOP_S)
 
 
-async def _wait_until_ready(environment: Street, process: asyncio.subprocess.Process, log: Path) -> None:
+async def _wait_until_ready(environment: SandboxEnvironment, process: asyncio.subprocess.Process, log: Path) -> None:
     ended = asyncio.create_task(process.wait())
     try:
         async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
@@ -186,7 +186,7 @@ async def _wait_until_ready(environment: Street, process: asyncio.subprocess.Pro
         ended.cancel()
 
 
-async def _is_ready(session: aiohttp.ClientSession, environment: Street) -> bool:
+async def _is_ready(session: aiohttp.ClientSession, environment: SandboxEnvironment) -> bool:
     try:
         async with session.get(f"{environment.admin}/readyz") as answer:
             return answer.status == 200  # noqa: PLR2004 - HTTP OK

@@ -27,7 +27,7 @@ _PAGE: Final = b"<!doctype html><html><title>maintenance</title><h1>Please come 
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedCall:
     """A call that the portal received. `how` is the failure mode of its response, "" for none.
 
     `number` is the sequence number of the call, from 1.
@@ -50,7 +50,7 @@ class Received:
     api: Api | None = field(repr=False)
 
     @property
-    def well(self) -> bool:
+    def succeeded(self) -> bool:
         """Whether the response was 200 without a failure."""
         return self.status == HTTPStatus.OK and not self.how
 
@@ -59,18 +59,18 @@ class Received:
         return find_violations(self.api, self.answer) if self.api is not None and self.status == HTTPStatus.OK else []
 
 
-class PretendedPortal:
+class SimulatedPortal:
     """The server of `service`, with planned `failures`. `slow_s` is the delay of a slow response.
 
     `received` are the last calls in the order of their responses, `came` is the number of all calls.
     """
 
     def __init__(self, service: PortalService) -> None:
-        self.desk = service
-        self.misdeeds = FailurePlan()
+        self.service = service
+        self.failures = FailurePlan()
         self.slow_s = SLOW_S
-        self.received: deque[Received] = deque(maxlen=MAX_RECEIVED)
-        self.came = 0
+        self.received: deque[ReceivedCall] = deque(maxlen=MAX_RECEIVED)
+        self.received_count = 0
         self._changed = asyncio.Condition()
 
     def application(self) -> web.Application:
@@ -79,11 +79,11 @@ class PretendedPortal:
         app.router.add_route("*", "/{anything:.*}", self._handle)
         return app
 
-    def misbehave(self, api_id: str, how: str, times: int = 1) -> None:
-        """Fail the next `times` calls of `api_id` with a mode of HOWS. Raises InvalidCommand."""
-        self.misdeeds.plan(api_id, how, times)
+    def plan_failure(self, api_id: str, how: str, times: int = 1) -> None:
+        """Fail the next `times` calls of `api_id` with a mode of FAILURE_MODES. Raises InvalidCommand."""
+        self.failures.plan(api_id, how, times)
 
-    async def heard(self, wanted: Callable[[Received], bool]) -> Received:
+    async def wait_for_call(self, wanted: Callable[[ReceivedCall], bool]) -> ReceivedCall:
         """Returns the first received call that is `wanted`, also an earlier one. Waits without a timeout."""
         async with self._changed:
             await self._changed.wait_for(lambda: any(map(wanted, self.received)))
@@ -91,15 +91,15 @@ class PretendedPortal:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
-        self.came += 1
-        number = self.came
+        self.received_count += 1
+        number = self.received_count
         received_request = await _read_request(request)
-        api = self.desk.find_api(received_request)
-        how = self.misdeeds.next(api.api_id) if api is not None else ""
+        api = self.service.find_api(received_request)
+        how = self.failures.next(api.api_id) if api is not None else ""
         if how == "slow":
             await asyncio.sleep(self.slow_s)
         reply = self._build_reply(received_request, how)
-        received = Received(
+        received = ReceivedCall(
             number=number,
             api_id=reply.api_id,
             method=received_request.method,
@@ -123,14 +123,14 @@ class PretendedPortal:
 
     def _build_reply(self, request: ReceivedRequest, how: str) -> Reply:
         if how == "error_500":
-            api = self.desk.find_api(request)
+            api = self.service.find_api(request)
             body = (
                 {"error": "server_error"} if api and api.api_id == TOKEN else {"rsp_code": "50001", "rsp_msg": "장애"}
             )
             return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, body, "", api.api_id if api else "")
         if how == "token_expired":
-            self.desk.forget_tokens()
-        return self.desk.respond(request)
+            self.service.forget_tokens()
+        return self.service.respond(request)
 
     async def _build_response(
         self, request: web.Request, received: ReceivedRequest, reply: Reply, how: str
@@ -139,7 +139,7 @@ class PretendedPortal:
         body = reply.body
         if "org_list" in body and how:
             whole = (received.values or {}).get("search_timestamp") == EVERYTHING
-            body = apply_failure(how, body, self.desk.everything(reply), whole=whole)
+            body = apply_failure(how, body, self.service.everything(reply), whole=whole)
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         if how == "garbage":
             content = content[: len(content) // 2] + b"\xff\x00}"

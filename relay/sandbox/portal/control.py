@@ -11,11 +11,11 @@ from aiohttp import web
 
 from relay.domain.registry import Organisation, OrgType
 from relay.policy.statistics.weeks import last_week
-from relay.sandbox.customers import ci_of
+from relay.sandbox.customers import get_ci
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import Call
-from relay.sandbox.portal.application import PretendedPortal, Received
-from relay.sandbox.portal.misdeeds import HOWS, InvalidCommand
+from relay.sandbox.portal.application import ReceivedCall, SimulatedPortal
+from relay.sandbox.portal.misdeeds import FAILURE_MODES, InvalidCommand
 from relay.sandbox.portal.registry import Unknown
 from relay.sandbox.portal.rows import Service
 from relay.sandbox.support import SupportCaller
@@ -32,7 +32,7 @@ class Control:
     Parameters are in the query or in a form. A form can have Korean text, a URL cannot (RFC 3986 2).
     """
 
-    portal: PretendedPortal
+    portal: SimulatedPortal
     calls: SupportCaller
     relay: str
     clock: Callable[[], datetime]
@@ -63,8 +63,8 @@ class Control:
         return handle
 
     def _state(self, _: Params) -> str:
-        registry, received = self.portal.desk.registry, self.portal.received
-        planned = [f"{api_id}: {', '.join(hows)}" for api_id, hows in self.portal.misdeeds.planned().items()]
+        registry, received = self.portal.service.registry, self.portal.received
+        planned = [f"{api_id}: {', '.join(hows)}" for api_id, hows in self.portal.failures.planned().items()]
         kinds = [
             f"{sum(entry.org_type is kind for entry in registry.organisations.values())} {kind.name.lower()}"
             for kind in OrgType
@@ -74,12 +74,12 @@ class Control:
                 f"registered: {', '.join(kinds)}; {len(registry.services)} services",
                 f"search_timestamp: {registry.timestamp()}",
                 f"planned failures: {'; '.join(planned) or 'none'}",
-                f"statistics accepted: {len(self.portal.desk.uploads)}",
+                f"statistics accepted: {len(self.portal.service.uploads)}",
                 f"calls received: {len(received)}, the last ones:",
                 *(f"  {_describe(call)}" for call in list(received)[-_MAX_LINES:]),
                 "",
                 "failure modes:",
-                *(f"  {how:17} {words}" for how, (words, _) in HOWS.items()),
+                *(f"  {how:17} {words}" for how, (words, _) in FAILURE_MODES.items()),
             ]
         )
 
@@ -89,21 +89,21 @@ class Control:
 
     def _compare(self, params: Params) -> str:
         week = params.get("week") or self._last_week()
-        differences = self.portal.desk.differences(week)
+        differences = self.portal.service.differences(week)
         return "\n".join(differences) or f"{week}: operators and relay agree"
 
     def _misbehave(self, params: Params) -> str:
         api_id, how, times = _api(params["api"]), params["how"], _number(params.get("times", "1"))
-        self.portal.misbehave(api_id, how, times)
-        return f"the next {times} calls of {api_id}: {how}, {HOWS[how][0]}"
+        self.portal.plan_failure(api_id, how, times)
+        return f"the next {times} calls of {api_id}: {how}, {FAILURE_MODES[how][0]}"
 
     def _reset(self, _: Params) -> str:
-        self.portal.misdeeds.behave()
+        self.portal.failures.reset()
         return "no failures are planned"
 
     def _add(self, params: Params) -> str:
         """Register an operator with one service: `org_code`, `name`, `serial_num`. Returns its secret."""
-        org_code, registry = params["org_code"], self.portal.desk.registry
+        org_code, registry = params["org_code"], self.portal.service.registry
         if org_code in registry.organisations:
             raise InvalidCommand(f"{org_code} is registered already")
         operator = next(entry for entry in registry.organisations.values() if entry.org_type is OrgType.OPERATOR)
@@ -129,14 +129,14 @@ class Control:
         if "addresses" in changes:
             changes["addresses"] = tuple(changes["addresses"].split(","))
         try:
-            self.portal.desk.registry.change(org_code, **changes)
+            self.portal.service.registry.change(org_code, **changes)
         except Unknown as unknown:
             raise InvalidCommand(f"{unknown} is not registered") from None
         return f"{org_code} has a new {', '.join(sorted(changes))}"
 
     def _remove(self, params: Params) -> str:
         """Remove an institution with its services by `org_code`, or a service by `client_id`."""
-        registry = self.portal.desk.registry
+        registry = self.portal.service.registry
         name = params.get("client_id") or params["org_code"]
         try:
             (registry.remove_service if "client_id" in params else registry.remove)(name)
@@ -172,7 +172,7 @@ class Control:
         """The customer is given by `login`, since a CI must not be in a URL."""
         customers = {login.login_id: login.customer for login in LOGINS}
         org_code, customer = params["org_code"], customers.get(params.get("login", ""), LOGINS[0].customer)
-        return await self.calls.ask("지원-103", org_code, {"org_code": org_code, "user_ci": ci_of(customer)})
+        return await self.calls.ask("지원-103", org_code, {"org_code": org_code, "user_ci": get_ci(customer)})
 
     async def _resend(self, params: Params) -> tuple[Call, Mapping[str, Any]]:
         org_code = params["org_code"]
@@ -204,7 +204,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _describe(call: Received) -> str:
+def _describe(call: ReceivedCall) -> str:
     caller = call.caller or "unknown"
     return f"{call.api_id or call.path}  {caller}  {call.status} {call.rsp_code}  {call.ms:.1f} ms  {call.how}".rstrip()
 

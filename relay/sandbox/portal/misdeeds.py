@@ -14,7 +14,7 @@ LISTS: Final = frozenset({"지원-002", "지원-003", "지원-006"})
 _ORGANISATIONS: Final = frozenset({"지원-002", "지원-006"})
 _ALL: Final = frozenset(SERVED)
 
-HOWS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+FAILURE_MODES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "slow": ("the response is delayed", _ALL),
     "error_500": ("HTTP 500, the call has no effect", _ALL),
     "garbage": ("accepts the call, the response is not JSON", _ALL),
@@ -46,15 +46,15 @@ class FailurePlan:
 
     def plan(self, api_id: str, how: str, times: int) -> None:
         """Fail the next `times` calls of `api_id`, after failures planned earlier. Raises InvalidCommand."""
-        if how not in HOWS:
-            raise InvalidCommand(f"how is one of {', '.join(HOWS)}")
-        if api_id not in HOWS[how][1]:
-            raise InvalidCommand(f"{how} is for {', '.join(sorted(HOWS[how][1]))}")
+        if how not in FAILURE_MODES:
+            raise InvalidCommand(f"how is one of {', '.join(FAILURE_MODES)}")
+        if api_id not in FAILURE_MODES[how][1]:
+            raise InvalidCommand(f"{how} is for {', '.join(sorted(FAILURE_MODES[how][1]))}")
         if times < 1:
             raise InvalidCommand("times is 1 or more")
         self._planned.setdefault(api_id, deque()).extend([how] * times)
 
-    def behave(self) -> None:
+    def reset(self) -> None:
         """Cancel all planned failures."""
         self._planned.clear()
 

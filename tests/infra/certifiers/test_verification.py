@@ -15,17 +15,17 @@ from relay.domain.authorization.signed_consent import CertificateSigned, Defect,
 from relay.infra.certifiers.identity_message import RelayIdentity
 from relay.infra.certifiers.verification import IdentityCredentials, SignatureCredentials, open_consent_verifier
 from relay.policy.settings.authority import CertifierSettings
-from relay.sandbox.certifier_identity import CP_CODE, Desk, identity_certifier
-from relay.sandbox.certifier_papers import make_certifier_papers
+from relay.sandbox.certifier_identity import CP_CODE, UcpidService, identity_certifier
+from relay.sandbox.certifier_papers import make_certifier_pki
 from relay.sandbox.certifier_signature import SignatureCertifier
-from relay.sandbox.customers import ci_of
+from relay.sandbox.customers import get_ci
 from relay.sandbox.signing import (
     IDENTITY_CERTIFIER,
     SIGNATURE_CERTIFIER,
+    ConsentTerms,
     Parties,
-    Wish,
+    build_certificate_form,
     demand,
-    form_by_certificate,
 )
 from relay.sandbox.world.model import CUSTOMERS
 
@@ -40,7 +40,7 @@ def moment():
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory, moment):
-    return make_certifier_papers(tmp_path_factory.mktemp("pki"), moment)
+    return make_certifier_pki(tmp_path_factory.mktemp("pki"), moment)
 
 
 def identity_settings(port, **more):
@@ -52,7 +52,7 @@ def identity_settings(port, **more):
 
 
 def identity_credentials(pki):
-    relay, responder = pki.identity("ucpid-relay"), pki.identity("ucpid-desk")
+    relay, responder = pki.identity("ucpid-relay"), pki.identity("ucpid-responder")
     return IdentityCredentials(
         roots=(x509.load_pem_x509_certificate(pki.root.read_bytes()),),
         crls=(x509.load_pem_x509_crl(pki.crl.read_bytes()),),
@@ -74,7 +74,7 @@ class Setup:
 
     async def open(self, stack):
         listener = socket.create_server(("127.0.0.1", 0))
-        await stack.enter_async_context(identity_certifier(Desk.of(self.pki), listener))
+        await stack.enter_async_context(identity_certifier(UcpidService.from_pki(self.pki), listener))
         server = TestServer(self.signatures.application())
         await server.start_server()
         stack.push_async_callback(server.close)
@@ -91,9 +91,9 @@ class Setup:
 
     def by_certificate(self, customer=CUSTOMER, ci=None):
         parties = self.parties(IDENTITY_CERTIFIER)
-        text = demand(Wish("bank", ("bank.deposit",)), parties)
+        text = demand(ConsentTerms("bank", ("bank.deposit",)), parties)
         signer = self.pki.customer(customer)
-        form = form_by_certificate(parties, ci or ci_of(customer), signer, text, lists=False)
+        form = build_certificate_form(parties, ci or get_ci(customer), signer, text, lists=False)
         return text, CertificateSigned(
             form["tx_id"],
             form["username"],
@@ -106,14 +106,14 @@ class Setup:
     async def by_provider(self, customer=CUSTOMER, ci=None, consent=None):
         """Requests the signature as an operator, signs as the customer, returns what the relay receives."""
         parties = self.parties(SIGNATURE_CERTIFIER)
-        text, tx_id = demand(Wish("bank"), parties), parties.tx_id()
+        text, tx_id = demand(ConsentTerms("bank"), parties), parties.tx_id()
         async with aiohttp.ClientSession(self.url) as session:
             form = {"grant_type": "client_credentials", "client_id": "operator1", "client_secret": "op", "scope": "ca"}
             async with session.post("/oauth/2.0/token", data=form) as answer:
                 bearer = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
             request = {
                 "sign_tx_id": "s1",
-                "user_ci": ci_of(customer),
+                "user_ci": get_ci(customer),
                 "consent_list": [{"tx_id": tx_id, "consent": text}],
             }
             async with session.post("/v1/ca/sign_request", json=request, headers=bearer) as answer:
@@ -122,7 +122,7 @@ class Setup:
             async with session.post("/v1/ca/sign_result", json=request, headers=bearer) as answer:
                 (signed,) = (await answer.json())["signed_consent_list"]
         signature = signed["signed_consent"]
-        return text, HashSigned(tx_id, ci or ci_of(customer), signature, consent or text, cert_tx_id)
+        return text, HashSigned(tx_id, ci or get_ci(customer), signature, consent or text, cert_tx_id)
 
     async def doubt(self, signed, ca_code):
         with pytest.raises(NotVerified) as caught:
@@ -147,12 +147,12 @@ async def test_a_consent_signed_at_a_provider_is_verified(setup):
 
 
 async def test_a_certificate_of_another_customer_is_refused(setup):
-    _, signed = setup.by_certificate(OTHER_CUSTOMER, ci_of(CUSTOMER))
+    _, signed = setup.by_certificate(OTHER_CUSTOMER, get_ci(CUSTOMER))
     assert await setup.doubt(signed, IDENTITY_CERTIFIER) is Defect.IDENTITY
 
 
 async def test_a_provider_signature_of_another_customer_is_refused(setup):
-    _, signed = await setup.by_provider(OTHER_CUSTOMER, ci_of(CUSTOMER))
+    _, signed = await setup.by_provider(OTHER_CUSTOMER, get_ci(CUSTOMER))
     assert await setup.doubt(signed, SIGNATURE_CERTIFIER) is Defect.IDENTITY
 
 

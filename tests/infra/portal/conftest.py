@@ -10,7 +10,7 @@ from aiohttp import web
 from relay.infra.portal.client import Effects, PortalClient
 from relay.infra.upstream.tls import build_client_context, build_server_context
 from relay.policy.settings.portal import OfferedCredential, PortalCredential, PortalSettings, PortalTimeouts
-from relay.sandbox.certificates import Authority
+from relay.sandbox.certificates import CertificateAuthority
 
 RELAY = "RLAY000001"
 SECRET = "theSecretOfTheRelayAtThePortal0000000000000000000"
@@ -92,8 +92,8 @@ class FakeClock:
 def certificates(tmp_path_factory):
     """Certificates of the portal and of the relay, and another CA."""
     folder = tmp_path_factory.mktemp("portal")
-    ca = Authority.make(folder, "ca", "Portal Test CA", datetime.now(UTC))
-    other_ca = Authority.make(folder, "other_ca", "Other Test CA", datetime.now(UTC))
+    ca = CertificateAuthority.make(folder, "ca", "Portal Test CA", datetime.now(UTC))
+    other_ca = CertificateAuthority.make(folder, "other_ca", "Other Test CA", datetime.now(UTC))
     return {
         "ca": str(ca.certificate),
         "other_ca": str(other_ca.certificate),

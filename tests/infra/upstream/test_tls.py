@@ -14,14 +14,14 @@ from relay.infra.upstream.tls import (
     build_server_context,
     get_serial_number,
 )
-from relay.sandbox.certificates import Authority
+from relay.sandbox.certificates import CertificateAuthority
 from relay.wire.tls_records import BoundedTls, RecordsExceeded
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     folder = tmp_path_factory.mktemp("certs")
-    authority = Authority.make(folder, "ca", "CA", datetime.now(UTC))
+    authority = CertificateAuthority.make(folder, "ca", "CA", datetime.now(UTC))
     return authority.issue("one", serial_number="999-81-00001")
 
 

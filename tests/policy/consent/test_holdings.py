@@ -17,7 +17,7 @@ from relay.policy.consent.holdings import (
     remove_duplicates,
 )
 from relay.policy.consent.particulars import get_scopes
-from relay.sandbox.learning import request_for
+from relay.sandbox.learning import build_request
 from relay.sandbox.world.model import CUSTOMERS, DataRequest, answer
 from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
@@ -116,7 +116,7 @@ def test_a_consent_to_all_holdings_allows_all_calls(industry, customer):
     }
     answers = {}
     for api in sorted(CATALOGUE.iter_apis(industry), key=lambda api: (not api.scope.endswith(".list"), api.api_id)):
-        parameters = request_for(api, {"org_code": "ZZAAAE0000", "client_id": "c"}, answers, TODAY)
+        parameters = build_request(api, {"org_code": "ZZAAAE0000", "client_id": "c"}, answers, TODAY)
         if api.scope and api.api_id in DATA_HANDLERS:
             answers[api.api_id] = [answer(DATA_HANDLERS, DataRequest(api, industry, customer, parameters, TODAY))]
         check_asset(api, api.scope_for(industry), parameters, assets)

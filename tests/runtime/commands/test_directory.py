@@ -85,7 +85,7 @@ class TestSync:
         assert [call.values["search_timestamp"] == "0" for call in calls] == [is_full]
 
     async def test_a_failing_portal_is_reported_and_fails(self, deployment):
-        deployment.portal.misbehave("지원-002", "error_500", times=4)
+        deployment.portal.plan_failure("지원-002", "error_500", times=4)
         answer = await deployment.relay("directory", "sync")
         assert (answer.exit_code, answer.stdout) == (1, "")
         assert answer.stderr.startswith("the portal gave no registry: 지원-002: ")
@@ -93,7 +93,7 @@ class TestSync:
         assert (result["failed"], result["held"]) == (True, False)
 
     async def test_invalid_data_is_reported_with_its_place(self, deployment):
-        deployment.portal.misbehave("지원-002", "missing_serial")
+        deployment.portal.plan_failure("지원-002", "missing_serial")
         answer = await deployment.relay("directory", "sync")
         assert answer.exit_code == 1
         assert answer.stderr.startswith("지원-002 is invalid: 1 problem:\norg_list[")
@@ -143,7 +143,7 @@ class TestDiff:
         assert "changes are held since 20" in (await deployment.relay("directory", "show")).stdout
 
     async def test_an_unavailable_portal_gives_no_difference(self, deployment):
-        deployment.portal.misbehave("지원-002", "garbage", times=2)
+        deployment.portal.plan_failure("지원-002", "garbage", times=2)
         answer = await deployment.relay("directory", "diff")
         assert (answer.exit_code, answer.stdout) == (1, "")
         assert answer.stderr.startswith("the portal gave no registry: ")

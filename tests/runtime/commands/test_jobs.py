@@ -43,7 +43,7 @@ class TestList:
         assert max(cell_len(line) for line in lines if not line.startswith("directory: taken: ")) <= 80
 
     async def test_a_failed_job_is_listed_with_its_first_line(self, deployment):
-        deployment.portal.misbehave("지원-002", "doubled")
+        deployment.portal.plan_failure("지원-002", "doubled")
         await deployment.relay("jobs", "run", "directory")
         answer = await deployment.relay("jobs", "list")
         assert answer.exit_code == 1
@@ -84,12 +84,12 @@ class TestRun:
         answer = await deployment.relay("jobs", "run", "directory", "--json")
         job = json.loads(answer.stdout)
         assert (answer.exit_code, job["name"], job["failures"], job["told"]) == (0, "directory", 0, "nothing changed")
-        deployment.portal.misbehave("지원-003", "html", times=2)
+        deployment.portal.plan_failure("지원-003", "html", times=2)
         answer = await deployment.relay("jobs", "run", "directory", "--json")
         assert (answer.exit_code, json.loads(answer.stdout)["failures"]) == (1, 1)
 
     async def test_a_failing_job_is_reported_on_stderr(self, deployment):
-        deployment.portal.misbehave("지원-002", "error_500", times=2)
+        deployment.portal.plan_failure("지원-002", "error_500", times=2)
         answer = await deployment.relay("jobs", "run", "directory")
         assert (answer.exit_code, answer.stdout) == (1, "")
         assert answer.stderr.startswith("the portal gave no registry: 지원-002: ")
@@ -105,7 +105,7 @@ class TestRun:
 
     async def test_a_failure_in_the_leading_instance_is_reported(self, deployment, jobs_process):
         async with jobs_process():
-            deployment.portal.misbehave("지원-003", "garbage", times=2)
+            deployment.portal.plan_failure("지원-003", "garbage", times=2)
             answer = await deployment.relay("jobs", "run", "directory_full")
         assert answer.exit_code == 1
         assert "the portal gave no registry: 지원-003: " in answer.stderr

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import aiohttp
 import pytest
 
-from relay.sandbox.certificates import Pair
+from relay.sandbox.certificates import CertificateFiles
 from relay.sandbox.login import LOGINS
-from relay.sandbox.operator import session_of
-from relay.sandbox.phone import PretendedPhone, trusting
+from relay.sandbox.operator import open_session
+from relay.sandbox.phone import BrowserClient, trust_only
 
 SANDBOX = [sys.executable, "-m", "relay", "sandbox", "--dir", "sandbox"]
 ANY_PORT = ["--gateway-port", "0", "--admin-port", "0", "--pages-port", "0", "--control-port", "0"]
@@ -82,7 +82,7 @@ def has_ended(pid):
 async def log_in(facts):
     """Returns the redirect of the first customer after the printed page."""
     login_id, password = next(iter(facts["logins"].items()))
-    async with PretendedPhone(trusting(Path(facts["ca"])), login_id, password) as phone:
+    async with BrowserClient(trust_only(Path(facts["ca"])), login_id, password) as phone:
         return urlsplit(await phone.walk(facts["page"]))
 
 
@@ -92,14 +92,14 @@ async def test_programs_use_the_sandbox_by_its_first_line(for_programs):
     redirect = await log_in(facts)  # its consent revokes none of the printed tokens
     assert (redirect.path, sorted(parse_qs(redirect.query))) == ("/callback", ["api_tran_id", "code", "state"])
     code = facts["org_codes"]["bank"]
-    operator = Pair(facts["certs"]["operator-1"], facts["keys"]["operator-1"], None)
+    operator = CertificateFiles(facts["certs"]["operator-1"], facts["keys"]["operator-1"], None)
     headers = {
         "Authorization": f"Bearer {facts['tokens'][code]}",
         "x-api-tran-id": "ZOPA000001M00000000000001",
         "x-api-type": "user-refresh",
     }
     url = f"{facts['gateway']}/v1/bank/accounts?org_code={code}&search_timestamp=0&limit=20"
-    async with session_of(operator, facts["ca"]) as session, session.get(url, headers=headers) as answer:
+    async with open_session(operator, facts["ca"]) as session, session.get(url, headers=headers) as answer:
         assert (answer.status, (await answer.json())["rsp_code"]) == (200, "00000")
     async with aiohttp.ClientSession() as session, session.get(facts["metrics"]) as answer:
         assert answer.status == 200
@@ -186,8 +186,8 @@ def test_the_printed_page_and_curl_line_lead_to_tokens(for_people):
     login = LOGINS[0]
 
     async def log_in():
-        trust = trusting(Path(for_people.folder) / "sandbox" / "certs" / "ca.pem")
-        async with PretendedPhone(trust, login.login_id, login.password) as phone:
+        trust = trust_only(Path(for_people.folder) / "sandbox" / "certs" / "ca.pem")
+        async with BrowserClient(trust, login.login_id, login.password) as phone:
             return await phone.walk(page)
 
     code = dict(parse_qsl(urlsplit(asyncio.run(log_in())).query))["code"]

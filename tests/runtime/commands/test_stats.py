@@ -153,7 +153,7 @@ class TestSend:
         assert result["sendings"][0] in shown
 
     async def test_a_refused_message_fails_the_command(self, deployment, counted):
-        deployment.portal.misbehave("지원-005", "error_500", times=100)
+        deployment.portal.plan_failure("지원-005", "error_500", times=100)
         answer = await deployment.relay("stats", "send", "--org-code", BANK)
         assert answer.exit_code == 1
         assert "the portal is unavailable (지원-005: " in answer.stderr

@@ -12,7 +12,7 @@ from relay.infra.ledger.schema import upgrade
 from relay.runtime.commands.token import command
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, resolve_ledger_url
-from relay.sandbox.customers import ci_of
+from relay.sandbox.customers import get_ci
 from relay.sandbox.street import build
 from relay.sandbox.world.model import CUSTOMERS
 
@@ -90,7 +90,7 @@ def test_a_token_has_a_consent_to_all_assets(environment, run):
     record, consent = find_recorded(environment, claims["jti"])
     assert (record.state, record.expires_at, consent.state) == (TokenState.LIVE, claims["exp"], ConsentState.ACTIVE)
     assert (consent.provider, consent.operator, consent.client_id) == ("ZCDA000001", "ZOPA000001", "ZOPA000001SVC01")
-    assert (consent.ci, consent.particulars.is_scheduled) == (ci_of(CUSTOMERS[0]), True)
+    assert (consent.ci, consent.particulars.is_scheduled) == (get_ci(CUSTOMERS[0]), True)
     assert {target.scope: target.assets for target in consent.particulars.targets} == {
         "card.list": None,
         "card.card": None,
@@ -115,7 +115,7 @@ def test_another_customer_service_or_institution_revokes_nothing(environment, ru
 
 def test_a_customer_is_selected_by_number(environment, run):
     jti = read(environment, run("--org-code", "ZEFA000001", "--customer", "3"))["jti"]
-    assert find_recorded(environment, jti)[1].ci == ci_of(CUSTOMERS[2])
+    assert find_recorded(environment, jti)[1].ci == get_ci(CUSTOMERS[2])
 
 
 def test_an_unrecorded_token_leaves_the_ledger_unchanged(environment, run):

@@ -52,7 +52,7 @@ async def test_an_empty_registry_is_synced_at_the_start(new_deployment):
     process = JobsProcess(new_deployment.path)
     ran = asyncio.create_task(process.run())
     async with asyncio.timeout(20):
-        await new_deployment.portal.heard(lambda call: call.api_id == "지원-003" and call.well)
+        await new_deployment.portal.wait_for_call(lambda call: call.api_id == "지원-003" and call.succeeded)
         process.stop()
         await ran
 

@@ -16,7 +16,7 @@ from relay.runtime.processes import sandbox_environment as module
 from relay.runtime.processes.sandbox_environment import RelayDied, run, running_environment
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
-from relay.sandbox.customers import ci_of
+from relay.sandbox.customers import get_ci
 from relay.sandbox.world.model import CUSTOMERS
 
 READY_RELAY = """
@@ -98,7 +98,7 @@ async def test_each_issued_token_has_a_consent_of_the_first_customer(relay, tmp_
                 claims = jwt.decode(token.token, options={"verify_signature": False})
                 record, consent = await ledger.find_token_and_consent(claims["jti"])
                 assert (record.state, consent.state) == (TokenState.LIVE, ConsentState.ACTIVE)
-                assert (consent.provider, consent.ci) == (token.org_code, ci_of(CUSTOMERS[0]))
+                assert (consent.provider, consent.ci) == (token.org_code, get_ci(CUSTOMERS[0]))
 
 
 async def test_issuing_again_revokes_the_former_tokens(relay, tmp_path, open_ledger):

@@ -16,19 +16,19 @@ from relay.policy.settings.model import ServerTls
 from relay.runtime.settings.secret_references import SecretMissing
 from relay.runtime.wiring.certifiers import build_certifiers
 from relay.runtime.wiring.credentials import CredentialError
-from relay.sandbox.certificates import Authority
-from relay.sandbox.certifier_papers import make_certifier_papers
+from relay.sandbox.certificates import CertificateAuthority
+from relay.sandbox.certifier_papers import make_certifier_pki
 
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
-    return make_certifier_papers(tmp_path_factory.mktemp("pki"), datetime.now(UTC))
+    return make_certifier_pki(tmp_path_factory.mktemp("pki"), datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory):
     """The relay's own certificate and its CA."""
-    authority = Authority.make(tmp_path_factory.mktemp("ca"), "ca", "CA", datetime.now(UTC))
+    authority = CertificateAuthority.make(tmp_path_factory.mktemp("ca"), "ca", "CA", datetime.now(UTC))
     pair = authority.issue("relay", serial_number="1")
     return ServerTls(
         certificate=str(pair.certificate),
@@ -50,7 +50,7 @@ def identity(pki, **changed):
         "cp_code": "RELAY1",
         "certificate": str(pki.relay),
         "private_key": f"file:{pki.relay_key}",
-        "responder": str(pki.desk),
+        "responder": str(pki.responder),
     }
     files = {"roots": (str(pki.root),), "crls": (str(pki.crl),)}
     files |= {name: changed.pop(name) for name in files if name in changed}

@@ -8,10 +8,10 @@ from aiohttp.test_utils import TestServer
 
 from relay.policy.response.conformance import find_violations
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
-from relay.sandbox.operator import session_of
-from relay.sandbox.registered import portal_of
+from relay.sandbox.operator import open_session
+from relay.sandbox.registered import build_portal
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
-from relay.sandbox.street import _server_context
+from relay.sandbox.street import build_server_context
 from relay.sandbox.support import ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 
@@ -34,13 +34,13 @@ def clock():
 @pytest.fixture
 def portal(with_portal, clock):
     """The portal of a sandbox without received calls."""
-    return portal_of(with_portal, with_portal.portal, load_catalogue(), clock)
+    return build_portal(with_portal, with_portal.portal, load_catalogue(), clock)
 
 
 @pytest.fixture
 async def served(portal, with_portal):
     """The portal's base URL."""
-    context = _server_context(with_portal.portal.identity, with_portal.certificates.ca)
+    context = build_server_context(with_portal.portal.identity, with_portal.certificates.ca)
     server = TestServer(portal.application(), scheme="https")
     await server.start_server(ssl=context)
     yield str(server.make_url("")).rstrip("/")
@@ -62,7 +62,7 @@ async def caller(served, with_portal):
 
         async def build_caller(org_code, identity=None, secret=None):
             pair = identity or identities(with_portal)[org_code]
-            session = await stack.enter_async_context(session_of(pair, with_portal.certificates.ca))
+            session = await stack.enter_async_context(open_session(pair, with_portal.certificates.ca))
             account = with_portal.portal.accounts[org_code]
             letter = LETTERS.get(org_code, "M")
             credentials = ClientCredentials(

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from relay.sandbox.customers import ci_of
+from relay.sandbox.customers import get_ci
 from relay.sandbox.houses import RELAY_CODE
 from relay.sandbox.operator import Call
 from relay.sandbox.portal.control import Control
@@ -48,7 +48,7 @@ async def control(portal):
 
 
 async def test_the_state_is_readable_text(control, portal):
-    portal.misbehave("지원-002", "slow", 2)
+    portal.plan_failure("지원-002", "slow", 2)
     status, text = await control.ask("GET", "/")
     assert status == 200
     assert "11 through_relay, 2 operator" in text
@@ -62,9 +62,9 @@ async def test_failures_are_planned_and_cancelled(control, portal, api):
         200,
         "the next 3 calls of 지원-002: slow, the response is delayed\n",
     )
-    assert portal.misdeeds.planned() == {"지원-002": ("slow",) * 3}
+    assert portal.failures.planned() == {"지원-002": ("slow",) * 3}
     assert await control.ask("POST", "/behave") == (200, "no failures are planned\n")
-    assert portal.misdeeds.planned() == {}
+    assert portal.failures.planned() == {}
 
 
 async def test_korean_is_escaped_in_a_url_and_plain_in_a_form(control, portal):
@@ -72,7 +72,7 @@ async def test_korean_is_escaped_in_a_url_and_plain_in_a_form(control, portal):
     content = "api=지원-002&how=slow".encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert (await control.client.post("/misbehave", data=content, headers=headers)).status == 200
-    assert portal.misdeeds.planned() == {"지원-005": ("reset",), "지원-002": ("slow",)}
+    assert portal.failures.planned() == {"지원-005": ("reset",), "지원-002": ("slow",)}
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ async def test_an_invalid_command_is_400(control, method, path, params, words):
 
 async def test_an_operator_is_removed_with_its_services(control, portal):
     assert await control.ask("POST", "/registry/remove", org_code=OPERATOR) == (200, "ZOPA000001 is removed\n")
-    assert OPERATOR not in portal.desk.registry.organisations
-    assert set(portal.desk.registry.services) == {"ZOPA000002SVC01"}
+    assert OPERATOR not in portal.service.registry.organisations
+    assert set(portal.service.registry.services) == {"ZOPA000002SVC01"}
 
 
 async def test_a_service_is_removed_alone(control, portal):
     await control.ask("POST", "/registry/remove", client_id="ZOPA000001SVC02")
-    assert set(portal.desk.registry.services) == {"ZOPA000001SVC01", "ZOPA000002SVC01"}
+    assert set(portal.service.registry.services) == {"ZOPA000001SVC01", "ZOPA000002SVC01"}
 
 
 async def test_an_institution_is_changed(control, portal):
@@ -115,15 +115,15 @@ async def test_an_institution_is_changed(control, portal):
         200,
         "ZOPA000001 has a new addresses, serial_num\n",
     )
-    organisation = portal.desk.registry.organisations[OPERATOR]
+    organisation = portal.service.registry.organisations[OPERATOR]
     assert (organisation.serial_num, organisation.addresses) == ("999-81-07777", ("192.0.2.1", "192.0.2.2"))
 
 
 async def test_a_new_operator_has_a_service_with_a_secret(control, portal):
     _, text = await control.ask("POST", "/registry/add", org_code="ZOPA000009", serial_num="999-81-01009", name="아홉")
-    service = portal.desk.registry.services["ZOPA000009SVC01"]
+    service = portal.service.registry.services["ZOPA000009SVC01"]
     assert text.endswith(f"client_secret {service.client_secret}\n")
-    assert portal.desk.registry.organisations["ZOPA000009"].name == "아홉"
+    assert portal.service.registry.organisations["ZOPA000009"].name == "아홉"
 
 
 async def test_a_call_to_the_relay_returns_the_response(control):
@@ -135,14 +135,14 @@ async def test_a_call_to_the_relay_returns_the_response(control):
     assert control.calls.requests == [
         ("지원-101", RELAY_CODE, {}),
         ("지원-102", BANK, {"org_code": BANK}),
-        ("지원-103", BANK, {"org_code": BANK, "user_ci": ci_of(CUSTOMERS[1])}),
+        ("지원-103", BANK, {"org_code": BANK, "user_ci": get_ci(CUSTOMERS[1])}),
         ("지원-104", BANK, {"org_code": BANK, "org_type": "03", "inquiry_date": "20261122", "type": "0"}),
     ]
 
 
 async def test_calls_are_listed_without_secrets(control, portal, caller, with_portal):
     await (await caller(RELAY_CODE)).token("portal")
-    portal.misbehave("지원-002", "error_500")
+    portal.plan_failure("지원-002", "error_500")
     await (await caller(RELAY_CODE)).ask("지원-002", "portal", {"search_timestamp": "0"})
     _, text = await control.ask("GET", "/received")
     first, second, third = text.splitlines()
@@ -159,7 +159,7 @@ async def test_differences_are_listed(control, portal):
     services = [{"org_code": OPERATOR, "client_id": "SVC", "api_type_list": apis}]
     days = [{"stat_date": "20261116", "mydata_svc_list": services}]
     body = {"org_code": BANK, "type": "2", "inquiry_date": "20261122", "stat_date_list": days}
-    portal.desk.uploads.append(("지원-005", RELAY_CODE, body))
+    portal.service.uploads.append(("지원-005", RELAY_CODE, body))
     _, text = await control.ask("GET", "/compare", week="20261122")
     assert "the relay 1 ok 0 failed" in text
 

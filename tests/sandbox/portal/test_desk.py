@@ -29,8 +29,8 @@ def ask(portal, with_portal):
             api.method, api.path, f"{org_code}M{'0' * 14}", accounts[org_code].serial_num, "127.0.0.1", "", sent
         )
         if api_id != "지원-001" and "bearer" not in more:
-            more["bearer"] = portal.desk.respond(token_call(org_code)).body.get("access_token", "")
-        return portal.desk.respond(replace(call, **more))
+            more["bearer"] = portal.service.respond(token_call(org_code)).body.get("access_token", "")
+        return portal.service.respond(replace(call, **more))
 
     def token_call(org_code, **more):
         form = {
@@ -43,7 +43,7 @@ def ask(portal, with_portal):
         tran_id = f"{org_code}M{'0' * 14}"
         return ReceivedRequest("POST", path, tran_id, accounts[org_code].serial_num, "127.0.0.1", "", form | more)
 
-    call_portal.token = lambda org_code, **more: portal.desk.respond(token_call(org_code, **more))
+    call_portal.token = lambda org_code, **more: portal.service.respond(token_call(org_code, **more))
     return call_portal
 
 
@@ -129,7 +129,7 @@ def test_hyphens_of_a_serial_number_do_not_matter(ask):
 
 
 def test_a_token_expires(ask, portal, clock):
-    portal.desk.token_s = 60
+    portal.service.token_s = 60
     token = ask.token(RELAY_CODE).body["access_token"]
     assert ask(RELAY_CODE, "지원-002", EVERYTHING, bearer=token).status == 200
     clock.now += timedelta(seconds=60)
@@ -168,7 +168,7 @@ def test_the_whole_sandbox_is_registered(ask, with_portal):
 
 def test_a_delta_has_changes_since_the_last_response(ask, portal):
     since = ask(RELAY_CODE, "지원-002", EVERYTHING).body["search_timestamp"]
-    portal.desk.registry.remove(OPERATOR)
+    portal.service.registry.remove(OPERATOR)
     body = ask(RELAY_CODE, "지원-002", {"search_timestamp": since}).body
     assert [(row["op_type"], row["org_code"]) for row in body["org_list"]] == [("D", OPERATOR)]
     nothing = ask(RELAY_CODE, "지원-002", {"search_timestamp": body["search_timestamp"]}).body
@@ -176,13 +176,13 @@ def test_a_delta_has_changes_since_the_last_response(ask, portal):
 
 
 def test_a_removed_party_is_refused(ask, portal):
-    portal.desk.registry.remove(OPERATOR)
+    portal.service.registry.remove(OPERATOR)
     assert ask.token(OPERATOR).body == {"error": "unauthorized_client"}
 
 
 def test_an_added_account_is_accepted(ask, portal, with_portal):
     account = with_portal.portal.accounts[OPERATOR]
-    portal.desk.put_account(replace(account, client_secret="another"))
+    portal.service.put_account(replace(account, client_secret="another"))
     assert ask.token(OPERATOR).body == {"error": "invalid_client"}
     assert ask.token(OPERATOR, client_secret="another").status == 200
 
@@ -191,17 +191,17 @@ def test_an_added_account_is_accepted(ask, portal, with_portal):
 def test_statistics_are_accepted_and_stored(ask, portal, kind):
     assert ask(RELAY_CODE, "지원-005", upload(kind)).body["rsp_code"] == "00000"
     assert ask(OPERATOR, "지원-004", operators(kind)).body["rsp_code"] == "00000"
-    assert [(api_id, sender) for api_id, sender, _ in portal.desk.uploads] == [
+    assert [(api_id, sender) for api_id, sender, _ in portal.service.uploads] == [
         ("지원-005", RELAY_CODE),
         ("지원-004", OPERATOR),
     ]
-    assert portal.desk.differences(WEEK) == []
+    assert portal.service.differences(WEEK) == []
 
 
 def test_differences_are_returned_for_their_week(ask, portal):
     ask(RELAY_CODE, "지원-005", upload())
-    assert len(portal.desk.differences(WEEK)) == 14
-    assert portal.desk.differences("20261115") == []
+    assert len(portal.service.differences(WEEK)) == 14
+    assert portal.service.differences("20261115") == []
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_differences_are_returned_for_their_week(ask, portal):
 )
 def test_wrong_statistics_are_refused(ask, portal, changes, status, code):
     reply = ask(RELAY_CODE, "지원-005", upload(**changes))
-    assert (reply.status, reply.body["rsp_code"], portal.desk.uploads) == (status, code, [])
+    assert (reply.status, reply.body["rsp_code"], portal.service.uploads) == (status, code, [])
 
 
 @pytest.mark.parametrize("wrong", [{"api_type": "XX99"}, {"tm_slot_list": []}, {"tm_slot_cnt": "3"}])
@@ -248,6 +248,6 @@ def test_statistics_of_another_party_are_refused(ask, org_code, api_id, body, co
 def test_no_secret_is_printed(ask, portal, with_portal):
     secret = with_portal.portal.accounts[OPERATOR].client_secret
     token = ask.token(OPERATOR)
-    printed = repr([with_portal.portal, token, portal.desk.registry.services])
+    printed = repr([with_portal.portal, token, portal.service.registry.services])
     assert secret not in printed
     assert token.body["access_token"] not in printed

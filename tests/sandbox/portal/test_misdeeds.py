@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from relay.sandbox.portal.misdeeds import HOWS, FailurePlan, InvalidCommand, apply_failure, build_huge
+from relay.sandbox.portal.misdeeds import FAILURE_MODES, FailurePlan, InvalidCommand, apply_failure, build_huge
 
 ROWS = [
     {"op_type": "I", "org_code": "ZRLA000001", "org_type": "04", "serial_num": "1"},
@@ -36,7 +36,7 @@ def test_failures_happen_once_in_order(failures):
 def test_failures_can_be_listed_and_cancelled(failures):
     failures.plan("지원-005", "reset", 2)
     assert failures.planned() == {"지원-005": ("reset", "reset")}
-    failures.behave()
+    failures.reset()
     assert (failures.planned(), failures.next("지원-005")) == ({}, "")
 
 
@@ -56,10 +56,10 @@ def test_an_invalid_failure_is_refused_with_valid_values(failures, api_id, how, 
         failures.plan(api_id, how, times)
 
 
-@pytest.mark.parametrize("how", sorted(HOWS.keys() - {"half_list", "mass_deletion", "doubled"}))
+@pytest.mark.parametrize("how", sorted(FAILURE_MODES.keys() - {"half_list", "mass_deletion", "doubled"}))
 def test_other_failures_do_not_change_the_list_of_services(how):
     if how in {"unknown_org_type", "missing_serial"}:
-        assert "지원-003" not in HOWS[how][1]
+        assert "지원-003" not in FAILURE_MODES[how][1]
     else:
         assert apply_failure(how, NOTHING_NEW, SERVICES, whole=True) is NOTHING_NEW
 
