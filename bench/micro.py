@@ -29,7 +29,7 @@ from relay.runtime.processes.sandbox_environment import record_tokens
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.gateway import Relay
 from relay.runtime.wiring.ledger import prepare_ledger
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 from relay.sandbox.tokens import claims_for, sign
 from relay.sandbox.world.model import CUSTOMERS
 from relay.wire.head import build_request_parser, build_response_parser, parse_request_head, parse_response_head

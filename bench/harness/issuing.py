@@ -28,10 +28,10 @@ from relay.runtime.processes.sandbox_environment import RunningEnvironment
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent
+from relay.sandbox.config_files import APP_SCHEME
 from relay.sandbox.customers import get_ci
-from relay.sandbox.houses import RELAY_CODE, Institution, OperatorProfile
+from relay.sandbox.model import RELAY_CODE, Institution, OperatorProfile
 from relay.sandbox.operator import open_session
-from relay.sandbox.papers import APP_SCHEME
 from relay.sandbox.signing import IDENTITY_CERTIFIER, ConsentTerms, Parties, build_certificate_form, demand
 from relay.sandbox.tokens import list_scopes
 from relay.sandbox.world.model import CUSTOMERS

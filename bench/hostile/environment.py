@@ -26,9 +26,9 @@ from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.sandbox.certificates import UNREGISTERED_SERIAL, CertificateFiles
 from relay.sandbox.customers import get_ci
-from relay.sandbox.houses import RELAY_CODE, SandboxEnvironment
+from relay.sandbox.environment import build
+from relay.sandbox.model import RELAY_CODE, SandboxEnvironment
 from relay.sandbox.operator import open_session
-from relay.sandbox.street import build
 from relay.sandbox.tokens import claims_for, list_scopes, sign
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue

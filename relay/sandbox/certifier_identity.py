@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from relay.sandbox.certifier_papers import CertifierPki, SigningIdentity
+from relay.sandbox.certifier_pki import CertifierPki, SigningIdentity
 from relay.sandbox.customers import get_ci
 from relay.sandbox.world.model import CUSTOMERS, Customer
 from relay.standard.ucpid import OK, VERSION, IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse

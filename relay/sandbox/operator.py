@@ -16,7 +16,7 @@ import aiohttp
 from relay.domain.api import Api, Catalogue
 from relay.sandbox.certificates import CertificateFiles
 from relay.sandbox.figures import Figures
-from relay.sandbox.learning import MissingValue, build_next_page, build_request
+from relay.sandbox.request_values import MissingValue, build_next_page, build_request
 
 MAX_PAGES: Final = 200
 TIMEOUT_S: Final = 30

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from relay.domain.authorization.tx_id import TxId
-from relay.sandbox.certifier_papers import SigningIdentity
+from relay.sandbox.certifier_pki import SigningIdentity
 from relay.standard.ucpid import VERSION, PersonInfoReq
 
 IDENTITY_CERTIFIER: Final = "ZCAA000001"

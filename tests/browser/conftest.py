@@ -31,7 +31,7 @@ from relay.sandbox.certificates import make_dev_certificates
 from relay.sandbox.customers import get_ci
 from relay.sandbox.login import LOGINS
 from relay.sandbox.provider import Provider as Institution
-from relay.sandbox.world.stories import DATA_HANDLERS
+from relay.sandbox.world.handlers import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"

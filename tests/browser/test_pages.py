@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from relay.sandbox.browser_client import BrowserClient
 from relay.sandbox.login import LOGINS
-from relay.sandbox.phone import BrowserClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

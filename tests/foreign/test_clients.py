@@ -16,11 +16,11 @@ from oauthlib.oauth2 import WebApplicationClient
 from requests_oauthlib import OAuth2Session
 
 from relay.runtime.processes.sandbox_environment import running_environment
+from relay.sandbox.browser_client import BrowserClient, trust_only
+from relay.sandbox.config_files import APP_SCHEME
 from relay.sandbox.customers import get_ci
-from relay.sandbox.journey import CUT_OFF_S
 from relay.sandbox.login import LOGINS
-from relay.sandbox.papers import APP_SCHEME
-from relay.sandbox.phone import BrowserClient, trust_only
+from relay.sandbox.scenario import CUT_OFF_S
 
 CUSTOMER = LOGINS[0]
 FOLDER = Path(__file__).parent

@@ -19,8 +19,8 @@ from relay.runtime.processes import jobs as module
 from relay.runtime.processes.jobs import JobsProcess
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
-from relay.sandbox.registered import build_portal
-from relay.sandbox.street import build, build_server_context
+from relay.sandbox.environment import build, build_server_context
+from relay.sandbox.portal_registration import build_portal
 from relay.standard.catalogue import load_catalogue
 
 RELAY = """

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from relay.sandbox.certifier_identity import (
     identity_certifier,
     open_signature,
 )
-from relay.sandbox.certifier_papers import make_certifier_pki
+from relay.sandbox.certifier_pki import make_certifier_pki
 from relay.sandbox.customers import get_ci
 from relay.sandbox.signing import make_nonce, sign_person_info_req
 from relay.sandbox.world.model import CUSTOMERS

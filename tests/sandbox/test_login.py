@@ -4,7 +4,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.login import LOGINS, PATH
 from relay.sandbox.provider import Provider, ProviderRequest
-from relay.sandbox.world.stories import DATA_HANDLERS
+from relay.sandbox.world.handlers import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 CODE = "ZTEA000001"

@@ -8,10 +8,10 @@ from relay.domain.authorization.consent import KOREA
 from relay.domain.ids import INDUSTRIES
 from relay.policy.response.conformance import find_violations
 from relay.sandbox.customers import get_ci
-from relay.sandbox.learning import build_next_page, build_request
 from relay.sandbox.provider import Provider, ProviderRequest, last_day_in_korea, today_in_korea
+from relay.sandbox.request_values import build_next_page, build_request
+from relay.sandbox.world.handlers import DATA_HANDLERS
 from relay.sandbox.world.model import CUSTOMERS
-from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2026, 11, 22)

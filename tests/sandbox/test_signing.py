@@ -9,7 +9,7 @@ from asn1crypto import cms
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from relay.domain.authorization.tx_id import parse_tx_id
-from relay.sandbox.certifier_papers import make_certifier_pki
+from relay.sandbox.certifier_pki import make_certifier_pki
 from relay.sandbox.signing import (
     IDENTITY_CERTIFIER,
     ConsentTerms,

@@ -9,8 +9,8 @@ from fixtures.caller import Connection, client_context
 from fixtures.waiting import until
 
 from relay.sandbox import provider
+from relay.sandbox.browser_client import BrowserClient, trust_only
 from relay.sandbox.login import LOGINS
-from relay.sandbox.phone import BrowserClient, trust_only
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

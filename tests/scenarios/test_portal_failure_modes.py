@@ -11,9 +11,9 @@ from relay.jobs.sync import SyncFailed
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.jobs import build_job_set
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
-from relay.sandbox.houses import RELAY_CODE
-from relay.sandbox.portal.misdeeds import FAILURE_MODES
-from relay.sandbox.street import build, serve_environment
+from relay.sandbox.environment import build, serve_environment
+from relay.sandbox.model import RELAY_CODE
+from relay.sandbox.portal.failure_modes import FAILURE_MODES
 from relay.standard.catalogue import load_catalogue
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

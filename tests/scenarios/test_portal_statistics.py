@@ -20,8 +20,8 @@ from relay.policy.response.conformance import find_violations
 from relay.policy.statistics.report import TYPES
 from relay.policy.statistics.weeks import korean_day, week_of
 from relay.sandbox.figures import Figures
-from relay.sandbox.portal_day import open_callers
-from relay.sandbox.registered import now
+from relay.sandbox.portal_registration import now
+from relay.sandbox.portal_scenario import open_callers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

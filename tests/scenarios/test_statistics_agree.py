@@ -13,14 +13,14 @@ from relay.policy.statistics.weeks import days_of, korean_day, week_of
 from relay.runtime.processes.sandbox_environment import running_environment
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
-from relay.sandbox.errands import AuthorityClient, Tokens
+from relay.sandbox.authority_client import AuthorityClient, Tokens
 from relay.sandbox.figures import Figures
-from relay.sandbox.journey import TokenScenario
 from relay.sandbox.operator import IssuedToken, SimulatedOperator, open_session
 from relay.sandbox.portal.comparing import compare
-from relay.sandbox.portal_day import wait_for_registration
+from relay.sandbox.portal_registration import now
+from relay.sandbox.portal_scenario import wait_for_registration
 from relay.sandbox.provider import today_in_korea
-from relay.sandbox.registered import now
+from relay.sandbox.scenario import TokenScenario
 from relay.standard.catalogue import load_catalogue
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -20,13 +20,13 @@ from relay.infra.ledger.schema import SchemaError
 from relay.policy.response.conformance import find_violations
 from relay.runtime.processes.sandbox_environment import RelayDied, RunningEnvironment, run, running_environment
 from relay.runtime.wiring.ledger import LedgerSettingsError
-from relay.sandbox.errands import AuthorityClient
+from relay.sandbox.authority_client import AuthorityClient
 from relay.sandbox.figures import Figures
-from relay.sandbox.journey import AUTHORITY_CALLS, TokenScenario
 from relay.sandbox.operator import Call, SimulatedOperator, open_session
-from relay.sandbox.portal_day import SUPPORT_CALLS, PortalScenario, open_callers
+from relay.sandbox.portal_registration import now
+from relay.sandbox.portal_scenario import SUPPORT_CALLS, PortalScenario, open_callers
 from relay.sandbox.provider import today_in_korea
-from relay.sandbox.registered import now
+from relay.sandbox.scenario import AUTHORITY_CALLS, TokenScenario
 
 FOREIGN: Final = "the ledger holds other keys than the sandbox's and was not changed: name an empty database"
 EXAMPLES: Final = """\b

@@ -20,16 +20,16 @@ from relay.infra.ledger.schema import SchemaError
 from relay.policy.response.conformance import find_violations
 from relay.runtime.processes.sandbox_environment import RelayDied, RunningEnvironment, run, running_environment
 from relay.runtime.wiring.ledger import LedgerSettingsError
+from relay.sandbox.authority_client import AuthorityClient
+from relay.sandbox.browser_client import PageFlowError
+from relay.sandbox.config_files import APP_SCHEME
 from relay.sandbox.customers import get_ci
-from relay.sandbox.errands import AuthorityClient
-from relay.sandbox.houses import RELAY_CODE, Portal, SandboxEnvironment
 from relay.sandbox.login import LOGINS
+from relay.sandbox.model import RELAY_CODE, Portal, SandboxEnvironment
 from relay.sandbox.operator import IssuedToken, open_session
-from relay.sandbox.papers import APP_SCHEME
-from relay.sandbox.phone import PageFlowError
 from relay.sandbox.portal.control import Control
-from relay.sandbox.portal_day import open_callers, wait_for_registration
-from relay.sandbox.registered import now
+from relay.sandbox.portal_registration import now
+from relay.sandbox.portal_scenario import open_callers, wait_for_registration
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 GATEWAY_PORT: Final = 18443

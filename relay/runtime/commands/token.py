@@ -11,7 +11,7 @@ from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.schema import SchemaError
 from relay.runtime.processes.sandbox_environment import record_tokens
 from relay.runtime.wiring.ledger import LedgerSettingsError
-from relay.sandbox.houses import FACTS_FILE, load_facts, load_token_key
+from relay.sandbox.model import FACTS_FILE, load_facts, load_token_key
 from relay.sandbox.token_keys import ALGORITHMS
 from relay.sandbox.tokens import changed, claims_for, list_scopes, sign
 from relay.sandbox.world.model import CUSTOMERS

@@ -20,13 +20,13 @@ from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.sandbox.customers import get_ci
-from relay.sandbox.houses import RELAY_CODE, SandboxEnvironment
+from relay.sandbox.environment import build, serve_environment
+from relay.sandbox.model import RELAY_CODE, SandboxEnvironment
 from relay.sandbox.operator import IssuedToken
 from relay.sandbox.portal.application import SimulatedPortal
-from relay.sandbox.street import build, serve_environment
 from relay.sandbox.tokens import claims_for, list_scopes, sign
+from relay.sandbox.world.handlers import DATA_HANDLERS
 from relay.sandbox.world.model import CUSTOMERS, Customer
-from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 READY_S: Final = 40.0

@@ -14,9 +14,9 @@ from aiohttp import web
 
 from relay.domain.api import Api
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.portal.desk import TOKEN, PortalService, ReceivedRequest, Reply
-from relay.sandbox.portal.misdeeds import FailurePlan, apply_failure, build_huge
+from relay.sandbox.portal.failure_modes import FailurePlan, apply_failure, build_huge
 from relay.sandbox.portal.registry import EVERYTHING
+from relay.sandbox.portal.service import TOKEN, PortalService, ReceivedRequest, Reply
 
 MAX_BODY: Final = 67_108_864
 MAX_RECEIVED: Final = 1_000

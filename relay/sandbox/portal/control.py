@@ -15,7 +15,7 @@ from relay.sandbox.customers import get_ci
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import Call
 from relay.sandbox.portal.application import ReceivedCall, SimulatedPortal
-from relay.sandbox.portal.misdeeds import FAILURE_MODES, InvalidCommand
+from relay.sandbox.portal.failure_modes import FAILURE_MODES, InvalidCommand
 from relay.sandbox.portal.registry import Unknown
 from relay.sandbox.portal.rows import Service
 from relay.sandbox.support import SupportCaller

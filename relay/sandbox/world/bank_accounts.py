@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar, overload
 
 from relay.sandbox.world.lending import Loan, Repayment
+from relay.sandbox.world.lookup import find_asset, get_owned
 from relay.sandbox.world.model import DataRequest
-from relay.sandbox.world.owned import find_asset, get_owned
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from relay.sandbox.world.days import (
     parse_window,
     select_newest_first,
 )
-from relay.sandbox.world.market import get_price
 from relay.sandbox.world.model import DataHandler, DataRequest
+from relay.sandbox.world.prices import get_price
 
 MONTHLY: Final = "02"
 UNITS_PER_PRICE: Final = 1000

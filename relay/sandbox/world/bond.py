@@ -6,12 +6,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from relay.sandbox.world.counterparties import draw_digits
 from relay.sandbox.world.days import find_term
+from relay.sandbox.world.lookup import find_asset
 from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import get_yesterday, parse_day_window
-from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.schedule import EQUAL_PAYMENT, EQUAL_PRINCIPAL, Instalment, Loan, get_balance, list_paid
-from relay.sandbox.world.street import draw_digits
 
 _ACQUIRED: Final = "01"
 _LENT: Final = "02"

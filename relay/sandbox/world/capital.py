@@ -5,10 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from relay.sandbox.world.counterparties import draw_digits, get_own_account
 from relay.sandbox.world.days import DAY, find_term
+from relay.sandbox.world.lookup import find_asset
 from relay.sandbox.world.model import ApiError, DataHandler, DataRequest
 from relay.sandbox.world.months import get_yesterday, parse_day_window, to_datetime
-from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.schedule import (
     BULLET,
     EQUAL_PAYMENT,
@@ -18,7 +19,6 @@ from relay.sandbox.world.schedule import (
     get_next_instalment,
     list_paid,
 )
-from relay.sandbox.world.street import draw_digits, get_own_account
 
 _UNSECURED: Final = "3100"
 _NEW_CAR: Final = "3500"

@@ -6,9 +6,9 @@ from typing import Any, Final
 from relay.sandbox.world import card_bills, card_loans
 from relay.sandbox.world.card_uses import CORRECTED, Use, list_domestic, list_overseas, select_uses
 from relay.sandbox.world.card_wallet import find_card, list_cards
+from relay.sandbox.world.counterparties import get_own_account
 from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import parse_day_window
-from relay.sandbox.world.street import get_own_account
 
 _POINTS: Final = ("가온포인트", "너른하늘 마일리지", "제휴 커피 쿠폰점수")
 

@@ -14,7 +14,7 @@ from relay.sandbox.world.card_wallet import Card, get_main_card, list_cards
 from relay.sandbox.world.days import add_months, iter_months
 from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import format_month, get_day, get_yesterday, parse_month, parse_month_window, to_month
-from relay.sandbox.world.teller import build_seed
+from relay.sandbox.world.seeds import build_seed
 
 _IN_ONE_SUM: Final = "01"
 _IN_PARTS: Final = "02"

@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from relay.sandbox.world.card_wallet import get_main_card
+from relay.sandbox.world.counterparties import draw_digits
 from relay.sandbox.world.days import add_months, count_months, find_term
 from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import YEAR, get_day, get_yesterday, to_datetime, to_month
 from relay.sandbox.world.schedule import EQUAL_PAYMENT, Loan, get_balance, get_next_instalment, list_instalments
-from relay.sandbox.world.street import draw_digits
 
 PAY_DAY: Final = 14
 _LOAN_MONTHS: Final = 36

@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Final
 
 from relay.sandbox.world.card_wallet import CHECK, CREDIT, SMALL_CREDIT, Card
+from relay.sandbox.world.counterparties import BIG_TICKET_MERCHANTS, Merchant, draw_digits, draw_purchase
 from relay.sandbox.world.days import DAY, count_months, get_month_end, iter_months
 from relay.sandbox.world.model import DataRequest
 from relay.sandbox.world.months import YEAR, get_yesterday, to_datetime, to_month
-from relay.sandbox.world.street import BIG_TICKET_MERCHANTS, Merchant, draw_digits, draw_purchase
-from relay.sandbox.world.teller import CACHED_MONTHS, CustomerSeed, build_seed
+from relay.sandbox.world.seeds import CACHED_MONTHS, CustomerSeed, build_seed
 
 APPROVED: Final = "01"
 CANCELLED: Final = "02"

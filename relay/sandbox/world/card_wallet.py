@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final
 
+from relay.sandbox.world.counterparties import draw_digits, draw_id
+from relay.sandbox.world.lookup import find_asset, get_owned
 from relay.sandbox.world.model import DataRequest
-from relay.sandbox.world.owned import find_asset, get_owned
-from relay.sandbox.world.street import draw_digits, draw_id
-from relay.sandbox.world.teller import CACHED_MONTHS, CustomerSeed, build_seed
+from relay.sandbox.world.seeds import CACHED_MONTHS, CustomerSeed, build_seed
 
 CREDIT: Final = "01"
 CHECK: Final = "02"

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from relay.sandbox.world import efin_paid
+from relay.sandbox.world.counterparties import MERCHANTS, YEN_MERCHANTS, Merchant, draw_id, get_own_account
+from relay.sandbox.world.lookup import find_asset, get_owned
 from relay.sandbox.world.model import ApiError, DataHandler, DataRequest
 from relay.sandbox.world.months import parse_day_window
-from relay.sandbox.world.owned import find_asset, get_owned
 from relay.sandbox.world.prepaid import build_balance
-from relay.sandbox.world.purse import TO_BANK, Entry, PrepaidBalance, list_entries
-from relay.sandbox.world.street import MERCHANTS, YEN_MERCHANTS, Merchant, draw_id, get_own_account
+from relay.sandbox.world.prepaid_balance import TO_BANK, Entry, PrepaidBalance, list_entries
 
 _BY_TRANSFER: Final = "5102"
 _AT_BANK: Final = frozenset({_BY_TRANSFER, TO_BANK})

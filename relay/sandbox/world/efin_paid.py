@@ -6,11 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
-from relay.sandbox.world.model import ApiError, DataHandler, DataRequest
-from relay.sandbox.world.months import parse_day_window, to_month
-from relay.sandbox.world.owned import find_asset, get_owned
-from relay.sandbox.world.street import (
+from relay.sandbox.world.counterparties import (
     CARD_COMPANY,
     ONLINE_MERCHANTS,
     Merchant,
@@ -19,6 +15,10 @@ from relay.sandbox.world.street import (
     draw_purchase,
     get_own_account,
 )
+from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
+from relay.sandbox.world.lookup import find_asset, get_owned
+from relay.sandbox.world.model import ApiError, DataHandler, DataRequest
+from relay.sandbox.world.months import parse_day_window, to_month
 
 _CARD: Final = "6101"
 _TRANSFER: Final = "6102"

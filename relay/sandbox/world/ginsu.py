@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from relay.sandbox.world.counterparties import draw_digits
 from relay.sandbox.world.days import add_months, find_term
+from relay.sandbox.world.lookup import find_asset
 from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import YEAR, parse_day_window
-from relay.sandbox.world.owned import find_asset
-from relay.sandbox.world.street import draw_digits
 
 _GUARANTEE: Final = "20"
 _IN_FORCE: Final = "01"

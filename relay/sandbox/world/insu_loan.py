@@ -5,8 +5,8 @@ from typing import Any, Final
 from relay.sandbox.world.days import add_seconds, parse_window, select_newest_first
 from relay.sandbox.world.insu_policies import list_loans
 from relay.sandbox.world.lending import Instalment, Interest, Loan, find_next_due, get_balance, list_paid
+from relay.sandbox.world.lookup import find_asset
 from relay.sandbox.world.model import DataHandler, DataRequest
-from relay.sandbox.world.owned import find_asset
 
 ACTIVE: Final = "01"
 PAID_AT: Final = 7 * 3600

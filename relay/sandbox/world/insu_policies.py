@@ -30,8 +30,8 @@ from relay.sandbox.world.insu_contracts import (
     Rider,
 )
 from relay.sandbox.world.lending import Loan, Repayment
+from relay.sandbox.world.lookup import find_asset, get_owned
 from relay.sandbox.world.model import DataRequest
-from relay.sandbox.world.owned import find_asset, get_owned
 
 SHOWN_AFTER_END_MONTHS: Final = 60
 FOR_LIFE: Final = date(2095, 12, 31)

@@ -18,8 +18,8 @@ from relay.sandbox.world.invest_trades import (
     get_holdings,
     list_trades,
 )
-from relay.sandbox.world.market import get_price
 from relay.sandbox.world.model import DataHandler, DataRequest
+from relay.sandbox.world.prices import get_price
 
 
 def list_account_rows(request: DataRequest) -> dict[str, Any]:

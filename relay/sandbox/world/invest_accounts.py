@@ -5,8 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from relay.sandbox.world.lookup import find_asset, get_owned
 from relay.sandbox.world.model import DataRequest
-from relay.sandbox.world.owned import find_asset, get_owned
 
 CASH_BOUGHT, LENT_AGAINST = "01", "03"
 WON, CENT, FIFTY_WON, UNIT_PRICE = Decimal(1), Decimal("0.01"), Decimal(50), Decimal("0.001")

@@ -10,8 +10,8 @@ from typing import Final
 
 from relay.sandbox.world.days import DAY, add_seconds, get_month_end, iter_months
 from relay.sandbox.world.invest_accounts import Account, CurrencyAccount, Security
-from relay.sandbox.world.market import get_price
 from relay.sandbox.world.model import DataRequest, build_random
+from relay.sandbox.world.prices import get_price
 
 DEPOSIT, WITHDRAWAL, BUY, SELL = "301", "302", "341", "342"
 DETAILS: Final = {DEPOSIT: "이체입금", WITHDRAWAL: "이체출금", BUY: "매수", SELL: "매도"}

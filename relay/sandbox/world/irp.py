@@ -6,9 +6,9 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
 from relay.sandbox.world.days import add_months, add_seconds, count_months, find_term, parse_window, select_newest_first
-from relay.sandbox.world.market import get_price
+from relay.sandbox.world.lookup import find_asset, get_owned
 from relay.sandbox.world.model import DataHandler, DataRequest
-from relay.sandbox.world.owned import find_asset, get_owned
+from relay.sandbox.world.prices import get_price
 
 GUARANTEED, AT_RISK, OTHER = "01", "02", "03"
 PENSION_AGE_MONTHS: Final = 55 * 12

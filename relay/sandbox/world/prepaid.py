@@ -5,10 +5,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from relay.sandbox.world.counterparties import MERCHANTS, draw_id, get_own_account
+from relay.sandbox.world.lookup import find_asset
 from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import get_yesterday, parse_day_window, to_month
-from relay.sandbox.world.owned import find_asset
-from relay.sandbox.world.purse import (
+from relay.sandbox.world.prepaid_balance import (
     CORRECTED,
     PAID,
     REFUNDED,
@@ -21,9 +22,8 @@ from relay.sandbox.world.purse import (
     list_entries,
     list_purchases,
 )
+from relay.sandbox.world.seeds import build_seed
 from relay.sandbox.world.shared import EXTRA_CONSENTS
-from relay.sandbox.world.street import MERCHANTS, draw_id, get_own_account
-from relay.sandbox.world.teller import build_seed
 
 _BY_TRANSFER: Final = "5102"
 _BY_VOUCHER: Final = "5105"

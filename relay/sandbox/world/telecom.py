@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
+from relay.sandbox.world.counterparties import ONLINE_MERCHANTS, Merchant
 from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
+from relay.sandbox.world.lookup import find_asset, get_owned
 from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import (
     format_month,
@@ -17,8 +19,6 @@ from relay.sandbox.world.months import (
     to_datetime,
     to_month,
 )
-from relay.sandbox.world.owned import find_asset, get_owned
-from relay.sandbox.world.street import ONLINE_MERCHANTS, Merchant
 
 _MOBILE: Final = "01"
 _HOME: Final = "02"

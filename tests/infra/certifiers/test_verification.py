@@ -16,7 +16,7 @@ from relay.infra.certifiers.identity_message import RelayIdentity
 from relay.infra.certifiers.verification import IdentityCredentials, SignatureCredentials, open_consent_verifier
 from relay.policy.settings.authority import CertifierSettings
 from relay.sandbox.certifier_identity import CP_CODE, UcpidService, identity_certifier
-from relay.sandbox.certifier_papers import make_certifier_pki
+from relay.sandbox.certifier_pki import make_certifier_pki
 from relay.sandbox.certifier_signature import SignatureCertifier
 from relay.sandbox.customers import get_ci
 from relay.sandbox.signing import (

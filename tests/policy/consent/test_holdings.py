@@ -17,9 +17,9 @@ from relay.policy.consent.holdings import (
     remove_duplicates,
 )
 from relay.policy.consent.particulars import get_scopes
-from relay.sandbox.learning import build_request
+from relay.sandbox.request_values import build_request
+from relay.sandbox.world.handlers import DATA_HANDLERS
 from relay.sandbox.world.model import CUSTOMERS, DataRequest, answer
-from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()

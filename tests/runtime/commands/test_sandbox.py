@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import aiohttp
 import pytest
 
+from relay.sandbox.browser_client import BrowserClient, trust_only
 from relay.sandbox.certificates import CertificateFiles
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import open_session
-from relay.sandbox.phone import BrowserClient, trust_only
 
 SANDBOX = [sys.executable, "-m", "relay", "sandbox", "--dir", "sandbox"]
 ANY_PORT = ["--gateway-port", "0", "--admin-port", "0", "--pages-port", "0", "--control-port", "0"]

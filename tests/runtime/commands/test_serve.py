@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from relay.infra.authority.unix_listener import get_listening_pid
 from relay.runtime.cli import main
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 
 GATEWAY_OR_AUTHORITY = ["gateway", pytest.param("authority", marks=pytest.mark.full)]
 """Roles with the same checks at the start."""

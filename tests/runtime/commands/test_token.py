@@ -13,7 +13,7 @@ from relay.runtime.commands.token import command
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, resolve_ledger_url
 from relay.sandbox.customers import get_ci
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 from relay.sandbox.world.model import CUSTOMERS
 
 

@@ -26,7 +26,7 @@ from relay.runtime.processes.authority import AuthorityProcess
 from relay.runtime.settings.loading import SettingsError, load_settings
 from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 
 CLAIMS = {"jti": "a", "org_code": "ZBAA000001", "aud": "ZOPA000001", "client_id": "ZOPA000001SVC01"}
 HEADERS = {"x-api-tran-id": "ZOPA000001M00000000000001", "x-relay-operators": "ZOPA000001"}

@@ -13,7 +13,7 @@ import yaml
 from relay.admin.endpoints import STALLED_S
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.settings.loading import SettingsError, load_settings
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from relay.policy.settings.model import GatewaySettings, Listener
 from relay.runtime.processes.listeners import GatewayListeners, _limits
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.gateway import Relay
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 
 PLAIN = {"tls": False, "client_certificate": False, "port": 0}
 

@@ -9,7 +9,7 @@ import yaml
 from relay.infra.upstream.tls import TlsError
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.authority_files import open_authority_files
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 
 
 @pytest.fixture

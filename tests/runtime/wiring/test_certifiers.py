@@ -17,7 +17,7 @@ from relay.runtime.settings.secret_references import SecretMissing
 from relay.runtime.wiring.certifiers import build_certifiers
 from relay.runtime.wiring.credentials import CredentialError
 from relay.sandbox.certificates import CertificateAuthority
-from relay.sandbox.certifier_papers import make_certifier_pki
+from relay.sandbox.certifier_pki import make_certifier_pki
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from relay.infra.upstream.tls import TlsError
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.settings.secret_references import ReferenceKind
 from relay.runtime.wiring.expired_certificates import check_new_certificates, read_certificates
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 
 NOW = datetime.now(UTC)
 FAR = datetime.max.replace(tzinfo=UTC)

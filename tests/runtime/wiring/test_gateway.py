@@ -15,7 +15,7 @@ from relay.runtime.settings.secret_references import SecretMissing
 from relay.runtime.wiring.credentials import CredentialError
 from relay.runtime.wiring.gateway import Relay
 from relay.sandbox.certificates import TOKEN_KEYS
-from relay.sandbox.street import build
+from relay.sandbox.environment import build
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
+from relay.sandbox.environment import build_server_context
+from relay.sandbox.model import PORTAL_CODE, RELAY_CODE
 from relay.sandbox.operator import open_session
-from relay.sandbox.registered import build_portal
+from relay.sandbox.portal_registration import build_portal
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
-from relay.sandbox.street import build_server_context
 from relay.sandbox.support import ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 

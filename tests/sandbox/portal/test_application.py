@@ -6,9 +6,9 @@ import json
 import aiohttp
 import pytest
 
-from relay.sandbox.houses import RELAY_CODE
+from relay.sandbox.model import RELAY_CODE
 from relay.sandbox.operator import open_session, parse_object
-from relay.sandbox.portal.misdeeds import HUGE_BYTES
+from relay.sandbox.portal.failure_modes import HUGE_BYTES
 
 EVERYTHING = {"search_timestamp": "0"}
 BROKEN = (aiohttp.ClientError, ConnectionError)

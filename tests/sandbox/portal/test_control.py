@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from relay.sandbox.customers import get_ci
-from relay.sandbox.houses import RELAY_CODE
+from relay.sandbox.model import RELAY_CODE
 from relay.sandbox.operator import Call
 from relay.sandbox.portal.control import Control
 from relay.sandbox.world.model import CUSTOMERS

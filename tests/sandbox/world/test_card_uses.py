@@ -8,7 +8,7 @@ from relay.sandbox.world.card_uses import list_big_ticket, list_domestic, list_i
 from relay.sandbox.world.card_wallet import CREDIT, list_cards
 from relay.sandbox.world.days import add_months
 from relay.sandbox.world.model import CUSTOMERS
-from relay.sandbox.world.teller import CustomerSeed
+from relay.sandbox.world.seeds import CustomerSeed
 
 SEED = CustomerSeed("card", 1)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay.sandbox.certificates import CertificateFiles, DevCertificates
-from relay.sandbox.certifier_papers import CertifierPki
-from relay.sandbox.portal.desk import Account
+from relay.sandbox.certifier_pki import CertifierPki
+from relay.sandbox.portal.service import Account
 from relay.sandbox.token_keys import TokenKeyPair
 
 RELAY_CODE: Final = "ZRLA000001"

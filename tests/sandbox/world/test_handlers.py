@@ -1,5 +1,5 @@
 from relay.sandbox.world import irp, prepaid, shared
-from relay.sandbox.world.stories import DATA_HANDLERS
+from relay.sandbox.world.handlers import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from relay.domain.ids import INDUSTRIES, ORG_CODE
-from relay.sandbox.houses import INSTITUTIONS, OPERATORS, RELAY_CODE, load_facts, load_token_key
+from relay.sandbox.model import INSTITUTIONS, OPERATORS, RELAY_CODE, load_facts, load_token_key
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.sandbox.token_keys import ALGORITHMS
 

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from relay.sandbox.browser_client import BrowserClient, PageFlowError, parse_forms
 from relay.sandbox.certificates import make_dev_certificates
-from relay.sandbox.phone import BrowserClient, PageFlowError, parse_forms
 
 LOGIN = """<title>Log in</title><form method="post" action="/in"><input type="hidden" name="t" value="1">
 <input name="login_id"><input type="password" name="password"><button>in</button></form>"""

@@ -9,11 +9,11 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from relay.sandbox.world.counterparties import Merchant, draw_digits, draw_purchase
 from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
 from relay.sandbox.world.model import DataRequest
 from relay.sandbox.world.months import get_yesterday, to_datetime, to_month
-from relay.sandbox.world.street import Merchant, draw_digits, draw_purchase
-from relay.sandbox.world.teller import CACHED_MONTHS, CustomerSeed, build_seed
+from relay.sandbox.world.seeds import CACHED_MONTHS, CustomerSeed, build_seed
 
 TO_BANK: Final = "5201"
 TO_FRIEND: Final = "5202"

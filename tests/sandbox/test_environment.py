@@ -10,10 +10,10 @@ import yaml
 from relay.domain.ids import INDUSTRIES
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
-from relay.sandbox.houses import load_facts, load_token_key
+from relay.sandbox.browser_client import trust_only
+from relay.sandbox.environment import build, serve_environment
+from relay.sandbox.model import load_facts, load_token_key
 from relay.sandbox.operator import open_session
-from relay.sandbox.phone import trust_only
-from relay.sandbox.street import build, serve_environment
 from relay.standard.catalogue import load_catalogue
 
 NOW = datetime.now(UTC)

@@ -19,8 +19,8 @@ from relay.policy.settings.authority import CertifierKind
 from relay.policy.settings.directory import AuthenticationMethod
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.key_files import find_file_problems
-from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
-from relay.sandbox.papers import MAX_SOCKET_PATH, write_all
+from relay.sandbox.config_files import MAX_SOCKET_PATH, write_all
+from relay.sandbox.model import PORTAL_CODE, RELAY_CODE
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from typing import Final
 
 from relay.domain.api import Catalogue
 from relay.domain.registry import Organisation, OrgType
-from relay.sandbox.houses import LOOPBACK, OPERATORS, PORTAL_CODE, RELAY_CODE, RELAY_NAME, Portal, SandboxEnvironment
-from relay.sandbox.papers import APP_SCHEME
+from relay.sandbox.config_files import APP_SCHEME
+from relay.sandbox.model import LOOPBACK, OPERATORS, PORTAL_CODE, RELAY_CODE, RELAY_NAME, Portal, SandboxEnvironment
 from relay.sandbox.portal.application import SimulatedPortal
-from relay.sandbox.portal.desk import PortalService
 from relay.sandbox.portal.registry import SimulatedRegistry
 from relay.sandbox.portal.rows import Service
+from relay.sandbox.portal.service import PortalService
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 _ADDRESSES: Final = (LOOPBACK, "::1")

@@ -26,9 +26,10 @@ from relay.sandbox import callback
 from relay.sandbox.callback import PATH
 from relay.sandbox.certificates import CertificateFiles, DevCertificates, make_dev_certificates
 from relay.sandbox.certifier_identity import UcpidService, identity_certifier
-from relay.sandbox.certifier_papers import make_certifier_pki
+from relay.sandbox.certifier_pki import make_certifier_pki
 from relay.sandbox.certifier_signature import SignatureCertifier
-from relay.sandbox.houses import (
+from relay.sandbox.config_files import write_all
+from relay.sandbox.model import (
     FACTS_FILE,
     INSTITUTIONS,
     LOOPBACK,
@@ -41,11 +42,10 @@ from relay.sandbox.houses import (
     Portal,
     SandboxEnvironment,
 )
-from relay.sandbox.papers import write_all
 from relay.sandbox.portal.application import SimulatedPortal
-from relay.sandbox.portal.desk import Account
+from relay.sandbox.portal.service import Account
+from relay.sandbox.portal_registration import build_portal
 from relay.sandbox.provider import Provider, last_day_in_korea
-from relay.sandbox.registered import build_portal
 from relay.sandbox.secret_files import write_secret
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.sandbox.world.model import DataHandler

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from relay.sandbox import journey as module
-from relay.sandbox.errands import Tokens
-from relay.sandbox.journey import AUTHORITY_CALLS, TokenScenario
+from relay.sandbox import scenario as module
+from relay.sandbox.authority_client import Tokens
+from relay.sandbox.browser_client import BrowserClient
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import Call
-from relay.sandbox.phone import BrowserClient
+from relay.sandbox.scenario import AUTHORITY_CALLS, TokenScenario
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()

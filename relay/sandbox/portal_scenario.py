@@ -15,11 +15,11 @@ from relay.policy.statistics.weeks import last_week
 from relay.sandbox.certificates import CertificateFiles
 from relay.sandbox.customers import get_ci
 from relay.sandbox.figures import Figures
-from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE, Portal, SandboxEnvironment
 from relay.sandbox.login import LOGINS
+from relay.sandbox.model import PORTAL_CODE, RELAY_CODE, Portal, SandboxEnvironment
 from relay.sandbox.operator import Call, Check, open_session
 from relay.sandbox.portal.application import ReceivedCall, SimulatedPortal
-from relay.sandbox.portal.desk import PROVIDERS_FIGURES, Account
+from relay.sandbox.portal.service import PROVIDERS_FIGURES, Account
 from relay.sandbox.signing import SIGNATURE_CERTIFIER
 from relay.sandbox.support import CERTIFIERS, OPERATORS, PORTALS, ClientCredentials, SupportCaller
 

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from relay.sandbox.learning import SOURCES, MissingValue, build_next_page, build_request
+from relay.sandbox.request_values import SOURCES, MissingValue, build_next_page, build_request
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()

@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
+from relay.sandbox.world.counterparties import MERCHANTS
 from relay.sandbox.world.model import CUSTOMERS
-from relay.sandbox.world.purse import (
+from relay.sandbox.world.prepaid_balance import (
     PAID,
     REFUNDED,
     TO_BANK,
@@ -14,7 +15,6 @@ from relay.sandbox.world.purse import (
     list_entries,
     list_purchases,
 )
-from relay.sandbox.world.street import MERCHANTS
 
 BALANCE = PrepaidBalance("test", date(2025, 3, 9), MERCHANTS, (30, 40), 5, "5102", 20_000, 50_000, 15_000)
 

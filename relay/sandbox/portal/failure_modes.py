@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from relay.domain.registry import OrgType
-from relay.sandbox.portal.desk import SERVED, TOKEN
 from relay.sandbox.portal.rows import DELETED
+from relay.sandbox.portal.service import SERVED, TOKEN
 
 HUGE_BYTES: Final = 50_000_000
 LISTS: Final = frozenset({"지원-002", "지원-003", "지원-006"})

@@ -14,7 +14,7 @@ import yaml
 
 from relay.sandbox.certificates import TOKEN_KEYS
 from relay.sandbox.certifier_identity import CP_CODE
-from relay.sandbox.houses import (
+from relay.sandbox.model import (
     FACTS_FILE,
     LOOPBACK,
     OPERATORS,

@@ -15,12 +15,12 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 
 from relay.domain.api import Catalogue
+from relay.sandbox.browser_client import BrowserClient, PageFlowError
+from relay.sandbox.config_files import APP_SCHEME
 from relay.sandbox.customers import get_ci
 from relay.sandbox.figures import Figures
-from relay.sandbox.houses import RELAY_CODE, Certifiers, Institution, OperatorProfile
+from relay.sandbox.model import RELAY_CODE, Certifiers, Institution, OperatorProfile
 from relay.sandbox.operator import Call, Check, parse_object
-from relay.sandbox.papers import APP_SCHEME
-from relay.sandbox.phone import BrowserClient, PageFlowError
 from relay.sandbox.signing import (
     IDENTITY_CERTIFIER,
     SIGNATURE_CERTIFIER,

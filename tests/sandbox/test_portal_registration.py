@@ -2,8 +2,8 @@
 
 from relay.domain.ids import INDUSTRIES
 from relay.domain.registry import OrgType
-from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
-from relay.sandbox.registered import build_portal, iter_organisations, iter_services, now
+from relay.sandbox.model import PORTAL_CODE, RELAY_CODE
+from relay.sandbox.portal_registration import build_portal, iter_organisations, iter_services, now
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.standard.catalogue import load_catalogue
 

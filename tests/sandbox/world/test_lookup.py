@@ -2,8 +2,8 @@
 
 import pytest
 
+from relay.sandbox.world.lookup import find_asset, get_owned
 from relay.sandbox.world.model import CUSTOMERS, ApiError
-from relay.sandbox.world.owned import find_asset, get_owned
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from relay.sandbox.certifier_papers import SigningIdentity, make_certifier_pki
+from relay.sandbox.certifier_pki import SigningIdentity, make_certifier_pki
 from relay.sandbox.world.model import CUSTOMERS
 
 

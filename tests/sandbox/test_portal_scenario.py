@@ -7,13 +7,13 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from relay.policy.response.conformance import find_violations
-from relay.sandbox import portal_day as module
+from relay.sandbox import portal_scenario as module
+from relay.sandbox.environment import build_server_context
 from relay.sandbox.figures import Figures
-from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
+from relay.sandbox.model import PORTAL_CODE, RELAY_CODE
 from relay.sandbox.operator import Call, open_session
-from relay.sandbox.portal_day import SUPPORT_CALLS, Callers, PortalScenario, open_callers
-from relay.sandbox.registered import build_portal, now
-from relay.sandbox.street import build_server_context
+from relay.sandbox.portal_registration import build_portal, now
+from relay.sandbox.portal_scenario import SUPPORT_CALLS, Callers, PortalScenario, open_callers
 from relay.sandbox.support import ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.errands import AuthorityClient, Tokens
+from relay.sandbox.authority_client import AuthorityClient, Tokens
 from relay.sandbox.figures import Figures
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue

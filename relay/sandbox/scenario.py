@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from relay.domain.api import Catalogue
-from relay.sandbox.errands import AuthorityClient, Tokens
-from relay.sandbox.houses import Institution, SandboxEnvironment
+from relay.sandbox.authority_client import AuthorityClient, Tokens
+from relay.sandbox.browser_client import BrowserClient, trust_only
 from relay.sandbox.login import LOGINS
+from relay.sandbox.model import Institution, SandboxEnvironment
 from relay.sandbox.operator import Call, IssuedToken, SimulatedOperator
-from relay.sandbox.phone import BrowserClient, trust_only
 from relay.sandbox.world.model import CUSTOMERS
 
 AUTHORITY_CALLS: Final = 5

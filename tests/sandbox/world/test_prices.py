@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from relay.sandbox.world.market import CENT, EPOCH, get_price
+from relay.sandbox.world.prices import CENT, EPOCH, get_price
 
 DAYS = [date(2020, 1, 1) + timedelta(days=number) for number in range(400)]
 

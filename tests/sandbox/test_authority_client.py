@@ -13,11 +13,11 @@ from relay.domain.ids import TRAN_ID
 from relay.policy.response.conformance import find_violations
 from relay.runtime.processes import sandbox_environment as module
 from relay.runtime.processes.sandbox_environment import running_environment
+from relay.sandbox.authority_client import AuthorityClient, Tokens
+from relay.sandbox.browser_client import PageFlowError
 from relay.sandbox.certifier_signature import SignatureCertifier
 from relay.sandbox.customers import get_ci
-from relay.sandbox.errands import AuthorityClient, Tokens
 from relay.sandbox.operator import open_session
-from relay.sandbox.phone import PageFlowError
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue
 

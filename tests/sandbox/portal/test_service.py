@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.houses import RELAY_CODE
-from relay.sandbox.portal.desk import ReceivedRequest
+from relay.sandbox.model import RELAY_CODE
+from relay.sandbox.portal.service import ReceivedRequest
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.standard.catalogue import load_catalogue
 
