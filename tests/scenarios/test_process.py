@@ -10,10 +10,7 @@ import pytest_asyncio
 from fixtures.caller import Connection
 from fixtures.gateway_environment import BANK, LONG_TIMEOUTS, GatewayEnvironment, request
 from fixtures.institution import Institution, answers_well
-from fixtures.waiting import TIMEOUT_S, until
-
-START_S = 30.0
-"""A process start on a busy machine takes longer than any other step of these tests."""
+from fixtures.waiting import START_S, TIMEOUT_S, until
 
 READY = re.compile(r"gateway ready: ports=\[(\d+)\] admin_port=(\d+)")
 
