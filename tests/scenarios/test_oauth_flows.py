@@ -171,7 +171,7 @@ async def test_fifty_signed_consents_do_not_block_other_calls(servers, server, o
 async def test_a_scheduled_call_needs_a_consent_to_regular_transfer(server, institutions):
     bank = institutions["bank"]
     for scheduled, rsp_code in ((False, "40301"), (True, "00000")):
-        token = (await server.get_tokens(bank, scheduled=scheduled))["access_token"]
+        token = (await server.get_tokens(bank, is_scheduled=scheduled))["access_token"]
         response = await server.get_data(bank, token, api_type="scheduled")
         assert response.body["rsp_code"] == rsp_code
         assert await call_data(server, bank, token) == "00000"
@@ -188,7 +188,7 @@ async def test_the_consents_api_returns_what_the_customer_signed(server, institu
         "purpose": "가계부 쓰기",
         "period": "99991231",
     }
-    token = (await server.get_tokens(efin, scheduled=False))["access_token"]
+    token = (await server.get_tokens(efin, is_scheduled=False))["access_token"]
     consents = (await server.get_data(efin, token, "consents")).body
     assert (consents["is_scheduled"], consents.get("fnd_cycle"), consents.get("add_cycle")) == ("false", None, None)
 

@@ -117,7 +117,7 @@ async def test_operator_and_relay_differ_only_in_calls_without_a_token(day):
     assert sum(count_calls(body) for _, body in operator_bodies) > 112
     (difference,) = compare(operator_bodies, relay_bodies)
     assert "ZOPA000001 ZOPA000001SVC01 at ZBAA000001, type 2, BA01: " in difference
-    assert difference.endswith("the operator says 1 ok 2 failed, the relay 1 ok 0 failed")
+    assert difference.endswith("the operator reports 1 ok 2 failed, the relay 1 ok 0 failed")
 
 
 async def test_a_call_that_the_operator_leaves_out_is_found(day):
