@@ -182,9 +182,8 @@ class ConnectionAcceptor:
             self._handshakes.add(task)
             task.add_done_callback(partial(self._forget_handshake, accepted))
             accepted_in_turn += 1
-            if (
-                accepted_in_turn == _ACCEPTS_PER_TURN
-            ):  # PERF: established connections do not wait for a flood of new ones
+            # PERF: established connections do not wait for a flood of new ones
+            if accepted_in_turn == _ACCEPTS_PER_TURN:
                 accepted_in_turn = 0
                 await asyncio.sleep(0)
 
