@@ -6,21 +6,26 @@ ARGS  ?=
 QUICK ?=
 SPLIT ?= -n 3 --dist loadfile
 
-.PHONY: help demo sandbox test test-full check format bench clean
+.PHONY: help demo sandbox compile test test-full test-compiled check format bench clean
 help:                    ## what can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 12
 
-$(VENV)/ready: pyproject.toml constraints.txt .ci/install
+$(VENV)/ready: pyproject.toml sandbox/pyproject.toml constraints.txt .ci/install
 	@PYTHON='$(PYTHON)' .ci/install $(VENV)
 
-$(VENV)/ready-dev: pyproject.toml constraints.txt constraints-dev.txt .ci/install
+$(VENV)/ready-dev: pyproject.toml sandbox/pyproject.toml constraints.txt constraints-dev.txt .ci/install
 	@PYTHON='$(PYTHON)' .ci/install $(VENV) dev
 
-demo: $(VENV)/ready      ## start relay and street on free ports, make every call once
-	@$(VENV)/bin/relay demo
+demo: $(VENV)/ready      ## start relay and sandbox on free ports, make every call once
+	@.ci/compile $(VENV) || [ $$? -eq 3 ]
+	@.ci/with-compiled $(VENV)/bin/mydata-sandbox demo
 
-sandbox: $(VENV)/ready   ## start relay and street and leave them running
-	@$(VENV)/bin/relay sandbox
+sandbox: $(VENV)/ready   ## start relay and sandbox and leave them running
+	@.ci/compile $(VENV) || [ $$? -eq 3 ]
+	@.ci/with-compiled $(VENV)/bin/mydata-sandbox run
+
+compile: $(VENV)/ready   ## build the compiled form into build/compiled; needs gcc and Python's headers
+	@.ci/compile $(VENV)
 
 test: $(VENV)/ready-dev      ## the suite; ARGS=tests/domain runs a part, SPLIT= in one process
 	@.ci/system
@@ -29,6 +34,12 @@ test: $(VENV)/ready-dev      ## the suite; ARGS=tests/domain runs a part, SPLIT=
 test-full: $(VENV)/ready-dev ## the suite and what repeats parts of it at full size
 	@.ci/system
 	@.ci/in-memory $(PY) -m pytest -q --full $(SPLIT) $(ARGS)
+
+test-compiled: $(VENV)/ready-dev ## the suite on the compiled form
+	@.ci/system
+	@.ci/system gcc python3-dev
+	@.ci/compile $(VENV)
+	@.ci/with-compiled .ci/in-memory $(PY) -m pytest -q $(SPLIT) $(ARGS)
 
 check: $(VENV)/ready-dev     ## form, lint, types, floors
 	@$(VENV)/bin/ruff format --check .
@@ -40,10 +51,10 @@ format: $(VENV)/ready-dev    ## put the code into its form
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-bench: $(VENV)/ready-dev     ## the data plane beside its peers, what a token costs; QUICK=1 ends within 7 minutes
+bench: $(VENV)/ready-dev     ## the data plane beside its peers, what a token costs; QUICK=1 runs the short parts
 	@.ci/system
 	@QUICK=$(QUICK) $(PY) bench/run.py
 	@QUICK=$(QUICK) $(PY) bench/issue.py
 
 clean:                   ## away with everything made here
-	rm -rf $(VENV) build *.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache .sandbox bench/build bench/out
+	rm -rf $(VENV) build *.egg-info sandbox/build sandbox/*.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache .sandbox bench/build bench/out

@@ -20,6 +20,8 @@ from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics
 from relay.infra.records.recorder import ExchangeRecorder
 from relay.infra.statistics.counter import StatisticsCounter
+from relay.infra.statistics.delivery import Delivery
+from relay.infra.statistics.spool import Spool
 from relay.policy.call.access import Caller, Callers
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
@@ -64,9 +66,10 @@ def records(folder: Path, loop: asyncio.AbstractEventLoop, *, counting: bool) ->
         return True
 
     errors = {error.error for errors in load_oauth_errors().values() for error in errors}
-    tally = StatisticsCounter(Counting(load_catalogue(), load_rsp_codes(), errors), lambda: callers, take, folder)
+    counting_rules = Counting(load_catalogue(), load_rsp_codes(), errors)
+    counter = StatisticsCounter(counting_rules, lambda: callers, Delivery(take, Spool(folder)))
     log = AccessLog("/dev/null", 10**9)
-    return ExchangeRecorder(Metrics(load_rsp_codes()), log, loop, tally if counting else None)
+    return ExchangeRecorder(Metrics(load_rsp_codes()), log, loop, counter if counting else None)
 
 
 def settling(recorder: ExchangeRecorder, closed: list[Exchange]) -> Callable[[], float]:

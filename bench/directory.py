@@ -172,7 +172,7 @@ class Bench:
 async def take(ledger: SqlLedger, changes: RegistryChanges) -> int:
     """Applies a sync as the leader does; returns the number of its last change."""
     now = int(time.time())
-    fence = await ledger.jobs.new_fence("bench", 600, now)
+    fence = await ledger.jobs.take_lead("bench", 600, now)
     judged = (await ledger.registry.registry_head()).number
     return await ledger.registry.apply(changes, fence, now, judged=judged)
 

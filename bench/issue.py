@@ -27,10 +27,9 @@ from harness.issuing import (
 from harness.layout import OUT
 from harness.measure import STEAL_LIMIT
 from harness.postgresql import PostgreSql
+from mydata_sandbox.environment.running import RelayDied, run, running_environment
 from rich.console import Console
 from rich.table import Table
-
-from relay.runtime.processes.sandbox_environment import RelayDied, run, running_environment
 
 LEDGERS: Final = ("sqlite", "postgresql")
 COLUMNS: Final = {

@@ -1,13 +1,18 @@
 /* Load for the gateways: HTTP/1.1 keep-alive, TLS 1.3, client certificates; closed loop, paced, or stalled readers.
  *
  *   loadgen --port N --requests FILE --expect BYTES [--connections N] [--seconds S] [--warm S] [--rate PER_SECOND]
- *           [--tls --ca PEM [--cert PEM --key PEM]] [--stall SECONDS]
+ *           [--tls --ca PEM [--cert PEM --key PEM]] [--identities N] [--tokens N] [--count N] [--stall SECONDS] [--once]
  *
  * FILE holds whole requests, each as "<length>\n<bytes>"; they go out in turn over all connections. The last ten
  * characters of every x-api-tran-id are made new for each request and must come back: a mixed-up answer is an error.
  * It says "ready" when connections stand and are warm, waits for a line, works, and says the result as one JSON line;
  * so whoever measures the gateway's CPU sees neither handshakes nor warming.
  * Paced latency counts from the time a request was due, so a slow gateway cannot slow down its own measurement.
+ *
+ * With --identities, connection I uses certificate and key I mod N (the number replaces # in both paths) and sends only
+ * requests R of the file with R mod N = I mod N. With --tokens, twelve digits that stand as base64 in each token (from
+ * TOKEN_ZERO on) become a number below N; each number comes once in N requests, in no order. --count ends the run after
+ * so many requests. --once calls once on every connection and leaves all of them idle until the second line of input.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,10 +36,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OUT = 8192, HEAD = 16384, IN = 262144, MAX_CONNECTIONS = 4096, TAIL = 10, TRAN_ID = 25, STALL_RCVBUF = 32768, LOOKS = 20000 };
+enum { OUT = 8192, HEAD = 16384, IN = 262144, MAX_CONNECTIONS = 20000, TAIL = 10, TRAN_ID = 25, STALL_RCVBUF = 32768,
+       LOOKS = 20000, MAX_IDENTITIES = 1024, DIGITS = 12, STRIDE = 7919 };
+static const char TOKEN_ZERO[] = "MDAwMDAwMDAwMDAw";   /* base64 of twelve zeros */
 static const char PREFIX[] = "{\"rsp_code\":\"00000\"";
 
-struct request { char *bytes; size_t len, tran; };
+struct request { char *bytes; size_t len, tran, token; };
 struct conn {
     int fd, busy, chunked, in_body;
     SSL *ssl;
@@ -43,14 +50,15 @@ struct conn {
     char tran[TRAN_ID], out[OUT], head[HEAD];
 };
 
-static struct { int port, connections, tls; double seconds, warm, rate, stall; size_t expect;
-                const char *requests, *ca, *cert, *key; } opt = {.connections = 64, .seconds = 5, .expect = 2048};
+static struct { int port, connections, tls, once; double seconds, warm, rate, stall; size_t expect, identities, tokens, count;
+                const char *requests, *ca, *cert, *key; }
+    opt = {.connections = 64, .seconds = 5, .expect = 2048, .identities = 1};
 static struct request *requests;
 static struct conn *conns, **idle;
 static size_t n_requests, n_idle, n_busy, turn, n_done, n_errors, n_samples, room;
 static float *samples;
 static char first_error[160];
-static SSL_CTX *tls;
+static SSL_CTX *tls[MAX_IDENTITIES];
 static int loop, recording;
 
 static double now(void)
@@ -77,20 +85,35 @@ static void read_requests(void)
         char *tran = memmem(one->bytes, len, "x-api-tran-id: ", 15);
         if (!tran) die("a request has no x-api-tran-id");
         one->tran = (size_t)(tran - one->bytes) + 15;
+        char *token = opt.tokens ? memmem(one->bytes, len, TOKEN_ZERO, sizeof TOKEN_ZERO - 1) : one->bytes;
+        if (!token) die("a request has no token with a number");
+        one->token = (size_t)(token - one->bytes);
     }
     fclose(file);
     if (!n_requests) die("no requests");
 }
 
+/* The path with the first # replaced by the number. */
+static const char *numbered(const char *path, size_t number)
+{
+    static char text[4096];
+    const char *mark = strchr(path, '#');
+    if (!mark) return path;
+    snprintf(text, sizeof text, "%.*s%zu%s", (int)(mark - path), path, number, mark + 1);
+    return text;
+}
+
 static void prepare_tls(void)
 {
-    tls = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION);
-    SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-    if (!opt.ca || SSL_CTX_load_verify_locations(tls, opt.ca, NULL) != 1) die("--ca cannot be read");
-    if (opt.cert && (SSL_CTX_use_certificate_chain_file(tls, opt.cert) != 1
-                     || SSL_CTX_use_PrivateKey_file(tls, opt.key, SSL_FILETYPE_PEM) != 1)) die("--cert, --key");
+    for (size_t i = 0; i < opt.identities; i++) {
+        SSL_CTX *ctx = tls[i] = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
+        SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+        if (!opt.ca || SSL_CTX_load_verify_locations(ctx, opt.ca, NULL) != 1) die("--ca cannot be read");
+        if (opt.cert && (SSL_CTX_use_certificate_chain_file(ctx, numbered(opt.cert, i)) != 1
+                         || SSL_CTX_use_PrivateKey_file(ctx, numbered(opt.key, i), SSL_FILETYPE_PEM) != 1)) die("--cert, --key");
+    }
 }
 
 static void open_conn(struct conn *c)
@@ -104,7 +127,7 @@ static void open_conn(struct conn *c)
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(c->fd, (struct sockaddr *)&at, sizeof at)) die("connect");
     if (opt.tls) {
-        c->ssl = SSL_new(tls);
+        c->ssl = SSL_new(tls[(size_t)(c - conns) % opt.identities]);
         SSL_set_fd(c->ssl, c->fd);
         if (SSL_connect(c->ssl) != 1) { ERR_print_errors_fp(stderr); die("handshake"); }
     }
@@ -166,13 +189,28 @@ static void push(struct conn *c)
     }
 }
 
+/* Writes a number of twelve digits as base64: three digits become four characters. */
+static void write_number(char *at, size_t number)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char digits[32];
+    snprintf(digits, sizeof digits, "%012zu", number);
+    for (const char *from = digits; from < digits + DIGITS; from += 3, at += 4) {
+        unsigned bits = (unsigned)from[0] << 16 | (unsigned)from[1] << 8 | (unsigned)from[2];
+        for (int i = 0; i < 4; i++) at[i] = letters[bits >> (18 - 6 * i) & 63];
+    }
+}
+
 static void ask(double since)
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     struct conn *c = idle[--n_idle];
-    const struct request *one = &requests[turn % n_requests];
+    static size_t turns[MAX_IDENTITIES];
+    size_t own = (size_t)(c - conns) % opt.identities, each = n_requests / opt.identities;
+    const struct request *one = &requests[own + opt.identities * (turns[own]++ % each)];
     size_t number = ++turn;
     memcpy(c->out, one->bytes, one->len);
+    if (opt.tokens) write_number(c->out + one->token, number * STRIDE % opt.tokens);
     for (char *at = c->out + one->tran + TRAN_ID, *first = at - TAIL; at > first; number /= 36) *--at = digits[number % 36];
     memcpy(c->tran, c->out + one->tran, TRAN_ID);
     c->out_len = one->len;
@@ -284,9 +322,13 @@ static void turn_loop(double until)
 static double work(double seconds, double rate)
 {
     double start = now(), end = start + seconds, give_up = end + 20, t;
-    for (size_t k = 0; (t = now()) < end;) {
+    size_t most = recording && opt.count ? opt.count : SIZE_MAX;
+    for (size_t k = 0; (t = now()) < end && k < most;) {
         double due = start + (double)k / (rate > 0 ? rate : 1);
-        while (n_idle && (rate <= 0 || due <= t)) { ask(rate > 0 ? due : t); due = start + (double)++k / (rate > 0 ? rate : 1); }
+        while (n_idle && k < most && (rate <= 0 || due <= t)) {
+            ask(rate > 0 ? due : t);
+            due = start + (double)++k / (rate > 0 ? rate : 1);
+        }
         turn_loop(rate > 0 && n_idle && due < end ? due : end);
     }
     while (n_busy && now() < give_up) turn_loop(give_up);
@@ -305,6 +347,18 @@ static double stalled(void)
     return now() - start;
 }
 
+/* Opens a connection and calls once on it: a gateway need not wait for the first call while others are opened. */
+static void open_and_call(struct conn *c)
+{
+    double give_up = now() + 20;
+    size_t open = n_idle;
+    open_conn(c);
+    ask(now());
+    while (n_busy && now() < give_up) turn_loop(give_up);
+    if (n_errors) die(first_error);
+    if (n_busy || n_idle != open + 1) die("an answer never came");
+}
+
 static int ascending(const void *a, const void *b)
 {
     float x = *(const float *)a, y = *(const float *)b;
@@ -321,7 +375,8 @@ static void read_options(int argc, char **argv)
     static const struct option names[] = {
         {"port", 1, 0, 'p'}, {"requests", 1, 0, 'r'}, {"expect", 1, 0, 'e'}, {"connections", 1, 0, 'c'},
         {"seconds", 1, 0, 's'}, {"warm", 1, 0, 'w'}, {"rate", 1, 0, 'R'}, {"tls", 0, 0, 't'}, {"ca", 1, 0, 'a'},
-        {"cert", 1, 0, 'C'}, {"key", 1, 0, 'k'}, {"stall", 1, 0, 'S'}, {0, 0, 0, 0}};
+        {"cert", 1, 0, 'C'}, {"key", 1, 0, 'k'}, {"stall", 1, 0, 'S'}, {"identities", 1, 0, 'i'}, {"tokens", 1, 0, 'T'},
+        {"count", 1, 0, 'n'}, {"once", 0, 0, 'o'}, {0, 0, 0, 0}};
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) switch (o) {
         case 'p': opt.port = atoi(optarg); break;
         case 'r': opt.requests = optarg; break;
@@ -335,12 +390,17 @@ static void read_options(int argc, char **argv)
         case 'C': opt.cert = optarg; break;
         case 'k': opt.key = optarg; break;
         case 'S': opt.stall = atof(optarg); break;
+        case 'i': opt.identities = strtoul(optarg, NULL, 10); break;
+        case 'T': opt.tokens = strtoul(optarg, NULL, 10); break;
+        case 'n': opt.count = strtoul(optarg, NULL, 10); break;
+        case 'o': opt.once = 1; break;
         default: exit(1);
     }
     if (!opt.port || !opt.requests || opt.connections < 1 || opt.connections > MAX_CONNECTIONS) {
         fprintf(stderr, "loadgen needs --port, --requests and 1 to %d --connections\n", MAX_CONNECTIONS);
         exit(1);
     }
+    if (opt.identities < 1 || opt.identities > MAX_IDENTITIES) { fprintf(stderr, "1 to %d --identities\n", MAX_IDENTITIES); exit(1); }
 }
 
 int main(int argc, char **argv)
@@ -353,18 +413,19 @@ int main(int argc, char **argv)
     loop = epoll_create1(EPOLL_CLOEXEC);
     conns = calloc((size_t)opt.connections, sizeof *conns);
     idle = calloc((size_t)opt.connections, sizeof *idle);
-    for (int i = 0; i < opt.connections; i++) open_conn(&conns[i]);
-    if (opt.warm > 0) work(opt.warm, 0);
+    if (n_requests % opt.identities) die("--identities must divide the number of requests");
+    for (int i = 0; i < opt.connections; i++) if (opt.once) open_and_call(&conns[i]); else open_conn(&conns[i]);
+    if (opt.warm > 0 && !opt.once) work(opt.warm, 0);
     printf("ready\n");
     fflush(stdout);
     if (!fgets(line, sizeof line, stdin)) return 1;
     recording = 1;
-    double took = opt.stall > 0 ? stalled() : work(opt.seconds, opt.rate);
+    double took = opt.once ? 1 : opt.stall > 0 ? stalled() : work(opt.seconds, opt.rate);
     for (char *at = first_error; *at; at++) if (*at < ' ' || *at == '"' || *at == '\\') *at = ' ';   /* JSON stays JSON */
     qsort(samples, n_samples, sizeof *samples, ascending);
     printf("{\"requests\":%zu,\"errors\":%zu,\"seconds\":%.4f,\"rps\":%.1f,\"p50_ms\":%.4f,\"p90_ms\":%.4f,"
-           "\"p99_ms\":%.4f,\"max_ms\":%.4f,\"first_error\":\"%s\"}\n", n_done, n_errors, took,
-           (double)n_done / took, percentile(.5), percentile(.9), percentile(.99), percentile(1), first_error);
+           "\"p99_ms\":%.4f,\"p999_ms\":%.4f,\"max_ms\":%.4f,\"first_error\":\"%s\"}\n", n_done, n_errors, took,
+           (double)n_done / took, percentile(.5), percentile(.9), percentile(.99), percentile(.999), percentile(1), first_error);
     fflush(stdout);
     if (!fgets(line, sizeof line, stdin)) {}
     return 0;

@@ -17,28 +17,29 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvloop
+from harness.gateway_scene import BANK, build_claims
+from harness.seed_tokens import record_tokens
+from mydata_sandbox.credentials.tokens import sign
+from mydata_sandbox.environment.build import build
+from mydata_sandbox.world.ci import get_ci
+from mydata_sandbox.world.model import CUSTOMERS
 
 from relay.domain.exchange import Exchange
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import ConnectionInfo
+from relay.gateway.caller_connection import ConnectionInfo
 from relay.gateway.judge import judge
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics
 from relay.policy.call.query import parse_body, parse_query
-from relay.runtime.processes.sandbox_environment import record_tokens
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.gateway import Relay
 from relay.runtime.wiring.ledger import prepare_ledger
-from relay.sandbox.environment import build
-from relay.sandbox.tokens import claims_for, sign
-from relay.sandbox.world.model import CUSTOMERS
-from relay.wire.head import build_request_parser, build_response_parser, parse_request_head, parse_response_head
+from relay.wire.head import parse_request_head, parse_response_head
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
 
 ROUNDS = 7
 ROOM = 1000
-BANK = "ZBAA000001"
 LIST = f"/v1/bank/accounts?org_code={BANK}&search_timestamp=0&limit=500"
 LATELY = datetime.now(UTC).date() - timedelta(days=40)
 BODY = json.dumps(
@@ -109,18 +110,11 @@ async def build_relay(folder: Path) -> tuple[Relay, Peer, str]:
     await prepare_ledger(settings.settings.ledger)
     relay = Relay(settings, asyncio.get_running_loop())
     operator = environment.operators[0]
-    claims = claims_for(
-        issuer="ZRLA000001",
-        operator=operator.org_code,
-        client_id=operator.client_ids[0],
-        provider=BANK,
-        scopes=["bank.list", "bank.deposit"],
-        now=datetime.now(UTC),
-    )
+    claims = build_claims(environment)
     peer = Peer(operator.identity.serial_number.replace("-", ""), "127.0.0.1")
-    await record_tokens(environment.settings, [claims], CUSTOMERS[0])
+    await record_tokens(environment.settings, [claims], get_ci(CUSTOMERS[0]))
     await relay.grants.fetch(claims["jti"])
-    relay.grants._trust_s = math.inf
+    relay.grants.trust_s = math.inf
     return relay, peer, sign(claims, environment.token_key)
 
 
@@ -130,22 +124,21 @@ async def exchanges(folder: Path) -> dict[str, float]:
     posted = f"Content-Type: application/json; charset=UTF-8\r\nContent-Length: {len(BODY)}\r\n"
     get_raw = head("GET", LIST, token)
     post_raw = head("POST", "/v1/bank/accounts/deposit/transactions", token, posted)
-    get_head = parse_request_head(get_raw, 100, build_request_parser())
-    post_head = parse_request_head(post_raw, 100, build_request_parser())
-    requests, answers = build_request_parser(), build_response_parser()
+    get_head = parse_request_head(get_raw, 100)
+    post_head = parse_request_head(post_raw, 100)
     gateway = relay.gateway
     exchange = closed(relay, gateway.plan.callers.identify(peer), get_head)
     access_log = AccessLog("/dev/null", 10**9)
     figures = {
-        "request_head": measure(lambda: parse_request_head(get_raw, 100, requests)),
-        "answer_head": measure(lambda: parse_response_head(ANSWER[: ANSWER.index(b"{")], 100, answers)),
+        "request_head": measure(lambda: parse_request_head(get_raw, 100)),
+        "response_head": measure(lambda: parse_response_head(ANSWER[: ANSWER.index(b"{")], 100)),
         "query_parameters": measure(lambda: parse_query(get_head.query)),
         "body_parameters": measure(lambda: parse_body(BODY)),
-        "check_get": measure(checked(gateway, "BA01", parse_query(get_head.query))),
+        "check_get": measure(checked(gateway, "BA01", parse_query(get_head.query).values)),
         "check_post": measure(checked(gateway, "BA04", parse_body(BODY))),
         "judge_get": measure(judged(relay, peer, get_head, b"")),
         "judge_post": measure(judged(relay, peer, post_head, BODY)),
-        "metrics": measure(lambda: Metrics.record(relay.metrics, exchange)),
+        "metrics": measure(lambda: Metrics.record(relay.metrics, [exchange])),
         "access_log": measure(lambda: access_log.write([exchange])),
         "whole_get": measure(whole(relay, peer, get_raw)),
         "whole_post": measure(whole(relay, peer, post_raw + BODY)),
@@ -158,7 +151,7 @@ def judged(relay: Relay, peer: Peer, parsed: object, body: bytes) -> Callable[[]
     """Returns a function that judges one call."""
     gateway, now = relay.gateway, time.time()
     callers = gateway.plan.callers.identify(peer)
-    return lambda: judge(gateway.plan, gateway._services, callers, parsed, body, Exchange(relay.loop.time(), now))
+    return lambda: judge(gateway.plan, gateway._dependencies, callers, parsed, body, Exchange(relay.loop.time(), now))
 
 
 def whole(relay: Relay, peer: Peer, raw: bytes) -> Callable[[], object]:
@@ -181,7 +174,7 @@ def checked(gateway: object, api_code: str, parameters: object) -> Callable[[], 
 def closed(relay: Relay, callers: tuple, parsed: object) -> Exchange:
     """Returns a closed exchange."""
     exchange = Exchange(relay.loop.time(), time.time())
-    judge(relay.gateway.plan, relay.gateway._services, callers, parsed, b"", exchange)
+    judge(relay.gateway.plan, relay.gateway._dependencies, callers, parsed, b"", exchange)
     exchange.provider_started, exchange.attempts = exchange.started, 1
     exchange.status, exchange.rsp_code = 200, "00000"
     exchange.close(relay.loop.time())

@@ -1,4 +1,4 @@
-"""The relay (중계기관) of Korea's financial MyData: one mutual-TLS door, many institutions behind it."""
+"""The relay (중계기관) of Korea's financial MyData: one mutual-TLS endpoint in front of many institutions."""
 
 from typing import Final
 

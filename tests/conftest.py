@@ -5,23 +5,29 @@ import gc
 import hashlib
 import os
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from hypothesis import settings
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))  # harness/ is no installed package
-
+from aiohttp.test_utils import BaseTestServer
 from harness.name_server import NameServer
 from harness.postgresql import PostgreSql
 from harness.redis import RedisServer
+from hypothesis import settings
+
+from relay.endpoint.serving import open_runner
+from relay.runtime.build_form import get_build_form
 
 # On shared cores a deadline measures the machine, not the code. Examples are the same in each run.
 settings.register_profile("relay", deadline=None, derandomize=True)
 settings.load_profile("relay")
+
+
+def pytest_configure(config):
+    """Allows what mypyc's coroutines do on Python 3.12 and later: they call `throw` with three arguments."""
+    if get_build_form() == "compiled":
+        config.addinivalue_line("filterwarnings", r"ignore:the \(type, exc, tb\) signature of throw:DeprecationWarning")
 
 
 def pytest_addoption(parser):
@@ -71,6 +77,52 @@ def postgresql():
     server.start()
     yield server
     server.stop()
+
+
+class Clock:
+    """A clock that only a test moves."""
+
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    """A clock at 100.0 seconds; a test sets `now`."""
+    return Clock()
+
+
+class RelayServer(BaseTestServer):
+    """A server on loopback that serves an application as the relay does; `options` go to `open_runner`."""
+
+    def __init__(self, app, build_error_response, **options):
+        super().__init__()
+        self._opened = open_runner(app, build_error_response, **options)
+
+    async def _make_runner(self, **_):
+        return await self._opened.__aenter__()
+
+    async def close(self):
+        if self.started and not self.closed:
+            await super().close()
+            await self._opened.__aexit__(None, None, None)
+
+
+@pytest_asyncio.fixture
+async def serve():
+    """Returns a function that serves an application as the relay does. The server is for `aiohttp_client`."""
+    servers = []
+
+    async def start(app, build_error_response, *, ssl=None, **options):
+        servers.append(RelayServer(app, build_error_response, **options))
+        await servers[-1].start_server(ssl=ssl)
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        await server.close()
 
 
 @pytest_asyncio.fixture

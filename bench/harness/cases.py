@@ -46,6 +46,7 @@ CASES: Final = {
         Case("get_tls", "GET over TLS 1.3", orders.get, listener="tls"),
         Case("get_mtls", "GET over mutual TLS 1.3", orders.get, listener="mtls"),
         Case("get_1m", "GET, 1 MB answer", orders.get, provider=LARGE),
+        Case("get_1m_mtls", "GET, 1 MB answer, mutual TLS 1.3", orders.get, provider=LARGE, listener="mtls"),
     )
 }
 STALL_1M: Final = Case("stall_1m", "readers that stop reading 1 MB", orders.get, provider=LARGE)

@@ -4,14 +4,16 @@ import json
 import shutil
 import sys
 import sysconfig
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from harness.identity import Identity
 from harness.layout import (
     BENCH,
     BUILD,
+    COMPILED,
     GET_PATH,
     OPERATOR,
     POST_PATH,
@@ -27,9 +29,18 @@ from harness.layout import (
 )
 from harness.relay_settings import write_relay_settings
 
-GATEWAYS: Final = ("relay", "aiohttp", "nginx_lua", "haproxy", "floor", "aiohttp_uvloop")
+RELAY_FORMS: Final = ("relay", "relay_compiled")
+"""The same source as Python code, and compiled."""
+
+FLOORS: Final = ("floor", "uvloop_floor")
+"""Programs that only move bytes: HAProxy in TCP mode, and one on uvloop."""
+
+GATEWAYS: Final = (*RELAY_FORMS, "nginx_lua", "haproxy", "aiohttp", *FLOORS, "aiohttp_uvloop")
 QUICK: Final = GATEWAYS[:-1]
-FLOOR: Final = "floor"
+
+
+CONNECTIONS: Final = 13_000
+"""Connections of nginx on both sides: more than any part of the benchmark opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +65,15 @@ class SharedConfig:
     upstreams: dict[str, int]
     python: str = sys.executable
 
-    def interpreter(self) -> list[str]:
-        """Returns the interpreter command; another build of this version (PGO: a third faster) uses our packages."""
-        if self.python == sys.executable:
-            return [self.python]
-        return ["env", f"PYTHONPATH={sysconfig.get_path('platlib')}:{ROOT}", self.python]
+    def interpreter(self, form: str = "relay", *folders: Path) -> list[str]:
+        """Returns the interpreter command for a form of the relay; `folders` have modules of scripts.
+
+        Another build of this version (with profile-guided optimisation: a third faster) uses the packages of the venv.
+        The compiled form is a copy of the package in a folder of its own, which must come before the current folder.
+        """
+        packages = [] if self.python == sys.executable else [sysconfig.get_path("platlib")]
+        paths = (COMPILED if form == "relay_compiled" else ROOT, *folders, *packages)
+        return ["env", "PYTHONSAFEPATH=1", f"PYTHONPATH={':'.join(map(str, paths))}", self.python]
 
     def files(self) -> dict[str, str]:
         """Returns the identity's files by the names in templates."""
@@ -69,6 +84,16 @@ class SharedConfig:
             "CLIENT_CA": self.identity.path("ca.pem"),
             "PUBLIC_KEY": self.identity.path("tokens.pub.pem"),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class RelayVariant:
+    """A relay with other settings, or with a script of the harness as its process; `label` names it."""
+
+    label: str
+    form: str = "relay"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    script: tuple[str, ...] = ()
 
 
 def _template(name: str) -> str:
@@ -88,7 +113,7 @@ def nginx_config(shared: SharedConfig, ports: Ports, folder: Path) -> str:
         for org, port in shared.upstreams.items()
     )
     values = _listener_ports(ports) | {name: text for name, text in files.items() if name != "BUNDLE"}
-    values |= {"DIR": str(folder), "LUA": str(BENCH), "UPSTREAMS": upstreams, "RATE": RATE}
+    values |= {"DIR": str(folder), "LUA": str(BENCH), "UPSTREAMS": upstreams, "RATE": RATE, "CONNECTIONS": CONNECTIONS}
     return render(_template("nginx.conf.in"), values | {"ISSUER": RELAY, "OPERATOR": OPERATOR, "SERIAL": SERIAL})
 
 
@@ -125,14 +150,26 @@ def _fresh(name: str) -> Path:
     return folder
 
 
+def relay_command(shared: SharedConfig, form: str, settings: Path, script: tuple[str, ...] = ()) -> list[str]:
+    """Returns the command of a gateway of the relay, or of a script of the harness that runs one."""
+    if script:
+        return [*shared.interpreter(form, BENCH), str(BENCH / "harness" / script[0]), str(settings), *script[1:]]
+    return [*shared.interpreter(form), "-m", "relay", "serve", "--role", "gateway", "-c", str(settings)]
+
+
+def prepare_relay(shared: SharedConfig, variant: RelayVariant) -> Gateway:
+    """Writes the settings of a relay into bench/build/LABEL and returns the gateway."""
+    ports, folder = Ports(*free_ports(4)), _fresh(variant.label)
+    settings = write_relay_settings(folder, shared.identity, shared.upstreams, ports, changes=variant.changes)
+    return Gateway(variant.label, ports, relay_command(shared, variant.form, settings, variant.script))
+
+
 def prepare(name: str, shared: SharedConfig) -> Gateway:
     """Writes a gateway's configuration into bench/build/NAME and returns the gateway."""
+    if name in RELAY_FORMS:
+        return prepare_relay(shared, RelayVariant(name, name))
     ports, folder = Ports(*free_ports(4)), _fresh(name)
     match name:
-        case "relay":
-            settings = write_relay_settings(folder, shared.identity, shared.upstreams, ports)
-            command = ["-m", "relay", "serve", "--role", "gateway", "-c", str(settings)]
-            return Gateway(name, ports, [*shared.interpreter(), *command])
         case "aiohttp" | "aiohttp_uvloop":
             (folder / "settings.json").write_text(aiohttp_settings(shared, ports, folder), encoding="utf-8")
             argv = [*shared.interpreter(), str(BENCH / "aiohttp_proxy.py"), str(folder / "settings.json")]
@@ -150,6 +187,14 @@ def prepare(name: str, shared: SharedConfig) -> Gateway:
             text = render(_template("floor.cfg.in"), {"PLAIN": ports.plain, "UPSTREAM": shared.upstreams[SMALL]})
             (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
             argv = ["/usr/sbin/haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
+            return Gateway(name, ports, argv, listeners=("plain",))
+        case "uvloop_floor":
+            argv = [
+                *shared.interpreter(),
+                str(BENCH / "uvloop_floor.py"),
+                str(ports.plain),
+                str(shared.upstreams[SMALL]),
+            ]
             return Gateway(name, ports, argv, listeners=("plain",))
         case _:
             raise ValueError(f"no such gateway: {name}")

@@ -100,15 +100,25 @@ def _certificate(
     return builder.sign(ca_key, hashes.SHA256())
 
 
-def make_identity(folder: Path) -> Identity:
-    """Writes CA, server and operator certificates (P-256) and the RS256 key of tokens as PEM files into the folder."""
+def serial_of(number: int) -> str:
+    """Returns the SERIALNUMBER of a further operator."""
+    return f"{2_000_000_000 + number}"
+
+
+def make_identity(folder: Path, operators: int = 0) -> Identity:
+    """Writes CA, server and operator certificates (P-256) and the RS256 key of tokens as PEM files into the folder.
+
+    `operators` further ones get `operator.NUMBER.pem` and `operator.NUMBER.key`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("bench CA")
     (folder / "ca.pem").write_bytes(_certificate(ca_name, ca_key, ca_name, ca_key, None).public_bytes(PEM))
+    further = [(f"operator.{number}", _name("operator", serial_of(number))) for number in range(operators)]
     for name, subject, usage in (
         ("server", _name("localhost"), ExtendedKeyUsageOID.SERVER_AUTH),
         ("operator", _name("operator", SERIAL), ExtendedKeyUsageOID.CLIENT_AUTH),
+        *((name, subject, ExtendedKeyUsageOID.CLIENT_AUTH) for name, subject in further),
     ):
         key = ec.generate_private_key(ec.SECP256R1())
         public = _certificate(subject, key, ca_name, ca_key, usage).public_bytes(PEM)

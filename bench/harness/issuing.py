@@ -18,23 +18,24 @@ from typing import Any, Final
 
 import aiohttp
 import yaml
+from mydata_sandbox.credentials.tokens import list_scopes
+from mydata_sandbox.customer.signing import ConsentTerms, Parties, build_certificate_form, demand
+from mydata_sandbox.environment.running import RunningEnvironment
+from mydata_sandbox.institution.profile import Institution
+from mydata_sandbox.operator.client import open_session
+from mydata_sandbox.operator.profile import OperatorProfile
+from mydata_sandbox.parties import APP_SCHEME, IDENTITY_CERTIFIER, RELAY_CODE
+from mydata_sandbox.world.ci import get_ci
+from mydata_sandbox.world.model import CUSTOMERS
 
 from harness import procfs
 from harness.processes import cores
+from harness.seed_tokens import SeedToken, build_consent
 from relay.domain.authorization.consent import Authentication
 from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
 from relay.domain.ledger import Ledger
-from relay.runtime.processes.sandbox_environment import RunningEnvironment
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
-from relay.runtime.wiring.seed_tokens import SeedToken, build_consent
-from relay.sandbox.config_files import APP_SCHEME
-from relay.sandbox.customers import get_ci
-from relay.sandbox.model import RELAY_CODE, Institution, OperatorProfile
-from relay.sandbox.operator import open_session
-from relay.sandbox.signing import IDENTITY_CERTIFIER, ConsentTerms, Parties, build_certificate_form, demand
-from relay.sandbox.tokens import list_scopes
-from relay.sandbox.world.model import CUSTOMERS
 
 CONNECTIONS: Final = 16
 CASES: Final = {
@@ -94,8 +95,10 @@ class Bench:
         self._ledger = ledger
         self._watched = processes
         self._session = session
-        self._operator: OperatorProfile = running.street.operators[0]
-        self._signers = {customer.number: running.street.certifiers.pki.customer(customer) for customer in CUSTOMERS}
+        self._operator: OperatorProfile = running.environment.operators[0]
+        self._signers = {
+            customer.number: running.environment.certifiers.pki.customer(customer) for customer in CUSTOMERS
+        }
         self._targets = self._services()
 
     async def round(self, count: int) -> list[Run]:
@@ -127,7 +130,7 @@ class Bench:
 
     async def token(self, form: Form) -> Form:
         """Returns the response of a token call. Raises IssueFailed."""
-        url = f"{self._running.street.gateway}/oauth/2.0/token"
+        url = f"{self._running.environment.gateway}/oauth/2.0/token"
         headers = {"x-api-tran-id": f"{self._operator.org_code}M{secrets.token_hex(7).upper()}"}
         async with self._session.post(url, data=form, headers=headers) as answer:
             body: Form = await answer.json()
@@ -137,7 +140,7 @@ class Bench:
 
     def _services(self) -> Iterator[tuple[Institution, int]]:
         """Cycles through institutions and services."""
-        institutions = self._running.street.institutions.values()
+        institutions = self._running.environment.institutions.values()
         return cycle(product(institutions, range(len(self._operator.client_ids))))
 
     def _form(self, at: Institution, service: int, **fields: str) -> Form:
@@ -167,7 +170,7 @@ class Bench:
 
     async def codes(self, count: int) -> list[Form]:
         """Returns codes of `count` customers, written into the ledger as the pages write them."""
-        ledger = build_ledger(load_settings(self._running.street.settings, {}).settings.ledger)
+        ledger = build_ledger(load_settings(self._running.environment.settings, {}).settings.ledger)
         try:
             return [await self._code(ledger, *next(self._targets)) for _ in range(count)]
         finally:
@@ -193,7 +196,7 @@ class Bench:
             app_scheme=APP_SCHEME,
             oauth_state=secrets.token_hex(16),
             api_tran_id=f"{operator.org_code}M{secrets.token_hex(7).upper()}",
-            asked_at=at_s,
+            requested_at=at_s,
             expires_at=at_s + 600,
             ci=ci,
         )
@@ -207,7 +210,7 @@ class Bench:
 
 def session_for(running: RunningEnvironment) -> aiohttp.ClientSession:
     """Returns a client session with the operator's mutual TLS."""
-    return open_session(running.street.operators[0].identity, running.street.certificates.ca)
+    return open_session(running.environment.operators[0].identity, running.environment.certificates.ca)
 
 
 def pin(pid: int, cores: set[int]) -> None:
@@ -239,7 +242,7 @@ def find_authority(gateway: int) -> int:
 
 async def lift_limits(running: RunningEnvironment) -> None:
     """Raises the authority's rate limit: it is not what is measured."""
-    environment = running.street
+    environment = running.environment
     settings: dict[str, Any] = yaml.safe_load(environment.settings.read_text())
     settings["rates"] = {"authority": {"per_second": _MANY, "burst": _MANY}}
     environment.settings.write_text(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))

@@ -1,6 +1,8 @@
 """Paths and the names that all configurations share."""
 
+import random
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,6 +11,8 @@ BENCH: Final = Path(__file__).resolve().parent.parent
 ROOT: Final = BENCH.parent
 BUILD: Final = BENCH / "build"
 OUT: Final = BENCH / "out"
+COMPILED: Final = ROOT / "build" / "compiled"
+"""A copy of the package `relay` with compiled modules, made by .ci/compile."""
 
 RELAY: Final = "ZRLY000001"
 OPERATOR: Final = "ZOPA000001"
@@ -26,6 +30,7 @@ SIZES: Final = {SMALL: 2048, LARGE: 1 << 20, HUGE: 8 << 20}
 
 GET_PATH: Final = "/v1/bank/accounts"
 POST_PATH: Final = "/v1/bank/accounts/deposit/transactions"
+_LISTENING_PORTS: Final = range(10_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +44,14 @@ class Ports:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns distinct free ports: all are bound at once."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
-    finally:
-        for sock in sockets:
-            sock.close()
+    """Returns distinct free ports. No connection takes one before it is bound: Linux connects from 32768 on."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.choice(_LISTENING_PORTS)
+        with socket.socket() as sock, suppress(OSError):  # in use
+            sock.bind(("127.0.0.1", port))
+            ports += [port] if port not in ports else []
+    return ports
 
 
 def render(template: str, values: dict[str, str | int]) -> str:

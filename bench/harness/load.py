@@ -24,6 +24,7 @@ class Load:
     p50_ms: float
     p90_ms: float
     p99_ms: float
+    p999_ms: float
     max_ms: float
     first_error: str
 

@@ -40,7 +40,7 @@ class LagProbe:
         self._late, self._busy, self._collected = [0.0], [0.0], [0.0]
 
     def report(self) -> dict[str, float]:
-        """Returns the longest times in ms: lag of the loop, CPU of the loop between probes, a collection."""
+        """Returns the longest times in ms: lag of the loop, CPU of the loop between probes, CPU of a collection."""
         longest = {"stall_ms": max(self._late), "busy_ms": max(self._busy), "collected_ms": max(self._collected)}
         self.reset()
         return {name: round(value * 1000, 2) for name, value in longest.items()}
@@ -53,7 +53,7 @@ class LagProbe:
         self._loop.call_later(INTERVAL_S, self._probe)
 
     def _on_collection(self, phase: str, _: object) -> None:
-        now = time.perf_counter()
+        now = time.thread_time()
         if phase == "start":
             self._began = now
         else:

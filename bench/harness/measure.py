@@ -1,7 +1,9 @@
 """Measures one run of one case on one gateway; half load; stalled readers."""
 
+import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
@@ -10,10 +12,13 @@ from harness.cases import CASES, CONNECTIONS, Case
 from harness.gateways import Gateway
 from harness.identity import Identity
 from harness.layout import SIZES
-from harness.load import Load, generator
+from harness.load import Load, LoadFailed, generator
 
 STEAL_LIMIT: Final = 0.05
 """A run with more steal time than this share is not counted. Fixed, never tuned to a run."""
+
+LINE_S: Final = 0.5
+"""Time between two lines of gateway_process.py."""
 
 SETTLE_S: Final = 0.2
 """Pause after each run: buffered logs are written before the next gateway's run."""
@@ -38,6 +43,28 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Lag:
+    """The longest times in ms: lag of the gateway's loop, its CPU between two probes, a garbage collection."""
+
+    stall_ms: float
+    busy_ms: float
+    collected_ms: float
+
+
+def read_lines(output: Path) -> list[dict[str, float]]:
+    """Returns the lines of gateway_process.py."""
+    return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+
+
+def read_lag(output: Path, since: float) -> Lag:
+    """Returns the largest figures of a probe from monotonic `since` on. Raises LoadFailed when there are none."""
+    lines = [line for line in read_lines(output) if line["at"] - LINE_S >= since]
+    if not lines:
+        raise LoadFailed(f"{output} has no lines: the run is too short for the probe")
+    return Lag(*(max(line[name] for line in lines) for name in ("stall_ms", "busy_ms", "collected_ms")))
+
+
+@dataclass(frozen=True, slots=True)
 class Harness:
     """Everything that a run needs."""
 
@@ -48,12 +75,14 @@ class Harness:
     pids: dict[str, int]
 
 
-def run(harness: Harness, gateway: Gateway, case: Case, seconds: float, warm: float) -> Run:
-    """Runs a closed loop; CPU counts from the first timed request to the last response."""
-    flags = [*case.flags(harness.identity), "--port", str(getattr(gateway.ports, case.listener))]
-    flags += ["--connections", str(CONNECTIONS), "--seconds", str(seconds), "--warm", str(warm)]
-    with generator(harness.program, harness.core, flags) as load:
-        family = procfs.tree(harness.pids[gateway.name])
+def timed(harness: Harness, label: tuple[str, str], flags: list[str], program: str = "") -> Run:
+    """Runs the load with these flags on a started gateway; `label` is the case and the gateway.
+
+    CPU counts from the first timed request to the last response.
+    """
+    case, gateway = label
+    with generator(program or harness.program, harness.core, flags) as load:
+        family = procfs.tree(harness.pids[gateway])
         before, cpu, ticks = procfs.clock(), procfs.spent(family), procfs.ticks_us(family)
         load.go()
         load_result = load.result()
@@ -62,10 +91,18 @@ def run(harness: Harness, gateway: Gateway, case: Case, seconds: float, warm: fl
     time.sleep(SETTLE_S)
     count = max(1, load_result.requests)
     waited = spent.waited_us / 1e6 / load_result.seconds
-    return Run(case.name, gateway.name, spent.cpu_us / count, spent_ticks / count, steal, waited, load_result)
+    return Run(case, gateway, spent.cpu_us / count, spent_ticks / count, steal, waited, load_result)
 
 
-def _paced(harness: Harness, port: int, case: Case, rate: float, seconds: float) -> Load:
+def run(harness: Harness, gateway: Gateway, case: Case, seconds: float, warm: float) -> Run:
+    """Runs a closed loop of one case."""
+    flags = [*case.flags(harness.identity), "--port", str(getattr(gateway.ports, case.listener))]
+    flags += ["--connections", str(CONNECTIONS), "--seconds", str(seconds), "--warm", str(warm)]
+    return timed(harness, (case.name, gateway.name), flags)
+
+
+def paced(harness: Harness, port: int, case: Case, rate: float, seconds: float) -> Load:
+    """Sends `rate` requests a second; latency counts from the scheduled time."""
     flags = [*case.flags(harness.identity), "--port", str(port), "--connections", str(CONNECTIONS)]
     flags += ["--seconds", str(seconds), "--warm", "0.3", "--rate", f"{rate:.1f}"]
     with generator(harness.program, harness.core, flags) as load:
@@ -81,6 +118,7 @@ class Pair:
     through: Load
     steal: float
     waited: float
+    lag: Lag | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -88,15 +126,16 @@ class Pair:
         return self.steal <= STEAL_LIMIT
 
 
-def half_load(harness: Harness, gateway: Gateway, rate: float, seconds: float) -> Pair:
-    """Measures the latency that the gateway adds at half load; latency counts from the scheduled time."""
+def half_load(harness: Harness, gateway: Gateway, rate: float, seconds: float, output: Path | None = None) -> Pair:
+    """Measures the latency that the gateway adds at half load; `output` is the file of its lag probe."""
     case, before = CASES["get"], procfs.clock()
-    direct = _paced(harness, harness.upstreams[case.provider], case, rate, seconds)
-    family = procfs.tree(harness.pids[gateway.name])
+    direct = paced(harness, harness.upstreams[case.provider], case, rate, seconds)
+    family, begun = procfs.tree(harness.pids[gateway.name]), time.monotonic()
     counted = procfs.spent(family)
-    through = _paced(harness, gateway.ports.plain, case, rate, seconds)
+    through = paced(harness, gateway.ports.plain, case, rate, seconds)
     waited = procfs.spent(family).since(counted).waited_us / 1e6 / seconds
-    return Pair(direct, through, procfs.clock().steal_since(before), waited)
+    steal = procfs.clock().steal_since(before)
+    return Pair(direct, through, steal, waited, read_lag(output, begun) if output else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +166,7 @@ def stalled(harness: Harness, gateway: Gateway, case: Case, connections: int, se
     flags += ["--connections", str(connections), "--stall", str(seconds)]
     with generator(harness.program, harness.core, flags) as load:
         family = procfs.tree(harness.pids[gateway.name])
-        before, sizes, stop = procfs.rss_mb(family), [], Event()
+        before, sizes, stop = procfs.rss_mb(family), list[float](), Event()
         sampler = Thread(target=_peak, args=(family, stop, sizes), daemon=True)
         sampler.start()
         load.go()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.layout import GET_PATH, OPERATOR, POST_PATH
 
-TRAN_ID = f"{OPERATOR}M" + "0" * 14
+_NUMBER = "M" + "0" * 14
+TRAN_ID = f"{OPERATOR}{_NUMBER}"
 LATELY = datetime.now(UTC).date() - timedelta(days=40)
 """First day of the requested period, within what a customer may request (규격 3.3.2)."""
 
@@ -27,16 +28,17 @@ class Order:
         return "\r\n".join([*lines, "", ""]).encode() + self.body
 
 
-def _headers(token: str | None) -> dict[str, str]:
+def _headers(token: str | None, operator: str = OPERATOR) -> dict[str, str]:
     headers = {"Host": "localhost", "User-Agent": "bench/1", "Accept": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    return headers | {"x-api-tran-id": TRAN_ID, "x-api-type": "user-refresh"}
+    return headers | {"x-api-tran-id": f"{operator}{_NUMBER}", "x-api-type": "user-refresh"}
 
 
-def get(token: str | None, org_code: str) -> Order:
+def get(token: str | None, org_code: str, operator: str = OPERATOR) -> Order:
     """은행-001, the list of accounts."""
-    return Order("GET", f"{GET_PATH}?org_code={org_code}&search_timestamp=0&limit=500", _headers(token))
+    target = f"{GET_PATH}?org_code={org_code}&search_timestamp=0&limit=500"
+    return Order("GET", target, _headers(token, operator))
 
 
 def post(token: str | None, org_code: str) -> Order:

@@ -8,8 +8,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from harness import procfs
+
+LEAST_SEPARATE: Final = 2
+"""Up to so many cores, a gateway with several processes shares that of the load."""
+
+
+START_S: Final = 90.0
+"""How long a process may take until it accepts; a relay reads its libraries in two seconds, on a busy machine in 30."""
 
 
 class NotStarted(Exception):
@@ -22,8 +30,14 @@ def cores() -> tuple[int, int]:
     return free[0], free[-1]
 
 
-def pinned(core: int, argv: list[str]) -> list[str]:
-    """Returns the command pinned to a core; the kernel terminates it when this process ends."""
+def gateway_cores() -> str:
+    """Returns the cores of a gateway with several processes: all but that of the load; on two cores both."""
+    free = sorted(os.sched_getaffinity(0))
+    return ",".join(map(str, free if len(free) <= LEAST_SEPARATE else free[:-1]))
+
+
+def pinned(core: int | str, argv: list[str]) -> list[str]:
+    """Returns the command pinned to a core, or to several (`0,1`); the kernel terminates it when this process ends."""
     return ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(core), *argv]
 
 
@@ -56,13 +70,15 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def running(argv: list[str], core: int, ports: list[int], log: Path, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    argv: list[str], core: int | str, ports: list[int], log: Path, cwd: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a process that accepts on all its ports, until the block ends."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         process = subprocess.Popen(pinned(core, argv), stdout=out, stderr=subprocess.STDOUT, cwd=cwd)
         try:
-            give_up = time.monotonic() + 30
+            give_up = time.monotonic() + START_S
             waiting = list(ports)
             while waiting:
                 waiting = [port for port in waiting if not _accepts(port)]

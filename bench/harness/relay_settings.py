@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,18 @@ import yaml
 
 from harness.identity import Identity
 from harness.layout import CLIENT_ID, OPERATOR, RATE, RELAY, SERIAL, Ports
+from harness.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
-from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator of the directory with its one service."""
+
+    org_code: str = OPERATOR
+    serial_num: str = SERIAL
+    client_id: str = CLIENT_ID
 
 
 def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, Any]:
@@ -33,6 +44,7 @@ def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, 
                 "client_ca": identity.path("ca.pem"),
             },
             "limits": {"connections_per_operator": 1024, "handshakes": 4096},
+            "timeouts": {"handshake_s": 60, "head_s": 60},  # the load opens all connections before its first call
             "drain": {"delay_s": 0, "finish_s": 2},
         },
         "tokens": {
@@ -54,18 +66,18 @@ def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, 
     }
 
 
-def directory() -> dict[str, Any]:
-    """Returns `directory.yaml` with the only operator."""
-    service = {"client_id": CLIENT_ID, "name": "Benchmark service"}
+def directory(operators: Iterable[Operator] = (Operator(),)) -> dict[str, Any]:
+    """Returns `directory.yaml`."""
     return {
         "operators": [
             {
-                "org_code": OPERATOR,
+                "org_code": operator.org_code,
                 "name": "Benchmark operator",
-                "serial_num": SERIAL,
+                "serial_num": operator.serial_num,
                 "addresses": ["127.0.0.1/32"],
-                "services": [service],
+                "services": [{"client_id": operator.client_id, "name": "Benchmark service"}],
             }
+            for operator in operators
         ]
     }
 
@@ -81,15 +93,37 @@ def provider(org_code: str, port: int) -> dict[str, Any]:
     }
 
 
-def write_relay_settings(folder: Path, identity: Identity, upstreams: dict[str, int], ports: Ports) -> Path:
-    """Writes all files that the relay reads; returns the path of relay.yaml."""
+def merge(settings: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings with changed values; sections are merged."""
+    merged = dict(settings)
+    for name, value in changes.items():
+        merged[name] = merge(merged.get(name, {}), value) if isinstance(value, Mapping) else value
+    return merged
+
+
+def write_relay_settings(
+    folder: Path,
+    identity: Identity,
+    upstreams: Mapping[str, int],
+    ports: Ports,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    operators: Iterable[Operator] = (Operator(),),
+    has_tokens: bool = True,
+) -> Path:
+    """Writes all files that the relay reads, and with `has_tokens` the ledger's tokens; returns the path of relay.yaml.
+
+    `changes` are merged into relay.yaml.
+    """
     (folder / "providers").mkdir(parents=True, exist_ok=True)
-    files = {folder / "relay.yaml": relay_settings(identity, ports, folder), folder / "directory.yaml": directory()}
+    settings = merge(relay_settings(identity, ports, folder), changes or {})
+    files = {folder / "relay.yaml": settings, folder / "directory.yaml": directory(operators)}
     files |= {folder / "providers" / f"{org}.yaml": provider(org, port) for org, port in upstreams.items()}
     for path, content in files.items():
         path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
     (folder / "customers.key").write_bytes(base64.b64encode(bytes(32)))
-    asyncio.run(_record_tokens(folder / "relay.yaml", [claims for org in upstreams for claims in identity.claims(org)]))
+    claims = [each for org in upstreams for each in identity.claims(org)] if has_tokens else []
+    asyncio.run(_record_tokens(folder / "relay.yaml", claims))
     return folder / "relay.yaml"
 
 

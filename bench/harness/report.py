@@ -1,16 +1,16 @@
-"""Builds medians, ratios, the table and bench/out/latest.json from runs."""
+"""Builds the medians and ratios of bench/out/latest.json from runs."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from statistics import median
 from typing import Any, Final, TypeVar
 
-from rich.table import Table
-
-from harness.cases import CASES
+from harness.gateways import RELAY_FORMS
 from harness.measure import STEAL_LIMIT, Pair, Run, Stalled
 
 Measured = TypeVar("Measured", Run, Pair)
-PEERS: Final = ("aiohttp", "haproxy", "nginx_lua", "floor", "aiohttp_uvloop")
+PEERS: Final = ("nginx_lua", "haproxy", "aiohttp", "floor", "uvloop_floor", "aiohttp_uvloop", "relay")
+LATENCIES: Final = ("p50_ms", "p99_ms", "p999_ms")
 
 
 def undisturbed(runs: list[Measured]) -> list[Measured]:
@@ -28,6 +28,7 @@ def summary(runs: list[Run]) -> dict[str, Any]:
         "rps": round(median(run.load.rps for run in used), 1),
         "p50_ms": round(median(run.load.p50_ms for run in used), 3),
         "p99_ms": round(median(run.load.p99_ms for run in used), 3),
+        "p999_ms": round(median(run.load.p999_ms for run in used), 3),
         "waited": round(median(run.waited for run in used), 3),
         "errors": sum(run.load.errors for run in runs),
         "kept": sum(run.is_counted for run in runs),
@@ -47,15 +48,16 @@ def cases_of(runs: list[Run]) -> dict[str, dict[str, Any]]:
 
 
 def ratios_of(cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Returns CPU per request of the relay over that of each peer: below 1 the relay is cheaper."""
+    """Returns CPU per request of each form of the relay over that of each peer: below 1 the relay is cheaper."""
     return {
         case: {
-            f"relay_to_{peer}": round(figures["relay"]["cpu_us"] / figures[peer]["cpu_us"], 3)
+            f"{form}_to_{peer}": round(figures[form]["cpu_us"] / figures[peer]["cpu_us"], 3)
+            for form in RELAY_FORMS
             for peer in PEERS
-            if peer in figures
+            if form in figures and peer in figures and form != peer
         }
         for case, figures in cases.items()
-        if "relay" in figures
+        if any(form in figures for form in RELAY_FORMS)
     }
 
 
@@ -63,23 +65,28 @@ def _added(pairs: list[Pair], rate: float) -> dict[str, Any]:
     used = undisturbed(pairs)
 
     def middle(of: str, side: str) -> float:
-        return median(getattr(getattr(pair, side), of) for pair in used)
+        return float(median(getattr(getattr(pair, side), of) for pair in used))
 
     return {
         "rate": round(rate, 1),
-        "added_p50_ms": round(middle("p50_ms", "through") - middle("p50_ms", "direct"), 3),
-        "added_p99_ms": round(middle("p99_ms", "through") - middle("p99_ms", "direct"), 3),
-        "direct": {of: round(middle(of, "direct"), 3) for of in ("p50_ms", "p99_ms", "rps")},
-        "through": {of: round(middle(of, "through"), 3) for of in ("p50_ms", "p99_ms", "rps")},
+        **{f"added_{of}": round(middle(of, "through") - middle(of, "direct"), 3) for of in LATENCIES},
+        "direct": {of: round(middle(of, "direct"), 3) for of in (*LATENCIES, "rps")},
+        "through": {of: round(middle(of, "through"), 3) for of in (*LATENCIES, "rps")},
         "waited": round(median(pair.waited for pair in used), 3),
         "errors": sum(pair.through.errors + pair.direct.errors for pair in pairs),
         "kept": sum(pair.is_counted for pair in pairs),
         "total": len(pairs),
-    }
+    } | _lag(used)
+
+
+def _lag(pairs: list[Pair]) -> dict[str, float]:
+    """Returns the longest times that the probe of a relay saw in any run."""
+    lags = [asdict(pair.lag) for pair in pairs if pair.lag]
+    return {name: max(lag[name] for lag in lags) for name in lags[0]} if lags else {}
 
 
 def half_load_of(pairs: dict[str, list[Pair]], rates: dict[str, float]) -> dict[str, Any]:
-    """Returns the relay's figures, with those of its peers in `peers`."""
+    """Returns the figures of the pure relay, with those of the other gateways in `peers`."""
     added = {name: _added(mine, rates[name]) for name, mine in pairs.items()}
     return added.get("relay", {}) | {"peers": {name: figures for name, figures in added.items() if name != "relay"}}
 
@@ -100,33 +107,6 @@ def stalled_of(results: Iterable[Stalled]) -> dict[str, Any]:
     ]
     own = [result.grown_mb for result in every if result.gateway == "relay" and result.answer_mb == 1]
     return {"stalled_readers_mb": round(own[0], 2) if own else None, "runs": listed}
-
-
-def table_of(cases: dict[str, dict[str, Any]]) -> Table:
-    """Returns the table for people."""
-    table = Table(title="CPU per request (medians; ratio: relay / gateway)", title_justify="left")
-    table.add_column("case")
-    table.add_column("gateway")
-    for head in ("CPU µs", "ratio", "req/s", "p50 ms", "p99 ms", "waited", "errors", "kept"):
-        table.add_column(head, justify="right")
-    for case, gateways in cases.items():
-        for number, (gateway, figures) in enumerate(gateways.items()):
-            last = number == len(gateways) - 1
-            relay = gateways.get("relay")
-            table.add_row(
-                CASES[case].shows if number == 0 else "",
-                gateway,
-                f"{figures['cpu_us']:.1f}",
-                f"{relay['cpu_us'] / figures['cpu_us']:.2f}" if relay else "",
-                f"{figures['rps']:,.0f}",
-                f"{figures['p50_ms']:.2f}",
-                f"{figures['p99_ms']:.2f}",
-                f"{figures['waited']:.0%}",
-                str(figures["errors"]),
-                f"{figures['kept']}/{figures['total']}",
-                end_section=last,
-            )
-    return table
 
 
 def counted(runs: list[Run]) -> dict[str, Any]:

@@ -18,19 +18,21 @@ import aiohttp
 import yaml
 from harness.issuing import Bench, Processes, find_authority
 from harness.layout import free_ports
+from harness.seed_tokens import SeedToken, build_consent, record_seed_tokens
+from mydata_sandbox.credentials.authority import CertificateFiles
+from mydata_sandbox.credentials.certificates import UNREGISTERED_SERIAL
+from mydata_sandbox.credentials.tokens import claims_for, list_scopes, sign
+from mydata_sandbox.environment.build import build
+from mydata_sandbox.environment.model import SandboxEnvironment
+from mydata_sandbox.environment.running import RunningEnvironment
+from mydata_sandbox.operator.client import open_session
+from mydata_sandbox.parties import RELAY_CODE
+from mydata_sandbox.world.ci import get_ci
+from mydata_sandbox.world.model import CUSTOMERS
 
 from hostile.world import GOOD_BANK, HOSTILE_BANK, HOSTILE_OPERATOR, LOOPBACK, NAMED_BANK, Caller, World
-from relay.runtime.processes.sandbox_environment import RunningEnvironment
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
-from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
-from relay.sandbox.certificates import UNREGISTERED_SERIAL, CertificateFiles
-from relay.sandbox.customers import get_ci
-from relay.sandbox.environment import build
-from relay.sandbox.model import RELAY_CODE, SandboxEnvironment
-from relay.sandbox.operator import open_session
-from relay.sandbox.tokens import claims_for, list_scopes, sign
-from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue
 
 READY_S: Final = 40.0

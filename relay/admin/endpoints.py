@@ -4,28 +4,41 @@
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
+
+WriteMetrics = Callable[[], Awaitable[Iterable[bytes]]]
+"""Returns the metrics as OpenMetrics text, in pieces that take little time each."""
 
 STALLED_S: Final = 10.0
 """A process whose event loop is blocked for this long fails its liveness check and must be restarted."""
 
 
+PAUSE_S: Final = 0.001
+"""Pause after each piece of a scrape.
+
+PERF: the thread of the calls gets the interpreter in it. Without a pause this thread has it again before the other one
+wakes up.
+"""
+
+
 def build_admin_application(
-    registry: CollectorRegistry,
+    write_metrics: WriteMetrics,
     find_missing: Callable[[], list[str]],
     jwks: Callable[[], Mapping[str, Any]],
     stalled_s: Callable[[], float],
 ) -> web.Application:
-    """Builds the admin application. `find_missing` names what is missing for readiness; `jwks` returns public keys.
+    """Builds the admin application. `write_metrics` writes its metrics, `jwks` returns public keys.
 
+    Before they are known, `jwks` returns nothing: of an empty set its readers would conclude that no token is valid.
+    `find_missing` names what is missing for readiness.
     `stalled_s` returns for how many seconds the event loop of the calls has been blocked.
     """
     app = web.Application()
+    formatting = asyncio.Lock()
 
     async def healthz(_request: web.Request) -> web.Response:
         is_stalled = stalled_s() >= STALLED_S
@@ -37,12 +50,23 @@ def build_admin_application(
             {"status": "unready" if missing else "ok", "missing": missing}, status=503 if missing else 200
         )
 
-    async def metrics(_request: web.Request) -> web.Response:
-        text = await asyncio.to_thread(generate_latest, registry)
-        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def metrics(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE_LATEST})
+        await response.prepare(request)
+        pieces = iter(await write_metrics())
+        while True:
+            async with formatting:  # one piece at a time, however many scrapes there are
+                piece = next(pieces, b"")
+                await asyncio.sleep(PAUSE_S)
+            if not piece:
+                return response
+            await response.write(piece)
 
     async def keys(_request: web.Request) -> web.Response:
-        return web.json_response(jwks(), content_type="application/jwk-set+json")
+        known = jwks()
+        if not known:
+            return web.json_response({"status": "unready", "missing": ["keys"]}, status=503)
+        return web.json_response(known, content_type="application/jwk-set+json")
 
     handlers = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/jwks.json": keys}
     app.add_routes([web.get(path, handler) for path, handler in handlers.items()])

@@ -1,1 +1,1 @@
-"""Floor 0: the nouns. Pure values, no I/O, no clock, nothing imported from above."""
+"""Floor 0: values and ports. No I/O, no clock, no import of another floor."""

@@ -3,6 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+SUCCESS: Final = "00000"
+"""The rsp_code of a success (첨부1)."""
+UP_TO_DATE: Final = "00001"
+"""The rsp_code of a success without changes since the search_timestamp."""
+SUCCESS_CODES: Final = frozenset({SUCCESS, UP_TO_DATE})
 
 
 class Presence(StrEnum):

@@ -5,7 +5,7 @@ class Exchange:
     """The record of one call, filled during the call and closed exactly once.
 
     Times are seconds of a monotonic clock, 0.0 for events that did not occur; `received` is the epoch time of the
-    request. `grant_wait` is how long the call waited for its grant from the ledger. `total` is the time from the
+    request. `grant_wait` is how long the call waited for its token and its grant. `total` is the time from the
     request's last byte to the response's last byte, `upstream` the time from the request to the institution
     (connecting included) to its last byte; `close` sets both. Sizes are body bytes. `reason` is the name of the fault,
     `error` the OAuth error of the response (규격 3.10), each "" for none. `provider_status` is the status of the

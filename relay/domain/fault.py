@@ -1,5 +1,6 @@
 """The table of faults: one row for each way a call can fail, with its owner and public text (규격 첨부1)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -29,16 +30,18 @@ class Fault:
     retry: bool = False
 
 
+ALLOWED_METHODS: Final = "GET, POST"
+
+
 class Refusal(Exception):
     """Raised to end a call with a fault. `detail` names the field or limit concerned, never a value.
 
     `allow` lists the allowed methods when the fault is about the method.
     """
 
-    allow = "GET, POST"
-
-    def __init__(self, fault: Fault, detail: str = "", retry_after: float = 0.0) -> None:
+    def __init__(self, fault: Fault, detail: str = "", retry_after: float = 0.0, allow: str = ALLOWED_METHODS) -> None:
         super().__init__(fault.name)
+        self.allow = allow
         self.fault = fault
         self.detail = detail
         self.retry_after = retry_after
@@ -149,12 +152,22 @@ _TABLE: Final = [
     ),
 ]
 
-FAULTS: Final[dict[str, Fault]] = {fault.name: fault for fault in _TABLE}
+
+def index_faults(faults: Iterable[Fault]) -> dict[str, Fault]:
+    """Returns faults by name. Raises ValueError for a duplicate name."""
+    by_name: dict[str, Fault] = {}
+    for fault in faults:
+        if by_name.setdefault(fault.name, fault) is not fault:
+            raise ValueError(f"duplicate fault {fault.name}")
+    return by_name
+
+
+FAULTS: Final = index_faults(_TABLE)
 
 
 class MethodNotAllowed(Refusal):
     """The path does not take the method of the call; `method` is the allowed one, "" for none."""
 
     def __init__(self, method: str) -> None:
-        self.allow = method or self.allow
-        super().__init__(FAULTS["method_not_allowed"], f"{self.allow}만 허용됩니다")
+        allow = method or ALLOWED_METHODS
+        super().__init__(FAULTS["method_not_allowed"], f"{allow}만 허용됩니다", allow=allow)

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-AHEAD_MOST_S: Final = 360
+MAX_AHEAD_S: Final = 360
 """The end of a term is at most this far ahead: `jobs.term_s` is at most 300, and clocks differ slightly."""
 
 
 def seconds_since(moment: int, started_at: float, now: float) -> float:
     """Returns seconds since `moment`, or since `started_at` when it is 0 or further ahead than clocks differ."""
-    is_plausible = 0 < moment <= now + AHEAD_MOST_S
+    is_plausible = 0 < moment <= now + MAX_AHEAD_S
     return max(0.0, now - (moment if is_plausible else started_at))
 
 
@@ -31,14 +31,14 @@ class Term:
 
     def is_running(self, now: int) -> bool:
         """Returns whether the term lasts at `now`. An end too far ahead was written by a wrong clock and is ignored."""
-        return now < self.until <= now + AHEAD_MOST_S
+        return now < self.until <= now + MAX_AHEAD_S
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """State of a job. Times are epoch seconds, 0 for never. `failures` in a row; `told` is its last outcome in words.
+    """State of a job. Times are epoch seconds, 0 for never. `failures` in a row; `result` of its last run in words.
 
-    `due_at` is its next scheduled run. `asked_at` is later than `begun_at` while a requested run has not started.
+    `due_at` is its next scheduled run. `requested_at` is later than `begun_at` while a requested run has not started.
     """
 
     name: str
@@ -47,8 +47,8 @@ class JobState:
     succeeded_at: int = 0
     due_at: int = 0
     failures: int = 0
-    asked_at: int = 0
-    told: str = ""
+    requested_at: int = 0
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +105,16 @@ class JobStore(Protocol):
     async def lead(self, holder: str, lasts_s: int, now: int) -> Term | None:
         """Elects a leader by the ledger: starts a term when none runs, renews its holder's; returns None for others."""
 
-    async def new_fence(self, holder: str, lasts_s: int, now: int) -> int:
-        """Returns the fence of a leader elected elsewhere (Redis); it is higher than every earlier one."""
+    async def take_lead(self, holder: str, lasts_s: int, now: int) -> int:
+        """Starts the term of a leader elected elsewhere (Redis); ends any other. Returns its fence, the highest yet."""
 
     async def release_lead(self, holder: str, now: int) -> None:
         """Ends this holder's term, if it runs."""
 
-    async def leader(self) -> Term | None:
+    async def load_leader(self) -> Term | None:
         """Returns the last term, whether or not it still runs."""
 
-    async def jobs(self) -> Mapping[str, JobState]:
+    async def load_states(self) -> Mapping[str, JobState]:
         """Returns job states by name."""
 
     async def record_start(self, name: str, fence: int, now: int) -> None:
@@ -129,5 +129,5 @@ class JobStore(Protocol):
     async def record_call(self, call: PortalCall) -> None:
         """Records a call to the portal."""
 
-    async def calls(self, most: int) -> Sequence[PortalCall]:
+    async def load_calls(self, limit: int) -> Sequence[PortalCall]:
         """Returns the last calls to the portal, the latest first."""

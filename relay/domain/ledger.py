@@ -1,6 +1,6 @@
 """The ports of the ledger, the durable store of consents and tokens. Each method is one transaction.
 
-`now` and all times are whole seconds since the epoch. A method that raises Denied changes nothing, unless its
+`now` and all times are whole seconds since the epoch. A method that raises LedgerRefused changes nothing, unless its
 docstring says otherwise. A ledger that does not answer raises LedgerDown. Every state change of a consent, a token or
 a request is written into the history with its reason, in the same transaction.
 """
@@ -16,7 +16,7 @@ from relay.domain.authorization.request import AuthorizationCode, AuthorizationR
 
 
 class Reason(StrEnum):
-    """The reason of a Denied."""
+    """The reason of a LedgerRefused."""
 
     CODE_UNKNOWN = "code_unknown"
     CODE_EXPIRED = "code_expired"
@@ -36,7 +36,7 @@ class Reason(StrEnum):
     NONCE_SPENT = "nonce_spent"
 
 
-class Denied(Exception):
+class LedgerRefused(Exception):
     """The ledger denies an operation. `reason` is for logs and error codes, never for a customer."""
 
     def __init__(self, reason: Reason) -> None:
@@ -77,7 +77,7 @@ class Ledger(Protocol):
     async def load_request(self, request_id: str, browser: bytes | None, now: int) -> AuthorizationRequest:
         """Returns a request that is open or authenticated. The first `browser` (a digest) becomes its owner.
 
-        None as browser reads the request without owning it. Raises Denied: REQUEST_UNKNOWN (also for another
+        None as browser reads the request without owning it. Raises LedgerRefused: REQUEST_UNKNOWN (also for another
         browser), REQUEST_EXPIRED, REQUEST_ANSWERED, REQUEST_LOCKED.
         """
 
@@ -85,7 +85,7 @@ class Ledger(Protocol):
         """Counts a wrong login of an open request; the MAX_LOGINS-th locks it. Raises as `load_request` does."""
 
     async def answer_request(self, request_id: str, state: RequestState, why: str, now: int) -> None:
-        """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises Denied as `load_request` does."""
+        """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises LedgerRefused as `load_request` does."""
 
     async def find_consent(self, ci: str, client_id: str, provider: str) -> Consent | None:
         """Returns the customer's consent in force for a service and provider, None when there is none."""
@@ -93,7 +93,7 @@ class Ledger(Protocol):
     async def give_consent(self, request_id: str, consent: Consent, code: AuthorizationCode, now: int) -> None:
         """Completes an authenticated request with a consent and a code. Replaces a former consent, revokes its tokens.
 
-        Raises Denied as `load_request` does; REQUEST_ANSWERED for a second submit.
+        Raises LedgerRefused as `load_request` does; REQUEST_ANSWERED for a second submit.
         """
 
     async def spend_code(
@@ -101,7 +101,7 @@ class Ledger(Protocol):
     ) -> tuple[Consent, TokenPair]:
         """Exchanges a code, once, for the pair that `issue` makes.
 
-        Raises Denied: CODE_UNKNOWN, CODE_EXPIRED, CODE_OF_ANOTHER, REDIRECT_URI_DIFFERS, CONSENT_ENDED. Raises
+        Raises LedgerRefused: CODE_UNKNOWN, CODE_EXPIRED, CODE_OF_ANOTHER, REDIRECT_URI_DIFFERS, CONSENT_ENDED. Raises
         CODE_SPENT for a used code after it revoked the code's tokens and their consent (RFC 6749 4.1.2).
         """
 
@@ -116,7 +116,7 @@ class Ledger(Protocol):
         """Returns an access token for the refresh token `jti`; `issue` makes it of the consent and that token's record.
 
         Returns the former access token when the refresh token was used within the last `again_s` seconds; otherwise
-        revokes it and issues a new one. Raises Denied: REFRESH_UNKNOWN, REFRESH_REVOKED, REFRESH_EXPIRED,
+        revokes it and issues a new one. Raises LedgerRefused: REFRESH_UNKNOWN, REFRESH_REVOKED, REFRESH_EXPIRED,
         REFRESH_OF_ANOTHER, CONSENT_ENDED.
         """
 
@@ -138,7 +138,7 @@ class Ledger(Protocol):
         """Stores a consent of integrated authentication with its tokens and evidence; replaces a former consent.
 
         `spent` are the single-use values: ("tx_id", value), ("nonce", value). `form` is the digest of their form, by
-        which `find_issued` finds the pair again. Raises Denied: TX_ID_SPENT, NONCE_SPENT.
+        which `find_issued` finds the pair again. Raises LedgerRefused: TX_ID_SPENT, NONCE_SPENT.
         """
 
     async def find_issued(

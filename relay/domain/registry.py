@@ -189,8 +189,8 @@ class RegistryReader(Protocol):
     async def registry_head(self) -> RegistryHead:
         """Returns the state of the registry."""
 
-    async def registry_after(self, number: int, most: int) -> tuple[int, RegistryChanges]:
-        """Returns at most `most` changes after `number`, in order, and the number of the last of them.
+    async def registry_after(self, number: int, limit: int) -> tuple[int, RegistryChanges]:
+        """Returns at most `limit` changes after `number`, in order, and the number of the last of them.
 
         Returns no changes and `number` itself at the end. A sync becomes visible as a whole: a reader that reads to the
         end and finds the head unchanged has a consistent registry. Timestamps are "".

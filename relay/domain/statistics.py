@@ -84,7 +84,7 @@ class SendingState(StrEnum):
 class Sending:
     """One 지원-005 message: week (inquiry_date, a Sunday, YYYYMMDD), member, type, content, and the portal's response.
 
-    `asked` is whether the portal requested it again (지원-104). `counted_at` is when its figures were read.
+    `requested` is whether the portal requested it again (지원-104). `counted_at` is when its figures were read.
     """
 
     week: str
@@ -92,7 +92,7 @@ class Sending:
     type: str
     state: SendingState
     attempts: int = 0
-    asked: bool = False
+    requested: bool = False
     tried_at: int = 0
     accepted_at: int = 0
     counted_at: int = 0

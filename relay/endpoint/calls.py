@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from relay.endpoint.errors import OAuthRefusal
+from relay.policy.call.oauth_envelope import RECORD_HEADERS, REVOKED_HEADER
 
 
 @dataclass(slots=True)
@@ -26,35 +27,30 @@ class Note:
 
     def headers(self) -> Mapping[str, str]:
         """Returns the fields as headers; the gateway removes them from the response."""
-        values_by_name = {
-            "x-relay-api-code": self.api_code,
-            "x-relay-provider": self.provider,
-            "x-relay-client-id": self.client_id,
-            "x-relay-operator": self.operator,
-            "x-relay-reason": self.reason,
-            "x-relay-error": self.error,
-            "x-relay-revoked": self.revoked,
-        }
+        values_by_name = {name.decode(): getattr(self, field_name) for name, field_name in RECORD_HEADERS}
+        values_by_name[REVOKED_HEADER.decode()] = self.revoked
         return {name: value for name, value in values_by_name.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardedCall:
-    """One call. `query` is the raw text after `?`, None without one; `headers` by lower-case name.
+    """One call, frozen except its `note`.
+
+    `query` is the raw text after `?`, None without one; `headers` are by lower-case name.
 
     The gateway identifies the caller: `operators` are the org_codes that its certificate and address may act for.
-    `fault` is the name of the row of FAULTS that prevented identification, "" otherwise.
+    `fault_name` is that of the row of FAULTS that prevented identification, "" otherwise.
     """
 
     tran_id: str
     operators: frozenset[str]
-    fault: str
+    fault_name: str
     query: str | None = field(repr=False)
     headers: Mapping[str, tuple[str, ...]] = field(repr=False)
     body: bytes = field(repr=False)
     note: Note = field(default_factory=Note)
 
-    def header(self, name: str) -> str:
+    def single_header(self, name: str) -> str:
         """Returns the value of a header (lower-case name) that occurs exactly once; "" otherwise."""
         values = self.headers.get(name, ())
         return values[0] if len(values) == 1 else ""
@@ -69,7 +65,7 @@ class EndpointResponse:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def build_oauth_error(refusal: OAuthRefusal) -> EndpointResponse:
+def build_error_response(refusal: OAuthRefusal) -> EndpointResponse:
     """Returns the JSON error response of a refusal (RFC 6749 5.2, RFC 7009 2.2.1)."""
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
     return EndpointResponse(refusal.status, {"error": refusal.error, "error_description": refusal.description}, headers)

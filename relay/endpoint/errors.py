@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, Self
 
 from relay.domain.fault import FAULTS
-from relay.domain.ledger import Denied, LedgerDown, Reason
+from relay.domain.ledger import LedgerDown, LedgerRefused, Reason
 from relay.domain.queue_full import QueueFull
 from relay.policy.call.envelope import format_message
 
@@ -97,7 +97,7 @@ def to_oauth_refusal(error: Exception) -> OAuthRefusal:
             reason="client_crowded",
             retry_after=_QUEUE_RETRY_S,
         )
-    if isinstance(error, Denied) and error.reason in NOT_GRANTED:
+    if isinstance(error, LedgerRefused) and error.reason in NOT_GRANTED:
         return OAuthRefusal(*NOT_GRANTED[error.reason], reason=error.reason.value)
     log_unexpected(error)
     return OAuthRefusal.from_fault("relay_broken", error="server_error")

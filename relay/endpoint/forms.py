@@ -75,7 +75,7 @@ def parse_form(call: ForwardedCall) -> Mapping[str, str]:
     """
     if call.query is not None:
         raise OAuthRefusal.from_fault("parameter_malformed", POST_QUERY_MESSAGE)
-    if _FORM.fullmatch(call.header("content-type")) is None:
+    if _FORM.fullmatch(call.single_header("content-type")) is None:
         raise OAuthRefusal.from_fault("header_malformed", "Content-Type (application/x-www-form-urlencoded)")
     if "content-encoding" in call.headers:
         raise OAuthRefusal.from_fault("header_malformed", "Content-Encoding은 허용되지 않습니다")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from relay.domain.fault import MethodNotAllowed
-from relay.domain.ids import ORG_CODE, TRAN_ID, TRAN_ID_FORM
+from relay.domain.ids import ORG_CODE, TRAN_ID_FORM, is_tran_id
 from relay.domain.queue_full import CALLER
 from relay.endpoint.calls import EndpointResponse, ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
@@ -120,13 +120,13 @@ def _read_call(request: web.Request) -> ForwardedCall:
     for name, value in request.headers.items():
         headers[name.lower()] = (*headers.get(name.lower(), ()), value)
     _, mark, query = request.raw_path.partition("?")
-    raw = ForwardedCall("", frozenset(), "", None, headers, b"")
-    tran_id = raw.header("x-api-tran-id")
-    operators = (code.strip() for code in raw.header("x-relay-operators").split(","))
+    raw = ForwardedCall(tran_id="", operators=frozenset(), fault_name="", query=None, headers=headers, body=b"")
+    tran_id = raw.single_header("x-api-tran-id")
+    operators = (code.strip() for code in raw.single_header("x-relay-operators").split(","))
     return ForwardedCall(
-        tran_id=tran_id if TRAN_ID.fullmatch(tran_id) else "",
+        tran_id=tran_id if is_tran_id(tran_id) else "",
         operators=frozenset(code for code in operators if ORG_CODE.fullmatch(code)),
-        fault=raw.header("x-relay-fault"),
+        fault_name=raw.single_header("x-relay-fault"),
         query=query if mark else None,
         headers=headers,
         body=b"",

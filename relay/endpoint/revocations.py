@@ -8,6 +8,8 @@ from typing import Final
 
 from aiohttp import web
 
+from relay.primitives.event_wait import wait_for_event
+
 _KEEPALIVE_S: Final = 15.0
 """Seconds between writes without a revocation. They detect listeners that disconnected."""
 
@@ -50,7 +52,7 @@ class RevocationFeed:
         try:
             await response.prepare(request)
             while not self._is_closed:
-                await _wait(revoked)
+                await wait_for_event(revoked, _KEEPALIVE_S)
                 revoked.clear()
                 await response.write(b"\n")
         finally:
@@ -65,11 +67,3 @@ class RevocationFeed:
     def _wake(self) -> None:
         for revoked in self._listeners:
             revoked.set()
-
-
-async def _wait(revoked: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(_KEEPALIVE_S):
-            await revoked.wait()
-    except TimeoutError:
-        return

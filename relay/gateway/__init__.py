@@ -1,1 +1,1 @@
-"""Floor 2: the data plane: the life of one call, from head to record."""
+"""Floor 2: the data plane. It judges, forwards and records each call."""

@@ -1,28 +1,27 @@
 """Forwards OAuth calls of operators and support API calls of the portal to the authority (규격 3.10, 5.2)."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ports import AuthorityUpstream
-from relay.gateway.connection_registry import ConnectionInfo, ConnectionRegistry
+from relay.gateway.caller_connection import CallerConnection, ConnectionInfo
+from relay.gateway.connection_registry import ConnectionRegistry
 from relay.gateway.dialect import DATA, OAUTH, SUPPORT, Dialect
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.judge import JudgeServices
+from relay.gateway.judge import JudgeDependencies
 from relay.policy.call import envelope, oauth_envelope
 from relay.policy.call.access import PEER_REFUSAL_CODES, Caller, check_tran_id
 from relay.policy.call.attribution import attribute_refusal
 from relay.policy.call.plan import AUTHORITY_RATE_KEY, Plan
 from relay.policy.settings.scalars import Checking
 from relay.wire.head import RequestHead
-from relay.wire.server import ServerConnection
 
 _AUTHORIZE = b"/oauth/2.0/authorize"
 
 
 def get_dialect(plan: Plan, path: bytes) -> Dialect:
-    """Return the dialect of a path: OAuth for tokens, known or not; else rsp_codes (지원-102 to -104, data APIs)."""
+    """Returns the dialect of a path: OAuth for tokens, known or not; else rsp_codes (지원-102 to -104, data APIs)."""
     if oauth_envelope.is_oauth_path(path):
         return OAUTH
     return SUPPORT if path in plan.support else DATA
@@ -33,12 +32,21 @@ class AuthorityForwarding(Forwarding):
 
     __slots__ = ("_revoke",)
 
-    def __init__(self, revoke: Callable[[Iterable[str]], None], *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(
+        self,
+        revoke: Callable[[Iterable[str]], None],
+        connection: CallerConnection,
+        exchange: Exchange,
+        tran_id: bytes,
+        clock: Callable[[], float],
+        close: Callable[[Exchange], None],
+        dialect: Dialect,
+    ) -> None:
+        super().__init__(connection, exchange, tran_id, clock, close, dialect)
         self._revoke = revoke
 
     def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Revoke the tokens that the response names, then forward it."""
+        """Revokes the tokens that the response names, then forwards it."""
         self._revoke(oauth_envelope.get_revoked_jtis(headers))
         return super().response_received(status, headers, body)
 
@@ -61,37 +69,40 @@ class AuthorityForwarder:
     def send(
         self,
         plan: Plan,
-        services: JudgeServices,
-        connection: ServerConnection,
+        dependencies: JudgeDependencies,
+        connection: CallerConnection,
         head: RequestHead,
         body: bytes,
         exchange: Exchange,
     ) -> None:
-        """Forward a call. `head.path` is in `plan.authority` or `plan.support`. Raises Refusal."""
+        """Forwards a call. `head.path` is in `plan.authority` or `plan.support`. Raises Refusal."""
         headers, dialect = head.headers, get_dialect(plan, head.path)
         operators: tuple[str, ...]
         if head.path in plan.support:
             operators, fault = (_identify_portal(plan, connection.info, head, exchange),), ""
         else:
             operators, fault = self._identify_operators(plan, connection.info, head, exchange)
-        forwarded = oauth_envelope.SUPPORT_HEADERS if dialect is SUPPORT else oauth_envelope.OAUTH_HEADERS
+        allowed = oauth_envelope.SUPPORT_HEADERS if dialect is SUPPORT else oauth_envelope.OAUTH_HEADERS
 
         def write_request(_: int) -> bytes:
-            return oauth_envelope.build_request(head.method, head.target, headers, operators, fault, body, forwarded)
+            return oauth_envelope.build_request(
+                head.method, head.target, headers, operators=operators, fault=fault, body=body, allowed=allowed
+            )
 
         def close(exchange: Exchange) -> None:
-            """Close the exchange. Query the ledger: a token may be revoked although the response was lost."""
-            services.grants.refresh_soon()
+            """Closes the exchange. Queries the ledger: a token may be revoked although the response was lost."""
+            dependencies.grants.refresh_soon()
             if (exchange.error or exchange.reason) and head.path in plan.authority:
                 attribute_refusal(plan, connection.info.callers, head.path, head.query + b"\n" + body, exchange)
             self._close(exchange)
 
         tran_id = envelope.echo_tran_id(headers.get(b"x-api-tran-id"))
-        args = (connection, exchange, tran_id, self._clock, close, dialect)
-        forwarding = AuthorityForwarding(services.grants.revoke, *args)
+        forwarding = AuthorityForwarding(
+            dependencies.grants.revoke, connection, exchange, tran_id, self._clock, close, dialect
+        )
         try:
             caller = operators[0] if operators else ""
-            services.authority_quotas.take(caller, AUTHORITY_RATE_KEY, exchange.started)
+            dependencies.authority_quotas.take(caller, AUTHORITY_RATE_KEY, exchange.started)
             exchange.provider_started = self._clock()
             kind = oauth_envelope.classify_call(head.path, body)
             forwarding.attach(self._authority.send(write_request, forwarding, caller, kind))
@@ -101,7 +112,7 @@ class AuthorityForwarder:
     def _identify_operators(
         self, plan: Plan, info: ConnectionInfo, head: RequestHead, exchange: Exchange
     ) -> tuple[tuple[str, ...], str]:
-        """Return the org_codes of the caller's certificate and address, and the name of a fault or "".
+        """Returns the org_codes of the caller's certificate and address, and the name of a fault or "".
 
         On authorize the authority also gets the caller's faults, since only the authority may redirect.
         """
@@ -127,7 +138,7 @@ class AuthorityForwarder:
 
 
 def _identify_portal(plan: Plan, info: ConnectionInfo, head: RequestHead, exchange: Exchange) -> str:
-    """Return the portal's org_code if the portal calls (규격 3.1). Raises Refusal: 40103, 40102, 40501, 40002."""
+    """Returns the portal's org_code if the portal calls (규격 3.1). Raises Refusal: 40103, 40102, 40501, 40002."""
     exchange.api_code = plan.support_codes[head.path]
     caller, *_ = plan.portal.identify(info.peer)
     if info.is_excess:
@@ -139,7 +150,7 @@ def _identify_portal(plan: Plan, info: ConnectionInfo, head: RequestHead, exchan
 
 
 def _record_tran_id(plan: Plan, callers: tuple[Caller, ...], head: RequestHead, exchange: Exchange) -> None:
-    """Record the 거래고유번호, which must be one of `callers`. Raises Refusal (40002)."""
+    """Records the 거래고유번호, which must be one of `callers`. Raises Refusal (40002)."""
     exchange.tran_id = envelope.require_tran_id(head.headers.get(b"x-api-tran-id"))
     if plan.checking is Checking.STRICT:
         check_tran_id(exchange.tran_id, callers)

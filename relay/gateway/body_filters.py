@@ -18,7 +18,7 @@ class BodyFilters:
         self._waiting: deque[tuple[MemberFilter, Callable[[bytes | None], object]]] = deque()
 
     def add(self, member_filter: MemberFilter, on_finished: Callable[[bytes | None], object]) -> None:
-        """Continue after the first slice. `on_finished` gets the filtered body, None if it is not a JSON object."""
+        """Continues after the first slice. `on_finished` gets the filtered body, None if it is not a JSON object."""
         self._waiting.append((member_filter, on_finished))
         if len(self._waiting) == 1:
             self._schedule()

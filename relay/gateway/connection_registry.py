@@ -3,18 +3,16 @@
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Peer
-from relay.policy.call.access import Caller
+from relay.gateway.caller_connection import CallerConnection, ConnectionInfo
 from relay.policy.call.plan import Plan
-from relay.wire.server import ServerConnection
+from relay.primitives.log_throttle import LogThrottle
 
 _log = logging.getLogger(__name__)
-
-_LOG_EVERY_S: Final = 1.0
 
 _EXCESS_S: Final = 0.5
 """How long a connection beyond a limit may take to send the call that is refused; without a call it is closed."""
@@ -22,42 +20,35 @@ _EXCESS_S: Final = 0.5
 RECORDS_EXCEEDED: Final = "tls_records_exceeded"
 
 
-@dataclass(slots=True)
-class ConnectionInfo:
-    """Data of one connection: its peer, whether it exceeds a limit, and its callers under `plan`."""
-
-    peer: Peer
-    is_excess: bool
-    plan: Plan | None = None
-    callers: tuple[Caller, ...] = ()
-    operator: str = ""
-    refused_until: float = 0.0
-
-
 class ConnectionRegistry:
     """Holds the connections of callers. `identify` returns the peer of a connection; `rejected` counts by reason."""
 
     def __init__(
-        self, identify: Callable[[ServerConnection], Peer], most: int, most_by_peer: int, clock: Callable[[], float]
+        self,
+        identify: Callable[[CallerConnection], Peer],
+        max_connections: int,
+        max_by_peer: int,
+        clock: Callable[[], float],
     ) -> None:
         self._identify = identify
         self._clock = clock
-        self._most = most
-        self._most_by_peer = most_by_peer
+        self._max_connections = max_connections
+        self._max_by_peer = max_by_peer
         self._count_by_peer: Counter[str] = Counter()
         self._count = 0
-        self.connections: set[ServerConnection] = set()
-        self._logged_at = -_LOG_EVERY_S
+        self.connections: set[CallerConnection] = set()
+        self.ended = 0
+        """The number of connections that were removed."""
         self.rejected: Counter[str] = Counter()
-        self._suppressed = 0
+        self._throttle = LogThrottle()
 
-    def add(self, connection: ServerConnection) -> None:
-        """Add a connection. One beyond a limit is not counted; it closes after its first call, which is refused."""
+    def add(self, connection: CallerConnection) -> None:
+        """Adds a connection. One beyond a limit is not counted; it closes after its first call, which is refused."""
         peer = self._identify(connection)
         peer_key = peer.serial or peer.address
         self.connections.add(connection)
-        is_excess = self._count_by_peer[peer_key] >= self._most_by_peer or self._count >= self._most
-        connection.info = ConnectionInfo(peer, is_excess)
+        is_excess = self._count_by_peer[peer_key] >= self._max_by_peer or self._count >= self._max_connections
+        connection.info = ConnectionInfo(peer, is_excess=is_excess)
         if is_excess:
             connection.limit_to_one_call(_EXCESS_S)
             self.log_rejected(peer.address, "connections_exceeded")
@@ -65,9 +56,10 @@ class ConnectionRegistry:
         self._count_by_peer[peer_key] += 1
         self._count += 1
 
-    def remove(self, connection: ServerConnection) -> None:
-        """Remove a lost connection."""
+    def remove(self, connection: CallerConnection) -> None:
+        """Removes a lost connection."""
         self.connections.discard(connection)
+        self.ended += 1
         if connection.info.is_excess:
             return
         peer_key = connection.info.peer.serial or connection.info.peer.address
@@ -77,7 +69,7 @@ class ConnectionRegistry:
             del self._count_by_peer[peer_key]
 
     def recognise(self, plan: Plan, info: ConnectionInfo) -> None:
-        """Set the callers of a connection under this plan. Raises Refusal (40103, 40102, 42901).
+        """Sets the callers of a connection under this plan. Raises Refusal (40103, 40102, 42901).
 
         PERF: runs once for each plan and connection; otherwise the handler compares two references. A changed directory
         is a changed plan, so every request is checked against the current directory (규격 3.1).
@@ -90,9 +82,9 @@ class ConnectionRegistry:
         info.plan = plan
 
     def close_unknown(self, plan: Plan) -> None:
-        """Close connections of peers that this plan does not know. Calls in flight are completed."""
+        """Closes connections of peers that this plan does not know. Calls in flight are completed."""
         for connection in list(self.connections):
-            info: ConnectionInfo = connection.info
+            info = connection.info
             if info.plan is None:
                 continue
             try:
@@ -100,34 +92,40 @@ class ConnectionRegistry:
             except Refusal:
                 connection.close_when_idle()
 
-    def log_malformed(self, connection: ServerConnection, reason: str, now: float) -> None:
-        """Log a malformed request."""
+    def close_with_next_responses(self, count: int) -> None:
+        """Closes this many connections that carry no call now, each with the response to its next call.
+
+        Their operators connect again, and may reach another worker. A connection without a further call stays.
+        """
+        waiting = (each for each in self.connections if each.source is None and not each.will_close)
+        for connection in islice(waiting, count):
+            connection.will_close = True
+
+    def log_malformed(self, connection: CallerConnection, reason: str, now: float) -> None:
+        """Logs a malformed request."""
         peer = connection.info.peer
         self._log_limited(
             now, "malformed request: address=%s serial=%s reason=%s", peer.address, peer.serial or "-", reason
         )
 
     def log_refusals_exceeded(self, peer: Peer, now: float) -> None:
-        """Log a peer peer_key refused calls exceed their rate."""
+        """Logs a peer whose refused calls exceed their rate."""
         self._log_limited(
             now, "refused calls exceed their rate: address=%s serial=%s", peer.address, peer.serial or "-"
         )
 
     def log_flood(self, peer: Peer, now: float) -> None:
-        """Count and log a peer peer_key connection was cut for a flood of TLS records."""
+        """Counts and logs a peer whose connection was cut for a flood of TLS records."""
         self.rejected[RECORDS_EXCEEDED] += 1
         values = (peer.address, peer.serial or "-", RECORDS_EXCEEDED)
         self._log_limited(now, "connection cut: address=%s serial=%s reason=%s", *values)
 
     def log_rejected(self, address: str, reason: str) -> None:
-        """Count and log a rejected connection: with TLS 1.3 the caller itself learns little of it."""
+        """Counts and logs a rejected connection: with TLS 1.3 the caller itself learns little of it."""
         self.rejected[reason] += 1
         self._log_limited(self._clock(), "connection rejected: address=%s reason=%s", address or "-", reason)
 
     def _log_limited(self, now: float, text: str, *values: str) -> None:
-        """Log one line a second at most and count the others into the next: callers must not fill a disk."""
-        if now - self._logged_at < _LOG_EVERY_S:
-            self._suppressed += 1
-            return
-        _log.warning(text + "; %d more since the last line", *values, self._suppressed)
-        self._logged_at, self._suppressed = now, 0
+        """Logs at most one line a second for each text."""
+        if count := self._throttle.count_event(text, now):
+            _log.warning(text + " count=%d", *values, count)

@@ -18,17 +18,17 @@ class WriteHead(Protocol):
     def __call__(
         self, status: int, tran_id: bytes, headers: Mapping[bytes, bytes], length: int | None, *, close: bool
     ) -> bytes:
-        """Return the head. `length` is None if the body follows in chunks."""
+        """Returns the head. `length` is None if the body follows in chunks."""
 
 
 class WriteRefusal(Protocol):
     """Writes a whole response that refuses a call."""
 
     def __call__(self, error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
-        """Return the response."""
+        """Returns the response."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """One format: validates responses, records them, and writes heads and refusals.
 
@@ -38,7 +38,7 @@ class Dialect:
 
     find_flaw: Callable[[int, Mapping[bytes, bytes], bytes], str]
     record: Callable[[Exchange, Mapping[bytes, bytes], bytes], None]
-    answer_head: WriteHead
+    response_head: WriteHead
     refusal: WriteRefusal
     fault: Callable[[Fault], Fault]
     status: Callable[[Fault], int]
@@ -66,30 +66,30 @@ def _keep_fault(fault: Fault) -> Fault:
 
 
 DATA: Final = Dialect(
-    envelope.find_flaw,
-    _record_data,
-    envelope.build_response_head,
-    envelope.build_refusal,
-    _keep_fault,
-    attrgetter("status"),
-    _no_error,
+    find_flaw=envelope.find_flaw,
+    record=_record_data,
+    response_head=envelope.build_response_head,
+    refusal=envelope.build_refusal,
+    fault=_keep_fault,
+    status=attrgetter("status"),
+    error=_no_error,
 )
 OAUTH: Final = Dialect(
-    oauth_envelope.find_flaw,
-    _record_oauth,
-    oauth_envelope.build_response_head,
-    oauth_envelope.build_refusal,
-    oauth_envelope.to_relay_fault,
-    lambda fault: oauth_envelope.get_oauth_error(fault)[0],
-    lambda fault: oauth_envelope.get_oauth_error(fault)[1],
+    find_flaw=oauth_envelope.find_flaw,
+    record=_record_oauth,
+    response_head=oauth_envelope.build_response_head,
+    refusal=oauth_envelope.build_refusal,
+    fault=oauth_envelope.to_relay_fault,
+    status=lambda fault: oauth_envelope.get_oauth_error(fault)[0],
+    error=lambda fault: oauth_envelope.get_oauth_error(fault)[1],
 )
 SUPPORT: Final = Dialect(
-    envelope.find_flaw,
-    _record_oauth,
-    oauth_envelope.build_support_head,
-    envelope.build_refusal,
-    oauth_envelope.to_relay_fault,
-    attrgetter("status"),
-    _no_error,
+    find_flaw=envelope.find_flaw,
+    record=_record_oauth,
+    response_head=oauth_envelope.build_support_head,
+    refusal=envelope.build_refusal,
+    fault=oauth_envelope.to_relay_fault,
+    status=attrgetter("status"),
+    error=_no_error,
 )
 """Responses and refusals as in the data APIs, but sent by the authority: recorded and blamed as for OAuth."""

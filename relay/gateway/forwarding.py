@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from relay.domain.api import SUCCESS
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import UpstreamRequest
+from relay.gateway.caller_connection import CallerConnection
 from relay.gateway.dialect import DATA, Dialect
 from relay.gateway.judge import is_usual
 from relay.policy.call.plan import ApiRules
@@ -13,14 +15,12 @@ from relay.policy.response.completeness import EndDetector, build_end_detector, 
 from relay.policy.response.rsp_code import (
     HEAD_BYTES,
     NO_CODE,
-    SUCCESS,
     begins_as_json,
     ends_as_json,
     is_json,
     is_plain_success,
 )
 from relay.wire.head import RequestHead
-from relay.wire.server import ServerConnection
 
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 _TRAN_ID: Final = b"x-api-tran-id"
@@ -57,7 +57,7 @@ class Forwarding:
 
     def __init__(
         self,
-        connection: ServerConnection,
+        connection: CallerConnection,
         exchange: Exchange,
         tran_id: bytes,
         clock: Callable[[], float],
@@ -84,7 +84,7 @@ class Forwarding:
         return self._is_done
 
     def attach(self, request: UpstreamRequest) -> None:
-        """Attach the upstream request unless it has ended already. The operator's connection now controls it."""
+        """Attaches the upstream request unless it has ended already. The operator's connection now controls it."""
         if not self._is_done:
             self._request = request
             self._connection.source = self
@@ -92,7 +92,7 @@ class Forwarding:
     # the upstream response
 
     def accepts(self, status: int, headers: Mapping[bytes, bytes]) -> bool:
-        """Return whether the head can belong to this call. If not, free the upstream and refuse the call."""
+        """Returns whether the head can belong to this call. If not, free the upstream and refuse the call."""
         self._exchange.provider_status = status
         flaw = self._dialect.find_flaw(status, headers, self._tran_id)
         if flaw:
@@ -104,8 +104,9 @@ class Forwarding:
         return True
 
     def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Forward a whole response in one write."""
+        """Forwards a whole response in one write."""
         exchange, connection = self._exchange, self._connection
+        exchange.provider_ended = self._clock()  # before any refusal: it is the time of the first byte, too
         if self._dialect is DATA and is_plain_success(status, headers, body, self._tran_id):
             exchange.provider_status = exchange.status = status
             exchange.rsp_code = SUCCESS
@@ -114,15 +115,14 @@ class Forwarding:
             self._record(headers, body)
         else:
             return False
-        exchange.provider_ended = self._clock()
         exchange.bytes_out = len(body)
-        head = self._dialect.answer_head(status, self._tran_id, headers, len(body), close=connection.will_close)
+        head = self._dialect.response_head(status, self._tran_id, headers, len(body), close=connection.will_close)
         connection.send_response(head + body)
         self._close_exchange()
         return True
 
     def _accepts_whole(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Return whether a whole response can belong to this call. If not, refuse the call."""
+        """Returns whether a whole response can belong to this call. If not, refuse the call."""
         if not self.accepts(status, headers):
             return False
         if not is_complete(headers, body):
@@ -134,7 +134,7 @@ class Forwarding:
         return True
 
     def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
-        """Forward the head of a large response and the beginning of its body."""
+        """Forwards the head of a large response and the beginning of its body."""
         self._headers: Mapping[bytes, bytes] = headers
         self._end_of_body: EndDetector | None = None
         self._tail = b""
@@ -151,12 +151,12 @@ class Forwarding:
         self._exchange.reason = "" if self._lacks_code else self._exchange.reason
         self._chunked = length is None
         self._connection.write(
-            self._dialect.answer_head(status, self._tran_id, headers, length, close=self._connection.will_close)
+            self._dialect.response_head(status, self._tran_id, headers, length, close=self._connection.will_close)
         )
         self.body_received(body)
 
     def _record(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
-        """Record the result, and who is at fault for a 4xx without rsp_code."""
+        """Records the result, and who is at fault for a 4xx without rsp_code."""
         exchange = self._exchange
         self._dialect.record(exchange, headers, body)
         if exchange.reason == NO_CODE and exchange.status in _REFUSALS and not self._is_usual():
@@ -166,12 +166,12 @@ class Forwarding:
         return self.call is None or is_usual(*self.call)
 
     def _get_fault(self, status: int) -> Fault:
-        """Return the fault of an invalid response: the operator's or the institution's."""
+        """Returns the fault of an invalid response: the operator's or the institution's."""
         unusual = status in _REFUSALS and not self._is_usual()
         return FAULTS["request_unusual" if unusual else "provider_broken"]
 
     def body_received(self, body: bytes) -> None:
-        """Forward a part. An empty part is skipped: as a chunk it would be the last one (RFC 9112 7.1)."""
+        """Forwards a part. An empty part is skipped: as a chunk it would be the last one (RFC 9112 7.1)."""
         if not body:
             return
         self._exchange.bytes_out += len(body)
@@ -183,7 +183,7 @@ class Forwarding:
         self._connection.write(body)
 
     def response_ended(self) -> None:
-        """Forward the end if the body is complete; otherwise only the connection has ended."""
+        """Forwards the end if the body is complete; otherwise only the connection has ended."""
         if self._end_of_body is not None and not self._end_of_body.is_complete:
             self.request_failed(FAULTS["provider_reset"], "json")
             return
@@ -200,7 +200,7 @@ class Forwarding:
         self._close_exchange()
 
     def request_failed(self, fault: Fault, detail: str = "") -> None:
-        """Refuse the call, or cut a response that was partly sent: it must not look complete."""
+        """Refuses the call, or cuts a response that was partly sent: it must not look complete."""
         exchange, connection, fault = self._exchange, self._connection, self._dialect.fault(fault)
         if self._is_done:
             return
@@ -217,31 +217,31 @@ class Forwarding:
         self._close_exchange()
 
     def reject(self, fault: Fault, detail: str) -> None:
-        """Cancel the upstream request, whose response is useless, and refuse the call."""
+        """Cancels the upstream request, whose response is useless, and refuses the call."""
         self._cancel_request()
         self.request_failed(fault, detail)
 
     def reject_unreadable(self, status: int, detail: str) -> None:
-        """Reject a response that must be parsed and cannot be."""
+        """Rejects a response that must be parsed and cannot be."""
         self._exchange.provider_status = status
         self.reject(self._get_fault(status), detail)
 
     # the operator's connection
 
     def pause(self) -> None:
-        """Pause the upstream."""
+        """Pauses the upstream."""
         self._paused = True
         if self._request is not None:
             self._request.pause()
 
     def resume(self) -> None:
-        """Resume the upstream."""
+        """Resumes the upstream."""
         self._paused = False
         if self._request is not None:
             self._request.resume()
 
     def peer_disconnected(self) -> None:
-        """Free the upstream and record that the operator has disconnected."""
+        """Frees the upstream and records that the operator has disconnected."""
         exchange = self._exchange
         if not self._is_done:
             self._cancel_request()
@@ -256,15 +256,16 @@ class Forwarding:
         return self._request is not None and self._request.is_reused
 
     def _cancel_request(self) -> None:
-        """Free the upstream: the rest of its response is not needed."""
+        """Frees the upstream: the rest of its response is not needed."""
         if self._request is not None:
             self._request.cancel()
 
     def _close_exchange(self) -> None:
-        """Close the exchange exactly once."""
+        """Closes the exchange exactly once."""
         self._is_done = True
         request, self._request = self._request, None
         if request is not None:
             self._exchange.attempts = request.attempts
-            self._exchange.first_byte = request.first_byte_at
+            # a response in one piece has no first byte of its own
+            self._exchange.first_byte = request.first_byte_at or self._exchange.provider_ended
         self._close(self._exchange)

@@ -2,34 +2,36 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from relay.domain.api import SUCCESS
 from relay.domain.authorization.grant import Grant, NotCached
+from relay.domain.authorization.token import NotVerified
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
-from relay.gateway.attribution import RefusedCall, attribute_refused
+from relay.gateway.attribution import UNIDENTIFIED_TOKEN, RefusedCall, attribute_refused
 from relay.gateway.authority_forwarder import AuthorityForwarder, get_dialect
 from relay.gateway.body_filters import BodyFilters
-from relay.gateway.connection_registry import ConnectionInfo, ConnectionRegistry
+from relay.gateway.caller_connection import CallerConnection, ConnectionInfo
+from relay.gateway.connection_registry import ConnectionRegistry
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.judge import JudgeServices, judge
+from relay.gateway.judge import JudgeDependencies, judge
 from relay.gateway.pending_calls import PendingCall, PendingCalls
 from relay.gateway.withholding import Withholding
 from relay.policy.call import envelope, oauth_envelope
 from relay.policy.call.access import PEER_REFUSAL_CODES
 from relay.policy.call.attribution import find_api_type
+from relay.policy.call.institution_request import InstitutionRequest, RequestTemplate
 from relay.policy.call.plan import Institution, Plan
-from relay.policy.settings.scalars import Checking
 from relay.wire.head import HEAD_END, ProtocolError, RequestHead, Violation
-from relay.wire.server import ServerConnection
-from relay.wire.tls_records import RecordsExceeded
+from relay.wire.tls.errors import RecordsExceeded
 
 _log = logging.getLogger(__name__)
 
-UpstreamTable = Mapping[str, tuple[Upstream, tuple[envelope.RequestTemplate, ...]]]
+UpstreamTable = Mapping[str, tuple[Upstream, tuple[RequestTemplate, ...]]]
 """The upstream of each institution by org_code, with the addresses of its instances as written in requests."""
 
 _CONSENTS: Final = "CM02"
@@ -48,57 +50,61 @@ _MALFORMED: Final = {
 
 
 def _describe_limit(error: ProtocolError) -> str:
-    """Return the limit that a request exceeds, "" for none."""
-    if error.headers:
-        return f"헤더는 {error.headers}개까지"
-    return f"{error.most}바이트까지" if error.most else ""
+    """Returns the limit that a request exceeds, "" for none."""
+    if error.max_headers:
+        return f"헤더는 {error.max_headers}개까지"
+    return f"{error.max_bytes}바이트까지" if error.max_bytes else ""
 
 
 class Gateway:
-    """The data plane. All decisions depend on `plan`, which is replaced as a whole together with its upstreams."""
+    """The data plane. All decisions depend on `plan`, which is replaced as a whole together with its upstreams.
+
+    `record` takes each closed exchange.
+    """
 
     def __init__(
         self,
         plan: Plan,
         upstreams: UpstreamTable,
+        dependencies: JudgeDependencies,
+        *,
         authority: AuthorityUpstream,
-        services: JudgeServices,
         recorder: Recorder,
         connection_registry: ConnectionRegistry,
         clock: Callable[[], float],
     ) -> None:
-        self.swap(plan, upstreams, services)
+        self.swap(plan, upstreams, dependencies)
         self._authority_forwarder = AuthorityForwarder(authority, connection_registry, clock, self._close)
         self._pending_calls = PendingCalls()
         self._filters = BodyFilters()
-        self._record = recorder.record
+        self.record = recorder.record
         self._connection_registry = connection_registry
         self._clock = clock
         self.in_flight = 0
         self.is_draining = False
 
-    def swap(self, plan: Plan, upstreams: UpstreamTable, services: JudgeServices) -> None:
-        """Replace the plan. Calls in flight keep the old one."""
+    def swap(self, plan: Plan, upstreams: UpstreamTable, dependencies: JudgeDependencies) -> None:
+        """Replaces the plan. Calls in flight keep the old one."""
         self.plan = plan
         self._upstreams = upstreams
-        self._services = services
+        self._dependencies = dependencies
 
     # the connection
 
-    def connection_made(self, connection: ServerConnection) -> None:
-        """Register a connection: identify its peer and apply the limits of connections."""
+    def connection_made(self, connection: CallerConnection) -> None:
+        """Registers a connection: identifies its peer and applies the limits of connections."""
         self._connection_registry.add(connection)
 
-    def connection_lost(self, connection: ServerConnection, error: Exception | None) -> None:
-        """Remove a connection; count and log one that was cut for a flood of TLS records."""
+    def connection_lost(self, connection: CallerConnection, error: Exception | None) -> None:
+        """Removes a connection; counts and logs one that was cut for a flood of TLS records."""
         self._connection_registry.remove(connection)
         if isinstance(error, RecordsExceeded):
             self._connection_registry.log_flood(connection.info.peer, self._clock())
 
     # the call
 
-    def handle(self, connection: ServerConnection, head: RequestHead, body: bytes) -> None:
-        """Judge a call, then forward, answer or refuse it."""
+    def handle(self, connection: CallerConnection, head: RequestHead, body: bytes) -> None:
+        """Judges a call, then forwards, answers or refuses it."""
         exchange = Exchange(self._clock(), time.time())
         exchange.bytes_in = len(body)
         self.in_flight += 1
@@ -106,16 +112,16 @@ class Gateway:
             connection.will_close = True
         self._serve(connection, head, body, exchange)
 
-    def _serve(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
+    def _serve(self, connection: CallerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
         plan, info = self.plan, connection.info
         try:
             if head.path in plan.authority or head.path in plan.support:
-                self._authority_forwarder.send(plan, self._services, connection, head, body, exchange)
+                self._authority_forwarder.send(plan, self._dependencies, connection, head, body, exchange)
                 return
             if info.plan is not plan:
                 self._connection_registry.recognise(plan, info)
             exchange.operator = info.operator
-            route, institution, grant = judge(plan, self._services, info.callers, head, body, exchange)
+            route, institution, grant = judge(plan, self._dependencies, info.callers, head, body, exchange)
             if grant is None:
                 self._respond(connection, institution.api_list, exchange)
             elif route.api.api_code == _CONSENTS:
@@ -123,11 +129,16 @@ class Gateway:
             else:
                 self._forward(connection, institution, grant, head, body, exchange)
         except NotCached as missing:
-            self._fetch_grant(missing.jti, connection, head, body, exchange)
+            self._serve_after(self._dependencies.grants.fetch(missing.jti), connection, head, body, exchange)
+        except NotVerified:
+            self._serve_after(self._wait_turn(exchange), connection, head, body, exchange)
         except Refusal as refusal:
             headers, text = head.headers, head.query + b"\n" + body
-            call = RefusedCall(head.path, text, headers.get(b"authorization"), headers.get(b"x-api-type"))
-            self._attribute(connection.info, call, exchange)
+            token = None if refusal.fault.name in UNIDENTIFIED_TOKEN else headers.get(b"authorization")
+            call = RefusedCall(head.path, text, token, headers.get(b"x-api-type"))
+            if not self._attribute(connection.info, call, exchange):  # its token must be verified: judge again later
+                self._serve_after(self._wait_turn(exchange), connection, head, body, exchange)
+                return
             self._refuse(
                 connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, get_dialect(plan, head.path)
             )
@@ -136,10 +147,19 @@ class Gateway:
             broken = Refusal(FAULTS["relay_broken"])
             self._refuse(connection, broken, head.headers.get(b"x-api-tran-id"), exchange, get_dialect(plan, head.path))
 
-    def _fetch_grant(
-        self, jti: str, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange
+    def _wait_turn(self, exchange: Exchange) -> Awaitable[None]:
+        """Returns what ends in the turn of the event loop in which the call's token may be verified."""
+        return self._dependencies.token_verifier.wait_turn(exchange.operator)
+
+    def _serve_after(
+        self,
+        preparation: Awaitable[None],
+        connection: CallerConnection,
+        head: RequestHead,
+        body: bytes,
+        exchange: Exchange,
     ) -> None:
-        """Fetch the grant from the ledger, then judge the whole call again, since the plan may have changed."""
+        """Awaits grant or turn, then judges the whole call again, since the plan may have changed."""
 
         def resume() -> None:
             connection.source = None
@@ -152,10 +172,10 @@ class Gateway:
             self._close(exchange)
 
         connection.source = pending = PendingCall(close)
-        self._pending_calls.add(self._services.grants.fetch(jti), pending, resume)
+        self._pending_calls.add(preparation, pending, resume)
 
-    def protocol_error_received(self, connection: ServerConnection, error: ProtocolError) -> None:
-        """Refuse a malformed request. No part of it reaches an institution."""
+    def protocol_error_received(self, connection: CallerConnection, error: ProtocolError) -> None:
+        """Refuses a malformed request. No part of it reaches an institution."""
         exchange = Exchange(self._clock(), time.time())
         self.in_flight += 1
         exchange.operator = connection.info.operator
@@ -172,31 +192,36 @@ class Gateway:
 
     def _forward(
         self,
-        connection: ServerConnection,
+        connection: CallerConnection,
         institution: Institution,
         grant: Grant,
         head: RequestHead,
         body: bytes,
         exchange: Exchange,
     ) -> None:
-        upstream, addresses = self._upstreams[institution.org_code]
+        upstream, templates = self._upstreams[institution.org_code]
         withheld = grant.withheld and institution.select_withheld(exchange.api_code, grant.withheld)
         filters_body = bool(withheld) and institution.withholds
-        about = envelope.CallContext(exchange.client_id, grant.ci, withheld, is_filtered=filters_body)
-
-        def write_request(instance: int) -> bytes:
-            return envelope.build_request(addresses[instance], head.method, head.target, head.headers, about, body)
-
-        strict = institution.checking is Checking.STRICT
+        request = InstitutionRequest(
+            templates,
+            head.method,
+            head.target,
+            head.headers,
+            body,
+            client_id=exchange.client_id,
+            ci=grant.ci,
+            withheld=withheld,
+            is_filtered=filters_body,
+        )
         tran_id = head.headers[b"x-api-tran-id"]
-        forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=strict)
+        forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=institution.is_strict)
         forwarding.call = (institution.rules[exchange.api_code], head, body)
         exchange.provider_started = self._clock()
         receiver = Withholding(forwarding, withheld, self._filters) if filters_body else forwarding
-        forwarding.attach(upstream.send(write_request, receiver, exchange.operator))
+        forwarding.attach(upstream.send(request.write, receiver, exchange.operator))
 
-    def _respond(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
-        exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)
+    def _respond(self, connection: CallerConnection, body: bytes, exchange: Exchange) -> None:
+        exchange.status, exchange.rsp_code, exchange.bytes_out = 200, SUCCESS, len(body)
         tran_id = exchange.tran_id.encode()
         connection.send_response(
             envelope.build_response_head(200, tran_id, {}, len(body), close=connection.will_close) + body
@@ -205,7 +230,7 @@ class Gateway:
 
     def _refuse(
         self,
-        connection: ServerConnection,
+        connection: CallerConnection,
         refusal: Refusal,
         tran_id: bytes | None,
         exchange: Exchange,
@@ -214,7 +239,7 @@ class Gateway:
         bodiless: bool = False,
     ) -> None:
         now = exchange.started + exchange.grant_wait
-        wait = self._services.refusals.take(connection.info, refusal.fault, now)
+        wait = self._dependencies.refusals.take(connection.info, refusal.fault, now)
         if wait:
             self._connection_registry.log_refusals_exceeded(connection.info.peer, now)
             connection.close_after_response()
@@ -231,12 +256,20 @@ class Gateway:
         connection.send_response(response)
         self._close(exchange)
 
-    def _attribute(self, info: ConnectionInfo, call: RefusedCall, exchange: Exchange) -> None:
-        """Attribute a refused call to operator and service (core 5.1), except calls of support APIs."""
+    def _attribute(self, info: ConnectionInfo, call: RefusedCall, exchange: Exchange) -> bool:
+        """Attributes a refused call to operator and service (core 5.1), except calls of support APIs.
+
+        Returns False if the call must wait until its token may be verified.
+        """
         if call.path not in self.plan.support:
-            attribute_refused(self.plan, self._connection_registry, self._services.token_verifier, info, call, exchange)
+            verifier = self._dependencies.token_verifier
+            try:
+                attribute_refused(self.plan, self._connection_registry, verifier, info, call, exchange)
+            except NotVerified:
+                return False
+        return True
 
     def _close(self, exchange: Exchange) -> None:
         exchange.close(self._clock())
         self.in_flight -= 1
-        self._record(exchange)
+        self.record(exchange)

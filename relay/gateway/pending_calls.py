@@ -1,4 +1,7 @@
-"""Calls that wait until a grant is fetched from the ledger: the token was not seen here before (규격 2.2)."""
+"""Calls that wait because their token was not seen here before (규격 2.2).
+
+They wait for the turn of the event loop in which it is verified, and for its grant from the ledger.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,13 +17,13 @@ class PendingCall:
         self.is_cancelled = False
 
     def pause(self) -> None:
-        """Do nothing: no response is sent yet."""
+        """Does nothing: no response is sent yet."""
 
     def resume(self) -> None:
-        """Do nothing: no response is sent yet."""
+        """Does nothing: no response is sent yet."""
 
     def peer_disconnected(self) -> None:
-        """Close the call. The grant from the ledger is kept for the next call."""
+        """Closes the call. The grant from the ledger is kept for the next call."""
         self.is_cancelled = True
         self._on_disconnect()
 
@@ -31,14 +34,14 @@ class PendingCalls:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, fetch: Awaitable[None], call: PendingCall, resume: Callable[[], None]) -> None:
-        """Call `resume` once `fetch` has finished, unless the operator has disconnected."""
-        task = asyncio.ensure_future(_resume_after(fetch, call, resume))
+    def add(self, preparation: Awaitable[None], call: PendingCall, resume: Callable[[], None]) -> None:
+        """Calls `resume` once `preparation` has finished, unless the operator has disconnected."""
+        task = asyncio.ensure_future(_resume_after(preparation, call, resume))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _resume_after(fetch: Awaitable[None], call: PendingCall, resume: Callable[[], None]) -> None:
-    await fetch
+async def _resume_after(preparation: Awaitable[None], call: PendingCall, resume: Callable[[], None]) -> None:
+    await preparation
     if not call.is_cancelled:
         resume()

@@ -8,7 +8,7 @@ from relay.gateway.body_filters import SLICE_TOKENS, BodyFilters
 from relay.gateway.forwarding import Forwarding
 from relay.policy.call.member_filter import MemberFilter
 
-MOST_BYTES: Final = 4 * 1024 * 1024
+MAX_BYTES: Final = 4 * 1024 * 1024
 """A page of 500 rows has some 200 KiB. A response larger than this limit is refused."""
 
 
@@ -30,7 +30,7 @@ class Withholding:
         self._size = 0
 
     def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Forward a whole response without the fields, whatever its status. Refuse one that is not JSON (50005)."""
+        """Forwards a whole response without the fields, whatever its status. Refuses one that is not JSON (50005)."""
         if not self._forwarding.accepts(status, headers):
             return False
         self._status, self._headers = status, headers
@@ -47,7 +47,7 @@ class Withholding:
         return True
 
     def _forward(self, filtered: bytes | None) -> bool:
-        """Forward the filtered body; None: the body cannot be parsed."""
+        """Forwards the filtered body; None: the body cannot be parsed."""
         if self._forwarding.is_done:  # the operator has disconnected meanwhile
             return True
         if filtered is None:
@@ -57,26 +57,26 @@ class Withholding:
         return self._forwarding.response_received(self._status, headers, filtered)
 
     def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
-        """Keep the beginning of a large response. `length` is not trusted; received bytes are counted."""
+        """Keeps the beginning of a large response. `length` is not trusted; received bytes are counted."""
         del length
         self._status, self._headers = status, headers
         if self._forwarding.accepts(status, headers):
             self.body_received(body)
 
     def body_received(self, body: bytes) -> None:
-        """Keep a part."""
+        """Keeps a part."""
         self._size += len(body)
-        if self._size <= MOST_BYTES:
+        if self._size <= MAX_BYTES:
             self._parts.append(body)
         elif self._parts:
             self._parts.clear()
             self._forwarding.reject_unreadable(self._status, "length")
 
     def response_ended(self) -> None:
-        """Filter and forward the kept body."""
+        """Filters and forwards the kept body."""
         if self._parts:
             self.response_received(self._status, self._headers, b"".join(self._parts))
 
     def request_failed(self, fault: Fault, detail: str = "") -> None:
-        """Refuse the call: no part of the response was sent."""
+        """Refuses the call: no part of the response was sent."""
         self._forwarding.request_failed(fault, detail)

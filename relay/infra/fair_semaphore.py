@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from relay.domain.queue_full import QueueFull
 
-WAITING_MOST: Final = 1024
+MAX_WAITING: Final = 1024
 """Waiters in all; a further one is refused."""
 
 T = TypeVar("T")
@@ -34,18 +34,18 @@ class FairSemaphore:
     waiter of a group waits for at most one permit of each other group, however many wait there.
     """
 
-    def __init__(self, total: int, each: int, waiting: int = WAITING_MOST, waiting_each: int = WAITING_MOST) -> None:
+    def __init__(self, total: int, each: int, waiting: int = MAX_WAITING, waiting_each: int = MAX_WAITING) -> None:
         self._all = asyncio.Semaphore(total)
         self._each = each
-        self._size_most = total + waiting
-        self._size_most_each = each + waiting_each
+        self._max_size = total + waiting
+        self._max_size_each = each + waiting_each
         self._groups: dict[Hashable, _Group] = {}
         self._size = 0
 
     async def acquire(self, key: Hashable) -> None:
-        """Wait for a permit of a group; `release` frees it. Raises QueueFull if too many wait already."""
+        """Waits for a permit of a group; `release` frees it. Raises QueueFull if too many wait already."""
         group = self._groups.get(key) or _Group(asyncio.Semaphore(self._each))
-        if self._size >= self._size_most or group.size >= self._size_most_each:
+        if self._size >= self._max_size or group.size >= self._max_size_each:
             raise QueueFull
         self._groups[key] = group
         group.size += 1
@@ -63,7 +63,7 @@ class FairSemaphore:
             raise
 
     def release(self, key: Hashable) -> None:
-        """Free a permit of a group."""
+        """Frees a permit of a group."""
         group = self._groups[key]
         self._all.release()
         group.semaphore.release()
@@ -71,7 +71,7 @@ class FairSemaphore:
 
     @asynccontextmanager
     async def hold(self, key: Hashable) -> AsyncIterator[None]:
-        """Hold a permit of a group inside the block. Raises QueueFull."""
+        """Holds a permit of a group inside the block. Raises QueueFull."""
         await self.acquire(key)
         try:
             yield
@@ -93,7 +93,7 @@ class FairThreadPool:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, key: Hashable, function: Callable[[], T]) -> T:
-        """Call `function` on a thread with a permit of the group. Returns its result. Raises QueueFull.
+        """Calls `function` on a thread with a permit of the group. Returns its result. Raises QueueFull.
 
         A caller that stops waiting frees the permit only when the thread has finished.
         """
@@ -108,5 +108,5 @@ class FairThreadPool:
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
-        """Let the threads finish their current calls; start no others."""
+        """Lets the threads finish their current calls; starts no others."""
         self._threads.shutdown(wait=True, cancel_futures=True)

@@ -1,32 +1,27 @@
 """Removes old rows from the ledger once a day: the law requires them for a limited time."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from relay.domain.jobs import Archive, RetentionLimits
+from relay.domain.korea import DAY_S, date_in_korea, day_in_korea, moment_of
 from relay.policy.settings.portal import RetentionSettings
-from relay.policy.statistics.weeks import korean_day
-
-_DAY_S: Final = 86_400
-_KOREA_AHEAD_S: Final = 9 * 3600
 
 
 def build_limits(retention: RetentionSettings, now: int) -> RetentionLimits:
     """Returns the limits at `now`: rows that ended before them may be removed."""
     return RetentionLimits(
-        consents=now - retention.consents_days * _DAY_S,
-        requests=now - retention.requests_days * _DAY_S,
-        spent=now - retention.spent_days * _DAY_S,
-        statistics=korean_day(now - retention.statistics_weeks * 7 * _DAY_S),
-        calls=now - retention.portal_calls_days * _DAY_S,
+        consents=now - retention.consents_days * DAY_S,
+        requests=now - retention.requests_days * DAY_S,
+        spent=now - retention.spent_days * DAY_S,
+        statistics=day_in_korea(now - retention.statistics_weeks * 7 * DAY_S),
+        calls=now - retention.portal_calls_days * DAY_S,
     )
 
 
 def next_time_of_day(clock: str, now: int) -> int:
     """Returns the next moment after `now` when it is `clock` (hhmm) in Korea, in epoch seconds."""
-    midnight = (now + _KOREA_AHEAD_S) // _DAY_S * _DAY_S - _KOREA_AHEAD_S
-    today = midnight + int(clock[:2]) * 3600 + int(clock[2:]) * 60
-    return today if today > now else today + _DAY_S
+    today = moment_of(date_in_korea(now), clock)
+    return today if today > now else today + DAY_S
 
 
 @dataclass(frozen=True, slots=True)

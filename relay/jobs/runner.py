@@ -1,21 +1,24 @@
 """Runs jobs while this instance leads: when they are due or requested, and never two of one kind at once."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.jobs import AHEAD_MOST_S, JobState, JobStore, Leadership, Superseded, Term
+from relay.domain.jobs import MAX_AHEAD_S, JobState, JobStore, Leadership, Superseded, Term
 from relay.domain.ledger import LedgerDown
+from relay.primitives.event_wait import wait_for_event
+from relay.primitives.log_throttle import LogThrottle
 
 _log = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
 RETRY_S: Final = 10
 """Wait after a failure. It doubles with each further one, up to the job's own period."""
-_OUTCOME_MOST: Final = 2_000
+REPEAT_S: Final = 600.0
+"""Minimum seconds between two log lines of the same failure of a job."""
+_MAX_OUTCOME: Final = 2_000
 
 
 class JobFailed(Exception):
@@ -50,17 +53,26 @@ def is_due(state: JobState, now: int, latest: int) -> bool:
     A `due_at` after `latest`, the last possible one, was written by a wrong clock.
     """
     in_time = now < state.due_at <= latest
-    return not in_time or state.asked_at > state.begun_at or state.begun_at > state.ended_at
+    return not in_time or state.requested_at > state.begun_at or state.begun_at > state.ended_at
 
 
 def latest_due(job: Job, now: int) -> int:
     """Returns the last moment at which a job that ended by now can be due again, after success or failure."""
-    return max(job.next_due(now), now + job.every_s) + AHEAD_MOST_S
+    return max(job.next_due(now), now + job.every_s) + MAX_AHEAD_S
 
 
 def retry_at(job: Job, failures: int, now: int) -> int:
     """Returns when a job is retried after this many failures in a row."""
     return now + min(job.every_s, RETRY_S << min(failures, 20))
+
+
+def summarize_failure(outcome: str) -> str:
+    """Returns a failure in one line: its summary, the first problem, and how many more there are."""
+    summary, *problems = outcome.split("\n")
+    if not problems:
+        return summary
+    more = f"; {len(problems) - 1} more: relay jobs list --json" if len(problems) > 1 else ""
+    return f"{summary} {problems[0]}{more}"
 
 
 class Runner:
@@ -79,6 +91,8 @@ class Runner:
         self._renew_s = term_s / 3
         self._campaigned_at = float("-inf")
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[str, str] = {}
+        self._throttle = LogThrottle(REPEAT_S)
         self._refused_fence = -1
         self._is_waiting = False
         self.term: Term | None = None
@@ -91,11 +105,10 @@ class Runner:
         """Checks each second until `stop`; then cancels running jobs and gives leadership up."""
         try:
             while not stop.is_set():
-                await self._tick()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), TICK_S)
+                await self.tick()
+                await wait_for_event(stop, TICK_S)
         finally:
-            await self._cancel_running()
+            await self.cancel_running()
             if self.term is not None:
                 await self._resign()
 
@@ -112,7 +125,7 @@ class Runner:
             failure = await self._run(self._jobs[name], term, 0)
             if failure is not None:
                 raise JobFailed(failure) from None
-            return (await self._store.jobs())[name].told
+            return (await self._store.load_states())[name].result
         finally:
             leading.cancel()
             await asyncio.gather(leading, return_exceptions=True)
@@ -135,7 +148,8 @@ class Runner:
         except Exception as error:  # the stop must not wait for an unavailable ledger
             _log.warning("leadership not given up, it expires: reason=%s", type(error).__name__)
 
-    async def _tick(self) -> None:
+    async def tick(self) -> None:
+        """Takes or renews leadership and starts due jobs. `follow` calls it each second."""
         try:
             if self.term is not None and self.term.fence == self._refused_fence:
                 await self._lose_lead("another instance wrote since")
@@ -166,7 +180,7 @@ class Runner:
         self.term = term
 
     async def _start_due_jobs(self, term: Term) -> None:
-        states, now = await self._store.jobs(), int(self._clock())
+        states, now = await self._store.load_states(), int(self._clock())
         for job in self._jobs.values():
             running = self._running.get(job.name)
             if running is not None and not running.done():
@@ -202,17 +216,31 @@ class Runner:
         now = int(self._clock())
         due_at = job.next_due(now) if failure is None else retry_at(job, failures, now)
         await self._store.record_end(
-            job.name, term.fence, well=failure is None, result=outcome[:_OUTCOME_MOST], due_at=due_at, now=now
+            job.name, term.fence, well=failure is None, result=outcome[:_MAX_OUTCOME], due_at=due_at, now=now
         )
-        _log.log(logging.INFO if failure is None else logging.ERROR, "job %s: %s", job.name, outcome.partition("\n")[0])
+        self._log_outcome(job.name, outcome, is_failure=failure is not None)
         return failure
+
+    def _log_outcome(self, name: str, outcome: str, *, is_failure: bool) -> None:
+        """Logs how a job ended; the same failure again only after REPEAT_S, with the number of failures."""
+        if not is_failure:
+            self._failures.pop(name, None)
+            self._throttle.forget(name)
+            _log.info("job %s: %s", name, outcome.partition("\n")[0])
+            return
+        if self._failures.get(name) != outcome:
+            self._failures[name] = outcome
+            self._throttle.forget(name)
+        if count := self._throttle.count_event(name, self._clock()):
+            failures = f" failures={count}" if count > 1 else ""
+            _log.error("job %s: %s%s", name, summarize_failure(outcome), failures)
 
     async def _lose_lead(self, reason: str) -> None:
         _log.warning("leadership lost: reason=%s", reason)
         self.term = None
-        await self._cancel_running()
+        await self.cancel_running()
 
-    async def _cancel_running(self) -> None:
+    async def cancel_running(self) -> None:
         """Cancels running jobs: their later writes carry an old fence and are refused."""
         running = [task for task in self._running.values() if not task.done()]
         for task in running:

@@ -15,7 +15,7 @@ from relay.domain.statistics import ON_DEMAND, Sending, SendingState, Statistics
 from relay.jobs.runner import JobFailed
 from relay.policy.statistics.report import TYPES, build_report, serialize_report
 from relay.policy.statistics.weeks import (
-    WEEKS_MOST,
+    MAX_WEEKS,
     complete_weeks,
     days_of,
     is_sunday,
@@ -97,7 +97,7 @@ class StatisticsSender:
         return [
             sending
             for sending in sendings
-            if is_sunday(sending.week) and 0 <= weeks_back(sending.week, now) < WEEKS_MOST
+            if is_sunday(sending.week) and 0 <= weeks_back(sending.week, now) < MAX_WEEKS
         ]
 
     async def _weeks(self, now: int) -> Sequence[str]:
@@ -153,7 +153,7 @@ class StatisticsSender:
         content = serialize_report(report)
         if (
             former.state is SendingState.ACCEPTED
-            and not former.asked
+            and not former.requested
             and await self._is_unchanged(run, former, content)
         ):
             run.unchanged += 1
@@ -192,7 +192,7 @@ class StatisticsSender:
         return replace(
             message,
             state=SendingState.ACCEPTED,
-            asked=False,
+            requested=False,
             accepted_at=run.now,
             tran_id=tran_id,
             rsp_code=rsp_code,

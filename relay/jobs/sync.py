@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from typing import Final, NamedTuple, Protocol
 
+from relay.domain.korea import DAY_S
 from relay.domain.portal import Portal, PortalDown, PortalRefused
 from relay.domain.registry import (
     Discard,
@@ -22,12 +23,11 @@ from relay.jobs.runner import JobFailed
 from relay.policy.registry.changes import drop_discarded
 from relay.policy.registry.guard import WINDOW_S, judge
 from relay.policy.registry.messages import EVERYTHING, is_far_ahead
-from relay.policy.registry.organizations import ListedOrganisations, compare_with_registry, read_organisations
+from relay.policy.registry.organisations import ListedOrganisations, compare_with_registry, read_organisations
 from relay.policy.registry.rows import InvalidBody
 from relay.policy.registry.services import ListedService, ListedServices, read_services
 from relay.policy.settings.portal import Guard, SyncLimits
 
-_DAY_S: Final = 86_400
 _TIMES: Final = 4
 """Maximum number of attempts while the registry changes concurrently."""
 _FAR_AHEAD: Final = "the portal's search_timestamp is more than a day ahead: everything is requested again"
@@ -46,7 +46,7 @@ class Hasher(Protocol):
     async def hash_all(self, secrets: Sequence[str]) -> Sequence[str]:
         """Returns slow hashes of these secrets, in order."""
 
-    async def fit(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
+    async def match(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
         """Returns for each pair of secret and slow hash whether they match, in order."""
 
 
@@ -119,7 +119,7 @@ class RegistrySync:
         nothing usable, JobFailed when the registry changes each time, and Superseded.
         """
         async with self.turn:
-            ended = await self.store.end_orphaned_consents(now - self.forget_days * _DAY_S, fence, now)
+            ended = await self.store.end_orphaned_consents(now - self.forget_days * DAY_S, fence, now)
             for attempt in range(_TIMES):
                 with suppress(RegistryChanged):
                     outcome = await self._sync_once(full=full or attempt > 0, fence=fence, now=now)
@@ -146,7 +146,7 @@ class RegistrySync:
 
     async def _load_known(self, now: int) -> _Known:
         held, registry = await self.store.held(), await self.store.registry()
-        past = await self.store.past(now - max(WINDOW_S, self.forget_days * _DAY_S))
+        past = await self.store.past(now - max(WINDOW_S, self.forget_days * DAY_S))
         return _Known(registry, held, past, await self.store.discarded(now - WINDOW_S))
 
     def _describe_ended(self, count: int) -> tuple[str, ...]:
@@ -204,17 +204,17 @@ class RegistrySync:
             if not result[service.client_id].secret_hash and not self.hasher.is_comparable(stored.secret_mark)
         }
         unmarked = [service for service in listed if hashes.get(service.client_id)]
-        fits = await self.hasher.fit([(service.secret, hashes[service.client_id]) for service in unmarked])
-        for service, matches in zip(unmarked, fits, strict=True):
-            if matches:
+        matching = await self.hasher.match([(service.secret, hashes[service.client_id]) for service in unmarked])
+        for service, is_match in zip(unmarked, matching, strict=True):
+            if is_match:
                 result[service.client_id] = replace(result[service.client_id], secret_hash=hashes[service.client_id])
         return dict.fromkeys(services) | result
 
     def _check_number_of_secrets(self, changes: RegistryChanges) -> None:
         """Raises SyncFailed when a sync has more new secrets than the limit."""
-        count, most = len(_unhashed(changes)), self.limits.secrets
-        if count > most:
-            rule = f"{count} client secrets are new, {most} at most (portal.limits.secrets)"
+        count, allowed = len(_unhashed(changes)), self.limits.secrets
+        if count > allowed:
+            rule = f"{count} client secrets are new, {allowed} at most (portal.limits.secrets)"
             raise SyncFailed("지원-003 is invalid: 1 problem:", (rule,))
 
     async def _with_hashes(
@@ -236,12 +236,12 @@ class RegistrySync:
             if compare_digest(former.secret_mark, mark)
         )
         return RegisteredService(
-            service.client_id,
-            service.operator,
-            service.name,
-            next(hashes, ""),
-            service.callbacks,
-            service.app_schemes,
+            client_id=service.client_id,
+            operator=service.operator,
+            name=service.name,
+            secret_hash=next(hashes, ""),
+            callbacks=service.callbacks,
+            app_schemes=service.app_schemes,
             secret_mark=mark,
         )
 

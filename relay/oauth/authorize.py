@@ -9,9 +9,9 @@ from relay.endpoint.calls import EndpointResponse, ForwardedCall
 from relay.endpoint.errors import OAuthRefusal, to_oauth_refusal
 from relay.endpoint.forms import Fields, parse_fields, validate_fields
 from relay.oauth.clients import build_unauthorized_client, get_provider, note_client
+from relay.oauth.dependencies import AuthorityDependencies, Client, OAuthSettings
 from relay.oauth.flows import NOT_OFFERED, start_flow
 from relay.oauth.redirects import build_callback_url
-from relay.oauth.services import AuthorityServices, Client, OAuthSettings
 from relay.policy.call.fields import compile_field_check
 from relay.policy.settings.directory import AuthenticationMethod
 from relay.standard.catalogue import load_catalogue
@@ -25,19 +25,19 @@ _HEADER_FAULTS: Final = frozenset({"header_missing", "header_malformed", "tran_i
 """Faults of `x-api-tran-id` that the gateway reports."""
 
 
-async def authorize(services: AuthorityServices, call: ForwardedCall) -> EndpointResponse:
+async def authorize(dependencies: AuthorityDependencies, call: ForwardedCall) -> EndpointResponse:
     """Stores the request and returns the response that starts its flow.
 
     Raises OAuthRefusal when the callback is not registered (a redirect would make the relay an open redirector) or the
     institution offers no individual authentication. Every other refusal is a redirect to the callback.
     """
     call.note.api_code = "AU01"
-    settings, fields = services.settings, parse_fields(call.query or "")
+    settings, fields = dependencies.settings, parse_fields(call.query or "")
     client = _find_client(settings, call, fields)
     try:
-        request = _build_request(services, settings, call, fields, client)
-        await services.ledger.open_request(request)
-        status, headers, body = start_flow(services, settings.providers[request.provider], request)
+        request = _build_request(dependencies, settings, call, fields, client)
+        await dependencies.ledger.open_request(request)
+        status, headers, body = start_flow(dependencies, settings.providers[request.provider], request)
         return EndpointResponse(status, body, headers)
     except Exception as error:
         refusal = to_oauth_refusal(error)
@@ -61,13 +61,13 @@ def _find_client(settings: OAuthSettings, call: ForwardedCall, fields: Fields) -
 
 
 def _build_request(
-    services: AuthorityServices, settings: OAuthSettings, call: ForwardedCall, fields: Fields, client: Client
+    dependencies: AuthorityDependencies, settings: OAuthSettings, call: ForwardedCall, fields: Fields, client: Client
 ) -> AuthorizationRequest:
-    values, now = fields.values, int(services.clock())
-    if call.fault in _HEADER_FAULTS or not (call.fault or call.tran_id):
-        reason = call.fault or "header_malformed"
+    values, now = fields.values, int(dependencies.clock())
+    if call.fault_name in _HEADER_FAULTS or not (call.fault_name or call.tran_id):
+        reason = call.fault_name or "header_malformed"
         raise OAuthRefusal.from_fault(reason, TRAN_ID_FORM)
-    if call.fault or client.service.operator not in call.operators:
+    if call.fault_name or client.service.operator not in call.operators:
         raise build_unauthorized_client(call)
     if fields.problem:
         raise OAuthRefusal.from_fault(*fields.problem)
@@ -82,7 +82,7 @@ def _build_request(
     if provider.authentication is AuthenticationMethod.NONE:
         raise OAuthRefusal("method_not_allowed", NOT_OFFERED)
     return AuthorizationRequest(
-        request_id=services.random(),
+        request_id=dependencies.random(),
         provider=provider.org_code,
         operator=client.service.operator,
         client_id=client.service.client_id,
@@ -90,14 +90,14 @@ def _build_request(
         app_scheme=values["app_scheme"],
         oauth_state=values["state"],
         api_tran_id=call.tran_id,
-        asked_at=now,
+        requested_at=now,
         expires_at=now + settings.request_s,
         ci=_read_ci(call),
     )
 
 
 def _read_ci(call: ForwardedCall) -> str:
-    ci = call.header(_CI)
+    ci = call.single_header(_CI)
     if not ci:
         raise OAuthRefusal.from_fault("header_missing", _CI_FORM)
     (field,) = (field for field in load_catalogue().apis[_API].request.header if field.name == _CI)
@@ -115,7 +115,7 @@ def _build_error_url(refusal: OAuthRefusal, fields: Fields, call: ForwardedCall)
     parameters = {"error": refusal.error, "error_description": refusal.description}
     if _STATE_FORM.fullmatch(state):
         parameters["state"] = state
-    tran_id = call.header("x-api-tran-id")
+    tran_id = call.single_header("x-api-tran-id")
     if _PRINTABLE.fullmatch(tran_id):
         parameters["api_tran_id"] = tran_id
     return build_callback_url(fields.values["redirect_uri"], **parameters)

@@ -5,7 +5,7 @@ from typing import Final
 
 from relay.endpoint.calls import ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.services import AuthorityServices, Client, OAuthSettings, TokenCall
+from relay.oauth.dependencies import AuthorityDependencies, Client, OAuthSettings, TokenCall
 from relay.policy.settings.directory import Provider
 
 INVALID_CLIENT: Final = "client_id 또는 client_secret이 올바르지 않습니다"
@@ -21,26 +21,30 @@ def get_provider(settings: OAuthSettings, call: ForwardedCall, form: Mapping[str
     return provider
 
 
-async def authenticate_client(services: AuthorityServices, call: ForwardedCall, form: Mapping[str, str]) -> TokenCall:
+async def authenticate_client(
+    dependencies: AuthorityDependencies, call: ForwardedCall, form: Mapping[str, str]
+) -> TokenCall:
     """Returns the call with its provider and client. `form` must be validated.
 
     Raises OAuthRefusal: invalid_request for an unknown institution; invalid_client, with equal text and cost for an
     unknown client and a wrong secret; unauthorized_client when the connection does not act for the client's operator.
     Raises QueueFull.
     """
-    settings = services.settings
+    settings = dependencies.settings
     provider = get_provider(settings, call, form)
     client = settings.clients.get(form["client_id"])
     if client is not None:
         note_client(call, client)
     secret_hash = client.secret_hash if client is not None else ""
     caller = ",".join(sorted(call.operators))  # not the named client: a caller must fill only its own queue
-    is_right = await services.secrets.fit(caller, secret_hash, form["client_secret"])
+    is_right = await dependencies.secrets.matches(caller, secret_hash, form["client_secret"])
     if client is None or not secret_hash or not is_right:
         raise OAuthRefusal("invalid_client", INVALID_CLIENT)
     if client.service.operator not in call.operators:
         raise build_unauthorized_client(call)
-    return TokenCall(form, client, provider, int(services.clock()))  # the clock is read after the wait for the check
+    return TokenCall(
+        form, client, provider, int(dependencies.clock())
+    )  # the clock is read after the wait for the check
 
 
 def note_client(call: ForwardedCall, client: Client) -> None:
@@ -54,5 +58,5 @@ def build_unauthorized_client(call: ForwardedCall) -> OAuthRefusal:
     return OAuthRefusal(
         "unauthorized_client",
         "client_id를 등록한 기관의 인증서와 IP 주소가 아닙니다",
-        reason=call.fault or "unauthorized_client",
+        reason=call.fault_name or "unauthorized_client",
     )

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from relay.domain.authorization.request import AuthorizationRequest
 from relay.endpoint.errors import OAuthRefusal
+from relay.oauth.dependencies import AuthorityDependencies
 from relay.oauth.redirects import build_callback_url
-from relay.oauth.services import AuthorityServices
 from relay.policy.settings.directory import AuthenticationMethod, Provider
 
 PAGES_PATH: Final = "/authentication"
@@ -22,7 +22,7 @@ FlowResponse = tuple[int, Mapping[str, str], Mapping[str, str] | None]
 """HTTP status, headers, and the JSON body if any."""
 
 
-def start_flow(services: AuthorityServices, provider: Provider, request: AuthorizationRequest) -> FlowResponse:
+def start_flow(dependencies: AuthorityDependencies, provider: Provider, request: AuthorizationRequest) -> FlowResponse:
     """Returns the response that starts the institution's flow. The ledger must hold `request` already.
 
     Raises OAuthRefusal: server_error when settings are missing, method_not_allowed when no flow is offered.
@@ -30,32 +30,34 @@ def start_flow(services: AuthorityServices, provider: Provider, request: Authori
     start = _FLOWS.get(provider.authentication)
     if start is None:
         raise OAuthRefusal("method_not_allowed", NOT_OFFERED)
-    return start(services, provider, request)
+    return start(dependencies, provider, request)
 
 
-def _start_hosted(services: AuthorityServices, _: Provider, request: AuthorizationRequest) -> FlowResponse:
-    return 302, {"Location": f"{_get_pages_url(services)}{PAGES_PATH}/{quote(request.request_id, safe='')}"}, None
+def _start_hosted(dependencies: AuthorityDependencies, _: Provider, request: AuthorizationRequest) -> FlowResponse:
+    return 302, {"Location": f"{_get_pages_url(dependencies)}{PAGES_PATH}/{quote(request.request_id, safe='')}"}, None
 
 
-def _start_redirect(services: AuthorityServices, provider: Provider, request: AuthorizationRequest) -> FlowResponse:
+def _start_redirect(
+    dependencies: AuthorityDependencies, provider: Provider, request: AuthorizationRequest
+) -> FlowResponse:
     if provider.redirect is None:
         raise _not_configured("redirect")
     return (
         302,
-        {"Location": build_callback_url(provider.redirect.url, request=_sign_request_object(services, request))},
+        {"Location": build_callback_url(provider.redirect.url, request=_sign_request_object(dependencies, request))},
         None,
     )
 
 
-def _sign_request_object(services: AuthorityServices, request: AuthorizationRequest) -> str:
+def _sign_request_object(dependencies: AuthorityDependencies, request: AuthorizationRequest) -> str:
     """Returns the signed request for the institution. It holds no CI, because URLs are logged everywhere.
 
     It has no jti and no scope, so that it cannot pass as an access token (RFC 8725 3.12).
     """
-    client = services.settings.clients.get(request.client_id)
-    now = int(services.clock())
+    client = dependencies.settings.clients.get(request.client_id)
+    now = int(dependencies.clock())
     claims = {
-        "iss": services.settings.relay,
+        "iss": dependencies.settings.relay,
         "aud": request.provider,
         "iat": now,
         "exp": request.expires_at,
@@ -63,13 +65,13 @@ def _sign_request_object(services: AuthorityServices, request: AuthorizationRequ
         "client_id": request.client_id,
         "service_name": client.service.name if client else "",
         "api_tran_id": request.api_tran_id,
-        "return_url": _get_pages_url(services) + RETURN_PATH,
+        "return_url": _get_pages_url(dependencies) + RETURN_PATH,
     }
-    signed, _ = services.signer.sign(claims, now)
+    signed, _ = dependencies.signer.sign(claims, now)
     return signed
 
 
-def _start_app(_: AuthorityServices, provider: Provider, __: AuthorizationRequest) -> FlowResponse:
+def _start_app(_: AuthorityDependencies, provider: Provider, __: AuthorizationRequest) -> FlowResponse:
     if provider.app is None:
         raise _not_configured("app")
     app = provider.app
@@ -83,10 +85,10 @@ def _start_app(_: AuthorityServices, provider: Provider, __: AuthorizationReques
     return 200, {}, body
 
 
-def _get_pages_url(services: AuthorityServices) -> str:
-    if not services.settings.pages_url:
+def _get_pages_url(dependencies: AuthorityDependencies) -> str:
+    if not dependencies.settings.pages_url:
         raise _not_configured("pages_url")
-    return services.settings.pages_url
+    return dependencies.settings.pages_url
 
 
 def _not_configured(setting: str) -> OAuthRefusal:
@@ -94,7 +96,7 @@ def _not_configured(setting: str) -> OAuthRefusal:
 
 
 _FLOWS: Final[
-    Mapping[AuthenticationMethod, Callable[[AuthorityServices, Provider, AuthorizationRequest], FlowResponse]]
+    Mapping[AuthenticationMethod, Callable[[AuthorityDependencies, Provider, AuthorizationRequest], FlowResponse]]
 ] = {
     AuthenticationMethod.HOSTED: _start_hosted,
     AuthenticationMethod.REDIRECT: _start_redirect,

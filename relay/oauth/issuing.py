@@ -6,15 +6,15 @@ from typing import Final, Self
 from relay.domain.authorization.consent import Consent, build_scope
 from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
 from relay.domain.authorization.token import REFRESH
-from relay.domain.ledger import Denied, Reason
+from relay.domain.korea import DAY_S
+from relay.domain.ledger import LedgerRefused, Reason
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.services import AuthorityServices, TokenCall
+from relay.oauth.dependencies import AuthorityDependencies, TokenCall
 from relay.policy.settings.authority import TokenSettings
 
 Sign = Callable[[Mapping[str, object], int], tuple[str, bytes]]
 """Signs claims at a time (epoch seconds). Returns the token and the SHA-256 of the signed bytes, as `Signer.sign`."""
 
-DAY_S: Final = 86_400
 _MAX_SCOPE_LENGTH: Final = 128
 """권한 범위, aNS(128)."""
 
@@ -45,21 +45,27 @@ class TokenIssuer:
         self._signed: dict[bytes, str] = {}
 
     @classmethod
-    def for_call(cls, services: AuthorityServices, call: TokenCall) -> Self:
+    def for_call(cls, dependencies: AuthorityDependencies, call: TokenCall) -> Self:
         """Returns the issuer for a call."""
-        return cls(services.settings.tokens, call.provider.industry, services.signer.sign, services.random, call.now)
+        return cls(
+            dependencies.settings.tokens,
+            call.provider.industry,
+            dependencies.signer.sign,
+            dependencies.random,
+            call.now,
+        )
 
     def issue_pair(self, consent: Consent) -> TokenPair:
         """Issues an access token and a refresh token for a consent.
 
-        Raises Denied CONSENT_ENDED after its last day; OAuthRefusal invalid_scope.
+        Raises LedgerRefused CONSENT_ENDED after its last day; OAuthRefusal invalid_scope.
         """
         scope = build_token_scope(self._industry, consent.particulars.scopes)
         access = self._issue(consent, TokenKind.ACCESS, scope)
         return TokenPair(access, self._issue(consent, TokenKind.REFRESH, scope))
 
     def issue_access(self, consent: Consent, refresh: TokenRecord) -> TokenRecord:
-        """Issues an access token with the scope of the refresh token. Raises Denied CONSENT_ENDED."""
+        """Issues an access token with the scope of the refresh token. Raises LedgerRefused CONSENT_ENDED."""
         return self._issue(consent, TokenKind.ACCESS, refresh.scope, refreshed=True)
 
     def get_token(self, consent: Consent, record: TokenRecord) -> str:
@@ -87,7 +93,7 @@ class TokenIssuer:
         days = self._tokens.access_days if kind is TokenKind.ACCESS else self._tokens.refresh_days
         expires_at = min(self._now + days * DAY_S, consent.particulars.ends_at)
         if expires_at <= self._now:
-            raise Denied(Reason.CONSENT_ENDED)
+            raise LedgerRefused(Reason.CONSENT_ENDED)
         fields = (self._random(), kind, consent.consent_id, scope, self._now, expires_at)
         token, digest = self._sign(self._claims(consent, TokenRecord(*fields, digest=b"")), self._now)
         self._signed[digest] = token

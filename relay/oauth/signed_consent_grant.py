@@ -4,26 +4,25 @@ The checks run from cheap to costly: form, tx_id, reuse; then signatures and cer
 Nothing is recorded before all of them pass.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from functools import cache
 from typing import Final
 
-from relay.domain.authorization.consent import KOREA, Authentication, Consent
+from relay.domain.authorization.consent import Authentication, Consent
+from relay.domain.authorization.digest import digest_text
 from relay.domain.authorization.nonce import NONCE_BYTES, from_base64url, parse_nonce, to_base64url
 from relay.domain.authorization.signed_consent import CertificateSigned, Defect, HashSigned, NotVerified, SignedConsent
 from relay.domain.authorization.tx_id import parse_tx_id
-from relay.domain.ledger import Denied, Evidence, Reason, TokenHolder
+from relay.domain.korea import date_in_korea
+from relay.domain.ledger import Evidence, LedgerRefused, Reason, TokenHolder
 from relay.endpoint.errors import OAuthRefusal
+from relay.oauth.dependencies import AuthorityDependencies, TokenCall
 from relay.oauth.issuing import TokenIssuer
-from relay.oauth.services import AuthorityServices, TokenCall
+from relay.oauth.scopes import load_scopes
 from relay.policy.consent.demand import Demand, DemandContext, DemandError, RequestType, check_demand, read_demand
-from relay.policy.consent.particulars import Scopes, add_list_scope, get_scopes
+from relay.policy.consent.particulars import add_list_scope
 from relay.policy.settings.authority import CertifierKind
-from relay.standard.catalogue import load_catalogue
 
 TX_ID_AGE_S: Final = 3600
 """Maximum age of a tx_id: the customer signs on a phone, and a call may be repeated."""
@@ -60,48 +59,51 @@ VERIFICATION_ERRORS: Final[Mapping[Defect, tuple[str, str]]] = {
 """Error and description for each failed verification. temporarily_unavailable: it may succeed later."""
 
 
-async def issue_for_consent(services: AuthorityServices, call: TokenCall) -> dict[str, str]:
-    """Returns the response body. Raises OAuthRefusal; Denied when another form used the tx_id or a nonce before."""
+async def issue_for_consent(dependencies: AuthorityDependencies, call: TokenCall) -> dict[str, str]:
+    """Returns the response body.
+
+    Raises OAuthRefusal; LedgerRefused when another form used the tx_id or a nonce before.
+    """
     signed = _read_signed_consent(call)
-    _check_tx_id(services, call)
-    _check_certifier(services, call)
+    _check_tx_id(dependencies, call)
+    _check_certifier(dependencies, call)
     single_use = _single_use_values(signed)
-    why = await services.ledger.find_spent(single_use)
+    why = await dependencies.ledger.find_spent(single_use)
     if why is not None:
-        return await _repeat_response(services, call, why)
+        return await _repeat_response(dependencies, call, why)
     try:
-        consent_text = await services.consent_verifier.prove(signed, call.form["ca_code"], call.now)
+        consent_text = await dependencies.consent_verifier.verify(signed, call.form["ca_code"], call.now)
     except NotVerified as failure:
         error, description = VERIFICATION_ERRORS[failure.reason]
         retry = _RETRY_S if error == "temporarily_unavailable" else 0
-        if retry:
-            services.log_outage(f"certifier {call.form['ca_code']}", str(failure))
         raise OAuthRefusal(error, description, reason=f"consent_{failure.reason}", retry_after=retry) from None
-    consent = _build_consent(services, call, _read_demand(call, consent_text), signed.ci)
-    issuer = TokenIssuer.for_call(services, call)
+    consent = _build_consent(dependencies, call, _read_demand(call, consent_text), signed.ci)
+    issuer = TokenIssuer.for_call(dependencies, call)
     pair = issuer.issue_pair(consent)
     form_digest = _hash_form(call.form)
     try:
-        await services.ledger.issue_integrated(consent, pair, single_use, _evidence(call.form), call.now, form_digest)
-    except Denied as refused:  # a concurrent call with the same form
-        return await _repeat_response(services, call, refused.reason)
+        await dependencies.ledger.issue_integrated(
+            consent, pair, single_use, _evidence(call.form), call.now, form_digest
+        )
+    except LedgerRefused as refused:  # a concurrent call with the same form
+        return await _repeat_response(dependencies, call, refused.reason)
     return {"tx_id": signed.tx_id, **issuer.build_pair_body(consent, pair)}
 
 
-async def _repeat_response(services: AuthorityServices, call: TokenCall, why: Reason) -> dict[str, str]:
-    """Returns the former response body if the form is the same, within REPEAT_S. Raises Denied otherwise."""
+async def _repeat_response(dependencies: AuthorityDependencies, call: TokenCall, why: Reason) -> dict[str, str]:
+    """Returns the former response body if the form is the same, within REPEAT_S. Raises LedgerRefused otherwise."""
     form_digest, tx_id = _hash_form(call.form), call.form["tx_id"]
     holder = TokenHolder(call.client.service.client_id, call.provider.org_code)
-    issued = await services.ledger.find_issued(tx_id, form_digest, holder, REPEAT_S, call.now)
+    issued = await dependencies.ledger.find_issued(tx_id, form_digest, holder, REPEAT_S, call.now)
     if issued is None:
-        raise Denied(why)
-    return {"tx_id": tx_id, **TokenIssuer.for_call(services, call).build_pair_body(*issued)}
+        raise LedgerRefused(why)
+    return {"tx_id": tx_id, **TokenIssuer.for_call(dependencies, call).build_pair_body(*issued)}
 
 
 def _hash_form(form: Mapping[str, str]) -> bytes:
     """Returns the SHA-256 of a form without client_secret, which may change before a repetition."""
     fields = sorted((name, value) for name, value in form.items() if name != "client_secret")
-    return hashlib.sha256(json.dumps(fields).encode()).digest()
+    return digest_text(json.dumps(fields))
 
 
 def _invalid(name: str, allowed: str) -> OAuthRefusal:
@@ -185,21 +187,21 @@ def _decode(form: Mapping[str, str], read: Callable[[str], bytes], name: str) ->
         raise _invalid(name, f"{length}Base64URL") from None
 
 
-def _check_tx_id(services: AuthorityServices, call: TokenCall) -> None:
+def _check_tx_id(dependencies: AuthorityDependencies, call: TokenCall) -> None:
     """Checks that the tx_id names this operator, provider, relay and certifier, and a recent time."""
     try:
         tx_id = parse_tx_id(call.form["tx_id"])
     except ValueError:
         raise _invalid("tx_id", "aNS(74)") from None
-    expected = (call.client.service.operator, call.provider.org_code, services.settings.relay, call.form["ca_code"])
+    expected = (call.client.service.operator, call.provider.org_code, dependencies.settings.relay, call.form["ca_code"])
     if (tx_id.operator, tx_id.provider, tx_id.relay, tx_id.certifier) != expected:
         raise _invalid("tx_id", "호출한 기관, org_code, 중계기관, ca_code와 같은 기관코드")
     if not call.now - TX_ID_AGE_S <= tx_id.made_at <= call.now + TX_ID_AHEAD_S:
         raise _invalid("tx_id", f"생성 후 {TX_ID_AGE_S // 60}분까지")
 
 
-def _check_certifier(services: AuthorityServices, call: TokenCall) -> None:
-    certifier = services.settings.certifiers.get(call.form["ca_code"])
+def _check_certifier(dependencies: AuthorityDependencies, call: TokenCall) -> None:
+    certifier = dependencies.settings.certifiers.get(call.form["ca_code"])
     if certifier is None:
         raise _invalid("ca_code", "중계기관에 등록된 통합인증기관")
     if certifier.kind is not _AUTH_TYPES[call.form["auth_type"]][0]:
@@ -224,9 +226,9 @@ def _read_demand(call: TokenCall, text: bytes) -> Demand:
     frame = DemandContext(
         provider=call.provider.org_code,
         operator=call.client.service.operator,
-        scopes=_scopes(call.provider.industry),
+        scopes=load_scopes(call.provider.industry),
         request_type=RequestType(call.form["request_type"]),
-        today=datetime.fromtimestamp(call.now, KOREA).date(),
+        today=date_in_korea(call.now),
     )
     try:
         demand = read_demand(text)
@@ -237,15 +239,9 @@ def _read_demand(call: TokenCall, text: bytes) -> Demand:
     return demand
 
 
-@cache
-def _scopes(industry: str) -> Scopes:
-    """Returns the scopes of an industry (규격 3.9)."""
-    return get_scopes(industry, load_catalogue())
-
-
-def _build_consent(services: AuthorityServices, call: TokenCall, demand: Demand, ci: str) -> Consent:
+def _build_consent(dependencies: AuthorityDependencies, call: TokenCall, demand: Demand, ci: str) -> Consent:
     return Consent(
-        consent_id=services.random(),
+        consent_id=dependencies.random(),
         provider=call.provider.org_code,
         operator=call.client.service.operator,
         client_id=call.client.service.client_id,

@@ -9,8 +9,8 @@ from relay.endpoint.errors import OAuthRefusal
 from relay.endpoint.forms import parse_form, validate_fields
 from relay.oauth.clients import authenticate_client
 from relay.oauth.code_grant import redeem_code
+from relay.oauth.dependencies import AuthorityDependencies, TokenCall
 from relay.oauth.refresh_grant import refresh_access_token
-from relay.oauth.services import AuthorityServices, TokenCall
 from relay.oauth.signed_consent_grant import issue_for_consent
 
 
@@ -20,7 +20,7 @@ class GrantType:
 
     api_id: str
     api_code: str
-    handle: Callable[[AuthorityServices, TokenCall], Awaitable[dict[str, str]]]
+    handle: Callable[[AuthorityDependencies, TokenCall], Awaitable[dict[str, str]]]
 
 
 GRANT_TYPES: Final[Mapping[str, GrantType]] = {
@@ -32,8 +32,8 @@ GRANT_TYPES: Final[Mapping[str, GrantType]] = {
 _GRANT_TYPE_FORM: Final = f"grant_type ({', '.join(GRANT_TYPES)} 중 하나)"
 
 
-async def issue_token(services: AuthorityServices, call: ForwardedCall) -> EndpointResponse:
-    """Returns the tokens of a grant. Raises OAuthRefusal, Denied, LedgerDown."""
+async def issue_token(dependencies: AuthorityDependencies, call: ForwardedCall) -> EndpointResponse:
+    """Returns the tokens of a grant. Raises OAuthRefusal, LedgerRefused, LedgerDown."""
     form = parse_form(call)
     name = form.get("grant_type", "")
     if not name:
@@ -43,4 +43,6 @@ async def issue_token(services: AuthorityServices, call: ForwardedCall) -> Endpo
         raise OAuthRefusal("unsupported_grant_type", f"지원하지 않는 grant_type입니다: {_GRANT_TYPE_FORM}")
     call.note.api_code = grant_type.api_code
     validate_fields(grant_type.api_id, form)
-    return EndpointResponse(200, await grant_type.handle(services, await authenticate_client(services, call, form)))
+    return EndpointResponse(
+        200, await grant_type.handle(dependencies, await authenticate_client(dependencies, call, form))
+    )

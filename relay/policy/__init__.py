@@ -1,1 +1,1 @@
-"""Floor 1: the verbs. Pure decisions; what they need (now, the plan) comes as arguments."""
+"""Floor 1: pure decisions. What they need (`now`, the plan) is an argument."""

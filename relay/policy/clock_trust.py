@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.jobs import AHEAD_MOST_S
+from relay.domain.jobs import MAX_AHEAD_S
 
 SETTLE_S: Final = 86_400
 """A clock that jumped ahead is trusted after it has run evenly for this long, the time to correct it by hand."""
@@ -13,7 +13,7 @@ MAX_IDLE_S: Final = 86_400
 
 def limit_to_database_time(now: int, database_now: int) -> int:
     """Returns `now`, or the time of the database when our clock is ahead of it."""
-    return now if now <= database_now + AHEAD_MOST_S else database_now
+    return now if now <= database_now + MAX_AHEAD_S else database_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ClockAnchor:
 
     wall: int
     elapsed: float
-    slack_s: int = AHEAD_MOST_S
+    slack_s: int = MAX_AHEAD_S
 
 
 class ClockTrust:
@@ -32,7 +32,7 @@ class ClockTrust:
     """
 
     def __init__(self, latest: int, now: int, elapsed: float) -> None:
-        slack = MAX_IDLE_S + AHEAD_MOST_S
+        slack = MAX_IDLE_S + MAX_AHEAD_S
         is_ahead = 0 < latest < now - slack
         self._anchor = ClockAnchor(latest, elapsed, slack) if is_ahead else ClockAnchor(now, elapsed)
         self._jump = ClockAnchor(now, elapsed)
@@ -43,7 +43,7 @@ class ClockTrust:
         if now <= expected + self._anchor.slack_s:
             self._anchor = self._jump = ClockAnchor(now, elapsed)
             return now
-        if abs(now - _extrapolate(self._jump, elapsed)) > AHEAD_MOST_S:
+        if abs(now - _extrapolate(self._jump, elapsed)) > MAX_AHEAD_S:
             self._jump = ClockAnchor(now, elapsed)  # another jump
         if elapsed - self._jump.elapsed >= SETTLE_S:
             self._anchor = ClockAnchor(now, elapsed)

@@ -2,21 +2,22 @@
 
 from typing import Final
 
+from relay.domain.authorization.ports import TokenSigner
 from relay.domain.authorization.token import MANAGE
 from relay.domain.fault import FAULTS, Refusal
 from relay.endpoint.calls import ForwardedCall
-from relay.portal.services import Signer, SupportSettings
+from relay.portal.dependencies import SupportSettings
 
 _SCHEME: Final = "bearer "
 
 
-def check_bearer(settings: SupportSettings, signer: Signer, call: ForwardedCall, now: float) -> None:
-    """Checks a call's Authorization and notes its client. Raises Refusal (40101, 40104).
+def authenticate_portal(settings: SupportSettings, signer: TokenSigner, call: ForwardedCall, now: float) -> None:
+    """Authenticates the portal by a call's Authorization, and writes its client into the note.
 
-    The token must be ours, for the support APIs, and for the portal and client_id of these settings: a new client_id
-    ends the former tokens.
+    Raises Refusal (40101, 40104). The token must be ours, for the support APIs, and for the portal and client_id of
+    these settings: a new client_id ends the former tokens.
     """
-    authorization = call.header("authorization")
+    authorization = call.single_header("authorization")
     if not authorization:
         raise Refusal(FAULTS["token_missing"])
     if authorization[: len(_SCHEME)].lower() != _SCHEME or not authorization.isascii():

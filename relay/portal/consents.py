@@ -1,14 +1,14 @@
 """지원-103: consents of one customer, at an institution or for an operator. Optional for relays (core 2.2)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
-from relay.domain.authorization.consent import KOREA, Consent, build_scope
+from relay.domain.authorization.consent import Consent, build_scope
 from relay.domain.fault import FAULTS, Refusal
-from relay.portal.services import PortalRequest, SupportServices
+from relay.domain.korea import day_in_korea, format_day
+from relay.portal.dependencies import PortalRequest, SupportDependencies
 
 
-async def list_consents(support: SupportServices, request: PortalRequest) -> Mapping[str, object]:
+async def list_consents(support: SupportDependencies, request: PortalRequest) -> Mapping[str, object]:
     """Returns whether the customer has consents in force, and which, by service.
 
     The org_code of an institution selects those at it, that of an operator those at all institutions of this relay.
@@ -32,7 +32,7 @@ async def list_consents(support: SupportServices, request: PortalRequest) -> Map
     return {"is_member": "true", "service_cnt": str(len(rows)), "service_list": rows}
 
 
-async def _in_force(support: SupportServices, request: PortalRequest) -> Sequence[Consent]:
+async def _in_force(support: SupportDependencies, request: PortalRequest) -> Sequence[Consent]:
     org_code, ci = request.values["org_code"], request.values["user_ci"]
     if org_code in request.settings.members:
         request.note.provider = org_code
@@ -43,10 +43,9 @@ async def _in_force(support: SupportServices, request: PortalRequest) -> Sequenc
 
 
 def _build_entry(consent: Consent, industry: str) -> dict[str, str]:
-    given = datetime.fromtimestamp(consent.given_at, KOREA)
     return {
         "org_code": consent.provider,
         "scope": build_scope(industry, consent.particulars.scopes),
-        "consent_date": f"{given:%Y%m%d}",
-        "consent_end_date": f"{consent.particulars.end_date:%Y%m%d}",
+        "consent_date": day_in_korea(consent.given_at),
+        "consent_end_date": format_day(consent.particulars.end_date),
     }

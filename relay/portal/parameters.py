@@ -17,7 +17,7 @@ def check_headers(call: ForwardedCall, api: Api) -> None:
     if not call.tran_id:
         raise Refusal(FAULTS["header_malformed"], TRAN_ID_FORM)
     if api.method == "POST":
-        content_type = call.header("content-type")
+        content_type = call.single_header("content-type")
         check_json_type(content_type.encode("utf-8", "surrogateescape") if content_type else None)
         if "content-encoding" in call.headers:
             raise Refusal(FAULTS["header_malformed"], "Content-Encoding은 허용되지 않습니다")
@@ -39,4 +39,4 @@ def _body(call: ForwardedCall) -> Mapping[str, object]:
 def _query(query: str) -> Mapping[str, object]:
     if not query.isascii():
         raise Refusal(FAULTS["parameter_malformed"], "URI는 ASCII 문자만 허용됩니다")
-    return parse_query(query.encode())
+    return parse_query(query.encode()).values

@@ -1,4 +1,4 @@
-"""Error answers of 지원-102 to -104: rsp_code and rsp_msg of the fault table (규격 첨부1)."""
+"""Error responses of 지원-102 to -104: rsp_code and rsp_msg of the fault table (규격 첨부1)."""
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ledger import LedgerDown
@@ -7,8 +7,8 @@ from relay.endpoint.errors import OAuthRefusal, log_unexpected
 from relay.policy.call.envelope import build_refusal_fields
 
 
-def build_fault_answer(call: ForwardedCall, error: Exception) -> EndpointResponse:
-    """Returns the answer to a call that raised this error; notes its fault for the record."""
+def build_fault_response(call: ForwardedCall, error: Exception) -> EndpointResponse:
+    """Returns the response to a call that raised this error; notes its fault for the record."""
     if isinstance(error, OAuthRefusal):  # raised before an endpoint was called: its reason is a fault
         call.note.reason = error.reason
         fault = FAULTS[error.reason]

@@ -7,10 +7,10 @@ from relay.domain.statistics import Pulse
 from relay.policy.call.maintenance import is_in_maintenance
 from relay.policy.settings.directory import Provider
 from relay.policy.statistics.availability import Availability, by_probe, by_pulse
-from relay.portal.services import PortalRequest, SupportServices
+from relay.portal.dependencies import PortalRequest, SupportDependencies
 
 
-async def get_status(support: SupportServices, request: PortalRequest) -> Mapping[str, object]:
+async def get_status(support: SupportDependencies, request: PortalRequest) -> Mapping[str, object]:
     """Returns the availability: by its maintenance calendar, else by recent calls, else by a probe.
 
     An unavailable ledger does not prevent this. Raises Refusal (40303).
@@ -19,14 +19,14 @@ async def get_status(support: SupportServices, request: PortalRequest) -> Mappin
     return {"availability": str(await _availability(support, request, member))}
 
 
-async def _availability(support: SupportServices, request: PortalRequest, member: Provider) -> Availability:
+async def _availability(support: SupportDependencies, request: PortalRequest, member: Provider) -> Availability:
     if is_in_maintenance(request.settings.calendars.get(member.org_code), request.now):
         return Availability.MAINTENANCE
     pulse = await _pulse(support, member.org_code)
     return by_pulse(pulse, request.now) or by_probe(await support.probe.reaches(member))
 
 
-async def _pulse(support: SupportServices, org_code: str) -> Pulse | None:
+async def _pulse(support: SupportDependencies, org_code: str) -> Pulse | None:
     try:
         return await support.statistics.pulse(org_code)
     except LedgerDown:  # the ledger logs its outage itself

@@ -1,1 +1,1 @@
-"""Floor 3: the only place where everything is known: settings in, planes assembled, processes served."""
+"""Floor 3: reads settings, builds the objects of each role, runs its process. It alone imports all packages."""

@@ -8,7 +8,7 @@ of the first and last day. `method`, `version` and `resource` make the path; con
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -78,10 +78,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 def _read(*path: str) -> dict[str, Any]:
     text = resources.files("relay.standard").joinpath(*path).read_bytes()
-    return _parse(text)
+    return parse_mapping(text)
 
 
-def _parse(text: bytes | str) -> dict[str, Any]:
+def parse_mapping(text: bytes | str) -> dict[str, Any]:
+    """Returns the mapping of a YAML text. Raises CatalogueError for anything else, or a duplicate key."""
     data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
     if not isinstance(data, dict):
         raise CatalogueError("a mapping is expected")
@@ -165,7 +166,8 @@ def _build_path(version: str, resource: str, industries: tuple[str, ...]) -> str
     return (f"/{version}" if version else "") + ("/{industry}" if industries else "") + resource
 
 
-def _parse_api(api_id: str, data: Any, headers: Mapping[str, tuple[Field, ...]]) -> Api:
+def parse_api(api_id: str, data: Any, headers: Mapping[str, tuple[Field, ...]]) -> Api:
+    """Returns an API from its data. `headers` has the fields of each header group. Raises CatalogueError."""
     _check_keys(api_id, data, _API_KEYS)
     if missing := _REQUIRED_API_KEYS - set(data):
         raise CatalogueError(f"{api_id}: missing {', '.join(sorted(missing))}")
@@ -206,10 +208,11 @@ def _iter_apis() -> Iterator[Api]:
     headers = {group: _parse_fields(group, rows) for group, rows in _read("headers.yaml").items()}
     for stem in API_FILES:
         for api_id, data in _read("apis", f"{stem}.yaml").items():
-            yield _parse_api(api_id, data, headers)
+            yield parse_api(api_id, data, headers)
 
 
-def _build_catalogue(apis: Iterator[Api]) -> Catalogue:
+def build_catalogue(apis: Iterable[Api]) -> Catalogue:
+    """Returns a catalogue of APIs. Raises CatalogueError for a duplicate id or code."""
     by_id: dict[str, Api] = {}
     codes: dict[str, str] = {}
     for api in apis:
@@ -228,10 +231,11 @@ def load_catalogue() -> Catalogue:
     Raises CatalogueError when the packaged data have an unknown key, type or industry, a duplicate id or code, or a
     conditional field without its condition.
     """
-    return _build_catalogue(_iter_apis())
+    return build_catalogue(_iter_apis())
 
 
-def _parse_status(where: str, row: object) -> tuple[int, str]:
+def parse_status(where: str, row: object) -> tuple[int, str]:
+    """Returns HTTP status and meaning of a row. Raises CatalogueError, which names `where`."""
     http, separator, text = str(row).partition(" | ")
     if not separator or not http.isdecimal():
         raise CatalogueError(f"{where}: a row has the form HTTP 상태 | 의미, not {row!r}")
@@ -241,7 +245,7 @@ def _parse_status(where: str, row: object) -> tuple[int, str]:
 @cache
 def load_rsp_codes() -> Mapping[str, RspCode]:
     """Returns the valid response codes (규격 첨부1) by code."""
-    return {code: RspCode(code, *_parse_status(code, row)) for code, row in _read("rsp_codes.yaml").items()}
+    return {code: RspCode(code, *parse_status(code, row)) for code, row in _read("rsp_codes.yaml").items()}
 
 
 @cache
@@ -251,6 +255,6 @@ def load_oauth_errors() -> Mapping[str, tuple[OAuthError, ...]]:
     `authorize` has `invalid_request` twice: as a redirect, and as 400 when no redirect is possible.
     """
     return {
-        endpoint: tuple(OAuthError(error, *_parse_status(error, row)) for error, rows in errors.items() for row in rows)
+        endpoint: tuple(OAuthError(error, *parse_status(error, row)) for error, rows in errors.items() for row in rows)
         for endpoint, errors in _read("oauth_errors.yaml").items()
     }

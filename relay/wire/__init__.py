@@ -1,1 +1,1 @@
-"""Floor 1: HTTP/1.1 alone. Knows bytes, heads and limits; knows nothing of MyData."""
+"""Floor 1: HTTP/1.1 and TLS records, independent of MyData."""

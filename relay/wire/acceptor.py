@@ -15,13 +15,13 @@ from enum import StrEnum
 from functools import partial
 from typing import Final, Protocol
 
-from relay.wire.alert import Alert
-from relay.wire.client_hello import PEEKED_BYTES, missing_bytes
-from relay.wire.handshake_slots import HandshakeSlots
-from relay.wire.handshake_turns import HandshakeTurns
 from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, parse_source
 from relay.wire.server import ServerConnection
 from relay.wire.sockets import limit_socket_buffers
+from relay.wire.tls.alert import Alert
+from relay.wire.tls.client_hello import PEEKED_BYTES, missing_bytes
+from relay.wire.tls.handshake_permits import HandshakePermits
+from relay.wire.tls.handshake_turns import HandshakeTurns
 
 _BACKLOG: Final = 1024
 
@@ -64,7 +64,7 @@ _VERIFY: Final = {
 
 
 def get_rejection_reason(error: Exception) -> RejectionReason:
-    """Return the reason of a failed handshake."""
+    """Returns the reason of a failed handshake."""
     if isinstance(error, NoProxyHeader):
         return RejectionReason.NO_PROXY_HEADER
     if isinstance(error, TurnTimeout):
@@ -82,7 +82,7 @@ def get_rejection_reason(error: Exception) -> RejectionReason:
 
 
 def _peek(accepted: socket.socket) -> bytes:
-    """Return received bytes without consuming them. Raises OSError."""
+    """Returns received bytes without consuming them. Raises OSError."""
     try:
         return accepted.recv(PEEKED_BYTES, socket.MSG_PEEK)
     except BlockingIOError:
@@ -90,7 +90,7 @@ def _peek(accepted: socket.socket) -> bytes:
 
 
 def _has_ended(accepted: socket.socket) -> bool:
-    """Return whether the peer has shut down its sending side."""
+    """Returns whether the peer has shut down its sending side."""
     poll = select.poll()
     poll.register(accepted, select.POLLRDHUP)
     return bool(poll.poll(0))
@@ -100,17 +100,17 @@ class HandshakeLimits(Protocol):
     """Limits how many handshakes one address may begin and have under way."""
 
     def take(self, address: str) -> bool:
-        """Return whether one more handshake may begin. If so, `release` must be called at its end."""
+        """Returns whether one more handshake may begin. If so, `release` must be called at its end."""
 
     def release(self, address: str, *, failed: bool) -> None:
-        """Count the end of a handshake; `failed` if the peer's TLS was refused."""
+        """Counts the end of a handshake; `failed` if the peer's TLS was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptorOptions:
     """The options of an acceptor: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS).
 
-    `context` is called for each handshake. `limits` bound the handshakes of an address, `slots` those of all, `turns`
+    `context` is called for each handshake. `limits` bound the handshakes of an address, `permits` those of all, `turns`
     those that compute at once. `handshake_s` bounds the time from accept to connection, PROXY header included.
     """
 
@@ -118,7 +118,7 @@ class AcceptorOptions:
     context: Callable[[], ssl.SSLContext] | None
     handshake_s: float
     limits: HandshakeLimits
-    slots: HandshakeSlots
+    permits: HandshakePermits
     turns: HandshakeTurns
 
 
@@ -150,21 +150,21 @@ class ConnectionAcceptor:
         return int(self._listening.getsockname()[1])
 
     def open(self) -> None:
-        """Listen and start to accept connections."""
+        """Listens and starts to accept connections."""
         limit_socket_buffers(self._listening)
         self._listening.listen(_BACKLOG)
         self._listening.setblocking(False)
         self._accepting = self._loop.create_task(self._accept())
 
     async def close(self) -> None:
-        """Accept no more connections. Handshakes under way continue."""
+        """Accepts no more connections. Handshakes under way continue."""
         if self._accepting is not None:
             self._accepting.cancel()
             await asyncio.wait([self._accepting])
         self._listening.close()
 
     def abort(self) -> None:
-        """Cut handshakes under way."""
+        """Cuts handshakes under way."""
         for task in self._handshakes:
             task.cancel()
 
@@ -188,7 +188,7 @@ class ConnectionAcceptor:
                 await asyncio.sleep(0)
 
     async def _accept_next(self) -> tuple[socket.socket, tuple[str, int]]:
-        """Accept one connection. Unlike `loop.sock_accept`, a cancelled call loses no socket. Raises OSError."""
+        """Accepts one connection. Unlike `loop.sock_accept`, a cancelled call loses no socket. Raises OSError."""
         while True:
             try:
                 accepted, name = self._listening.accept()
@@ -213,15 +213,15 @@ class ConnectionAcceptor:
 
     def _forget_handshake(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         self._handshakes.discard(task)
-        self._options.slots.remove(accepted)
+        self._options.permits.remove(accepted)
         if task.cancelled():  # includes a task that was cancelled before its first step
             accepted.close()
 
     async def _admit(self, accepted: socket.socket, address: str) -> None:
-        """Complete one connection, or report why it was rejected."""
+        """Completes one connection, or reports why it was rejected."""
         options, announced, alert = self._options, "", Alert(accepted)
         deadline = self._loop.time() + options.handshake_s
-        options.slots.add(accepted)
+        options.permits.add(accepted)
         try:
             if options.balancers:
                 async with asyncio.timeout_at(deadline):
@@ -241,14 +241,15 @@ class ConnectionAcceptor:
                 options.limits.release(address, failed=failed)
         except (NoProxyHeader, OSError, ssl.SSLError, TimeoutError) as error:
             accepted.close()
-            has_slot = accepted in options.slots
-            self._on_rejected(address, get_rejection_reason(error) if has_slot else RejectionReason.HANDSHAKES_EXCEEDED)
+            has_permit = accepted in options.permits
+            reason = get_rejection_reason(error) if has_permit else RejectionReason.HANDSHAKES_EXCEEDED
+            self._on_rejected(address, reason)
             await alert.send(self._loop)
         finally:
             alert.close()
 
     async def _shake_hands(self, accepted: socket.socket, address: str, announced: str, deadline: float) -> None:
-        """Turn the socket into a connection. Raises OSError, ssl.SSLError and TimeoutError."""
+        """Turns the socket into a connection. Raises OSError, ssl.SSLError and TimeoutError."""
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = self._build_protocol()
         connection.announced_address = announced
@@ -257,14 +258,14 @@ class ConnectionAcceptor:
             return
         async with asyncio.timeout_at(deadline):
             await self._wait_for_client_hello(accepted)
-        self._options.slots.renew(accepted)
+        self._options.permits.renew(accepted)
         try:
             async with asyncio.timeout_at(deadline):
                 turn = await self._options.turns.acquire(address)
         except TimeoutError as error:
             raise TurnTimeout from error
         try:
-            if accepted not in self._options.slots:  # the socket lost its slot while it waited
+            if accepted not in self._options.permits:  # the socket lost its permit while it waited
                 raise ConnectionResetError
             if self._loop.time() >= deadline:
                 raise TurnTimeout
@@ -282,7 +283,7 @@ class ConnectionAcceptor:
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     async def _wait_for_client_hello(self, accepted: socket.socket) -> None:
-        """Wait until a whole ClientHello has come: a peer that sends only a part of it takes no turn.
+        """Waits until a whole ClientHello has come: a peer that sends only a part of it takes no turn.
 
         Raises OSError when the peer has ended, and RecordsExceeded.
         """
@@ -301,7 +302,7 @@ class ConnectionAcceptor:
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     async def _read_proxy_header(self, accepted: socket.socket, balancer: str) -> str:
-        """Read the header of a trusted balancer and no byte more. Returns its address. Raises NoProxyHeader."""
+        """Reads the header of a trusted balancer and no byte more. Returns its address. Raises NoProxyHeader."""
         if not any(ipaddress.ip_address(balancer) in network for network in self._options.balancers):
             raise NoProxyHeader
         fixed = await self._read_exactly(accepted, FIXED_BYTES)

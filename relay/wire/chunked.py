@@ -1,7 +1,6 @@
 """Decodes `Transfer-Encoding: chunked` (RFC 9112 7.1) strictly: exact sizes and line ends, no trailers.
 
-PERF: llhttp can neither stop at the end of a body nor report chunk extensions; fed line by line for that, it took 60 ms
-for 64 KB of line ends. This decoder takes 0.03 ms.
+PERF: 0.03 ms for 64 KB of line ends.
 """
 
 import re
@@ -14,7 +13,7 @@ from relay.wire.head import ProtocolError, Violation
 _CRLF: Final = b"\r\n"
 _REQUEST_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
 _RESPONSE_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[\t -~]{0,240})?\r\n")
-_LINE_MOST: Final = 256
+_MAX_LINE_BYTES: Final = 256
 """A longer line is not a chunk size."""
 
 CHUNK_OVERHEAD: Final = 64 * 1024
@@ -46,8 +45,8 @@ class ChunkedBody:
         self._held = b""
         self.done = False
 
-    def feed(self, data: bytes, most: int = sys.maxsize) -> tuple[bytes, bytes]:
-        """Decode at most `most` chunks of `data`. Returns body bytes and the bytes not consumed.
+    def feed(self, data: bytes, max_chunks: int = sys.maxsize) -> tuple[bytes, bytes]:
+        """Decodes at most `max_chunks` chunks of `data`. Returns body bytes and the bytes not consumed.
 
         Those bytes follow the end of the body when `done`; otherwise the caller feeds them again. Raises ProtocolError.
         """
@@ -55,7 +54,7 @@ class ChunkedBody:
             data, self._held = self._held + data, b""
         parts: list[bytes] = []
         at = 0
-        while at < len(data) and not self.done and len(parts) < most:
+        while at < len(data) and not self.done and len(parts) < max_chunks:
             if self._expected is _Expected.DATA:
                 part = data[at : at + self._left]
                 parts.append(part)
@@ -64,7 +63,7 @@ class ChunkedBody:
                 if not self._left:
                     self._expected = _Expected.DATA_END
             elif self._expected is _Expected.SIZE:
-                step = self._take_whole(data, at, parts, most) or self._take_size(data, at)
+                step = self._take_whole(data, at, parts, max_chunks) or self._take_size(data, at)
             else:
                 step = self._take_end(data, at)
             if not step:
@@ -74,7 +73,7 @@ class ChunkedBody:
         return self._join(parts, at), data[at:]
 
     def _join(self, parts: list[bytes], taken: int) -> bytes:
-        """Join the parts and count them. Raises ProtocolError when framing outweighs the body."""
+        """Joins the parts and counts them. Raises ProtocolError when framing outweighs the body."""
         body = b"".join(parts)
         self._taken_bytes += taken
         self._body_bytes += len(body)
@@ -82,10 +81,10 @@ class ChunkedBody:
             raise ProtocolError(Violation.BODY_MALFORMED)
         return body
 
-    def _take_whole(self, data: bytes, at: int, parts: list[bytes], most: int) -> int:
-        """Take the complete chunks at `at`; nearly every chunk is complete. Returns their length."""
+    def _take_whole(self, data: bytes, at: int, parts: list[bytes], max_chunks: int) -> int:
+        """Takes the complete chunks at `at`; nearly every chunk is complete. Returns their length."""
         first = at
-        while len(parts) < most and (match := self._size(data, at)) and (size := int(match[1], 16)):
+        while len(parts) < max_chunks and (match := self._size(data, at)) and (size := int(match[1], 16)):
             start = match.end()
             end = start + size
             if data[end : end + 2] != _CRLF:
@@ -95,10 +94,10 @@ class ChunkedBody:
         return at - first
 
     def _take_size(self, data: bytes, at: int) -> int:
-        """Take the chunk size line. Returns its length, 0 while it is incomplete."""
+        """Takes the chunk size line. Returns its length, 0 while it is incomplete."""
         match = self._size(data, at)
         if match is None:
-            if len(data) - at < _LINE_MOST and b"\n" not in data[at:]:
+            if len(data) - at < _MAX_LINE_BYTES and b"\n" not in data[at:]:
                 return 0
             raise ProtocolError(Violation.BODY_MALFORMED)
         self._left = int(match[1], 16)
@@ -106,7 +105,7 @@ class ChunkedBody:
         return match.end() - at
 
     def _take_end(self, data: bytes, at: int) -> int:
-        """Take the line end behind a chunk. Returns its length, 0 while it is incomplete. Raises ProtocolError."""
+        """Takes the line end behind a chunk. Returns its length, 0 while it is incomplete. Raises ProtocolError."""
         end = data[at : at + 2]
         if end != _CRLF:
             if end == b"\r":

@@ -6,9 +6,9 @@ from typing import Final
 
 from relay.wire.chunked import ChunkedBody
 from relay.wire.closed import CLOSED
-from relay.wire.head import HEAD_END, ProtocolError, ResponseHead, Violation, build_response_parser, parse_response_head
+from relay.wire.head import HEAD_END, ProtocolError, ResponseHead, Violation, parse_response_head
 from relay.wire.response_handler import ResponseFailure, ResponseHandler
-from relay.wire.sockets import Readable, build_readable, limit_read_ahead, never_readable
+from relay.wire.sockets import IsReadable, build_readable, limit_read_ahead, report_unreadable
 
 READ_BYTES: Final = 96 * 1024
 """Bytes read at once. With the server side's WRITE_HIGH this bounds the memory of one exchange.
@@ -19,14 +19,14 @@ PERF: of 64, 96 and 128 KiB this takes the least CPU; above 128 KiB each read is
 WHOLE_BYTES: Final = 64 * 1024
 """Responses up to this size are delivered whole, so that none of an incomplete one has been forwarded."""
 
-INTERIM_MOST: Final = 10
+MAX_INTERIM_RESPONSES: Final = 10
 """Interim responses (1xx) before one response. A server that sends more is cut."""
 
 TURN_CHUNKS: Final = 256
 """Chunks of one response that are parsed in one turn of the event loop. PERF: 0.2 ms; a read may hold 16,000."""
 
-_HEAD_MOST: Final = 16 * 1024
-_HEADERS_MOST: Final = 100
+_MAX_HEAD_BYTES: Final = 16 * 1024
+_MAX_HEADERS: Final = 100
 _INTERIM: Final = range(100, 200)
 _FINAL: Final = 200
 _SWITCHING: Final = 101
@@ -41,7 +41,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     `readable(0)` is true if the socket holds bytes, or the peer's end, that the loop has not read yet. `flaw` names in
     one word what is wrong with a malformed response; `error` is what ended the connection, if known.
-    The owner of the connection keeps its notes in `instance`, `opened_at` and `idle_until`.
+    The owner of the connection keeps its notes in `instance`, `opened_at`, `idle_until` and `fresh_until`.
     """
 
     __slots__ = (
@@ -54,7 +54,6 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_interim",
         "_missing",
         "_on_lost",
-        "_parser",
         "_parts",
         "_paused",
         "_response_begun",
@@ -62,6 +61,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_turn_scheduled",
         "error",
         "flaw",
+        "fresh_until",
         "idle_until",
         "instance",
         "keep_alive",
@@ -75,18 +75,18 @@ class ClientConnection(asyncio.BufferedProtocol):
     def __init__(self, on_lost: Callable[["ClientConnection"], None]) -> None:
         self._on_lost = on_lost
         self.transport: asyncio.Transport = CLOSED
-        self._parser = build_response_parser()
         self._handler: ResponseHandler | None = None
         self.uses = 0
         self.instance = 0
         self.reusable = True
         self.idle_until = 0.0
+        self.fresh_until = 0.0
         self.opened_at = 0.0
         self.keep_alive: bytes | None = None
         self._turn_scheduled = False
         self.flaw = ""
         self.error: Exception | None = None
-        self.readable: Readable = never_readable
+        self.readable: IsReadable = report_unreadable
         self._reset()
 
     def _reset(self) -> None:
@@ -102,30 +102,34 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._streaming = False
         self._response_begun = False
 
+    def may_carry(self, now: float) -> bool:
+        """Returns whether a request may be sent: idle for not too long, and nothing unread unless just now in use."""
+        return self.reusable and now < self.idle_until and (now < self.fresh_until or not self.readable(0))
+
     def send(self, request: bytes, handler: ResponseHandler) -> None:
-        """Send one whole request; `handler` receives the response."""
+        """Sends one whole request; `handler` receives the response."""
         self._handler = handler
         self.uses += 1
         self.transport.write(request)
 
     def pause(self) -> None:
-        """Stop reading the response: its reader does not keep up."""
+        """Stops reading the response: its reader does not keep up."""
         self._paused = True
         if not self.transport.is_closing():
             self.transport.pause_reading()
 
     def resume(self) -> None:
-        """Continue reading the response."""
+        """Continues reading the response."""
         self._paused = False
         self._end_turn()
 
     def close(self) -> None:
-        """Close an idle connection gracefully."""
+        """Closes an idle connection gracefully."""
         self.reusable = False
         self.transport.close()
 
     def abort(self) -> None:
-        """Discard the response and cut the connection, which also frees the server's side."""
+        """Discards the response and cuts the connection, which also frees the server's side."""
         self._handler = None
         self.reusable = False
         self.transport.abort()
@@ -133,7 +137,7 @@ class ClientConnection(asyncio.BufferedProtocol):
     # asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport, and limit what TLS reads ahead."""
+        """Keeps the transport, and limits what TLS reads ahead."""
         if not self.reusable:  # the attempt was given up meanwhile
             transport.abort()  # type: ignore[attr-defined]
             return
@@ -142,7 +146,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self.readable = build_readable(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Report a missing response to the handler. Leaves no reference cycle."""
+        """Reports a missing response to the handler. Leaves no reference cycle."""
         self.reusable = False
         self.error = exc
         self.transport = CLOSED
@@ -154,7 +158,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._on_lost(self)
 
     def eof_received(self) -> bool:
-        """Complete a response whose end is the end of the connection; any other was cut."""
+        """Completes a response whose end is the end of the connection; any other was cut."""
         self._drain()
         self.reusable = False
         head = self._head
@@ -163,12 +167,12 @@ class ClientConnection(asyncio.BufferedProtocol):
         return False
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
-        """Return the buffer to read into."""
+        """Returns the buffer to read into."""
         return _buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Parse what was read. A full buffer ends this connection's turn, so that no server holds the loop."""
-        data = bytes(_buffer[:nbytes])
+        """Parses what was read. A full buffer ends this connection's turn, so that no server holds the loop."""
+        data = _buffer[:nbytes].tobytes()
         if self._backlog:
             self._backlog += data
             return
@@ -197,7 +201,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._reject(error.violation.value)
 
     def _end_turn(self, *, full: bool = False) -> None:
-        """Continue reading; if `full` or if bytes wait already, let the other connections run first."""
+        """Continues reading; if `full` or if bytes wait already, lets the other connections run first."""
         if self.transport.is_closing():
             return
         if not (full or self._backlog or self._turn_scheduled):
@@ -209,7 +213,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
-        """Parse what waited for this turn, unless the reader of the response paused meanwhile."""
+        """Parses what waited for this turn, unless the reader of the response paused meanwhile."""
         self._turn_scheduled = False
         if self._paused:
             return
@@ -235,33 +239,22 @@ class ClientConnection(asyncio.BufferedProtocol):
     # the response
 
     def _take_whole(self, handler: ResponseHandler, data: bytes) -> bool:
-        """Parse a response that came whole in its first segment, as nearly every response does. Returns False if not.
+        """Parses a response that came whole in its first segment, as nearly every response does. Returns False if not.
 
         PERF: no state is kept or reset; 4 us less than `_take_head` and `_take_body`, which have the same result.
         """
         end = data.find(HEAD_END) + 4
-        if not 4 <= end <= _HEAD_MOST or data[:9] != b"HTTP/1.1 ":  # noqa: PLR2004 - find() returned -1
+        if not 4 <= end <= _MAX_HEAD_BYTES or data[:9] != b"HTTP/1.1 ":  # noqa: PLR2004 - find() returned -1
             return False
-        raw = data[:end]
-        parser = self._parser
-        headers = parser.fields(raw, _HEADERS_MOST)
-        parser.owed = True
-        status = parser.status()
-        length = headers.get(b"content-length")
-        if (
-            length != b"%d" % (len(data) - end)
-            or b"transfer-encoding" in headers
-            or status < _FINAL
-            or status in _BODILESS
-        ):
+        head = parse_response_head(data[:end], _MAX_HEADERS)
+        status = head.status
+        if head.length != len(data) - end or status < _FINAL or status in _BODILESS:
             return False
-        if b"connection" in headers and b"close" in headers[b"connection"].lower():
+        if head.close:
             self.reusable = False
-        body = data[end:]
-        parser.body(body)
         self._handler = None
-        self.keep_alive = headers.get(b"keep-alive")
-        handler.response_received(status, headers, body)
+        self.keep_alive = head.headers.get(b"keep-alive")
+        handler.response_received(status, head.headers, data[end:])
         return True
 
     def _take_head(self, data: bytes) -> None:
@@ -272,19 +265,19 @@ class ClientConnection(asyncio.BufferedProtocol):
             end = data.find(HEAD_END) + 4
             if end < 4:  # noqa: PLR2004 - find() returned -1
                 has_bare_lf = data.count(b"\n") != data.count(b"\r\n")
-                if has_bare_lf or len(data) > _HEAD_MOST or not data.startswith(b"HTTP/1."[: len(data)]):
+                if has_bare_lf or len(data) > _MAX_HEAD_BYTES or not data.startswith(b"HTTP/1."[: len(data)]):
                     self._reject(Violation.HEAD_MALFORMED.value)
                     return
                 self._held = data
                 return
-            if end > _HEAD_MOST:
+            if end > _MAX_HEAD_BYTES:
                 raise ProtocolError(Violation.HEAD_TOO_LARGE)
-            head = parse_response_head(data if end == len(data) else data[:end], _HEADERS_MOST, self._parser)
+            head = parse_response_head(data if end == len(data) else data[:end], _MAX_HEADERS)
             data = data[end:]
             if head.status not in _INTERIM:
                 break
             self._interim += 1
-            if head.status == _SWITCHING or self._interim > INTERIM_MOST:
+            if head.status == _SWITCHING or self._interim > MAX_INTERIM_RESPONSES:
                 self._reject("status" if head.status == _SWITCHING else "interim_answers")
                 return
         self._begin(head, data)

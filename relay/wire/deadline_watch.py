@@ -9,7 +9,7 @@ class Watched(Protocol):
     deadline: float
 
     def handle_timeout(self, now: float) -> None:
-        """Handle the deadline that has passed. Called at each tick until `deadline` moves."""
+        """Handles the deadline that has passed. Called at each tick until `deadline` moves."""
 
 
 class DeadlineWatch:
@@ -27,6 +27,6 @@ class DeadlineWatch:
         return len(self._watched)
 
     def tick(self, now: float) -> None:
-        """Call `handle_timeout` of each object whose deadline has passed."""
+        """Calls `handle_timeout` of each object whose deadline has passed."""
         for watched in [each for each in self._watched if each.deadline <= now]:
             watched.handle_timeout(now)

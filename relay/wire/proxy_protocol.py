@@ -8,7 +8,7 @@ _SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
 FIXED_BYTES: Final = 16
 _VERSION_2: Final = 2
 _LOCAL, _PROXY = 0, 1
-_MOST: Final = 536
+_MAX_LENGTH: Final = 536
 """Bytes of addresses and extensions accepted; load balancers send far less."""
 
 _FAMILIES: Final = {1: (4, ipaddress.IPv4Address), 2: (16, ipaddress.IPv6Address)}
@@ -19,15 +19,15 @@ class NoProxyHeader(Exception):
 
 
 def header_length(fixed: bytes) -> int:
-    """Return how many bytes follow the first 16. Raises NoProxyHeader."""
+    """Returns how many bytes follow the first 16. Raises NoProxyHeader."""
     length = int(struct.unpack("!H", fixed[14:16])[0])
-    if fixed[:12] != _SIGNATURE or fixed[12] >> 4 != _VERSION_2 or length > _MOST:
+    if fixed[:12] != _SIGNATURE or fixed[12] >> 4 != _VERSION_2 or length > _MAX_LENGTH:
         raise NoProxyHeader
     return length
 
 
 def parse_source(header: bytes) -> str:
-    """Return the client address of a whole header, "" for health checks (LOCAL). Raises NoProxyHeader."""
+    """Returns the client address of a whole header, "" for health checks (LOCAL). Raises NoProxyHeader."""
     command, family = header[12] & 0x0F, header[13] >> 4
     if command == _LOCAL:
         return ""

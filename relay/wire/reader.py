@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from relay.wire.chunked import ChunkedBody
-from relay.wire.head import HEAD_END, ProtocolError, RequestHead, Violation, build_request_parser, parse_request_head
+from relay.wire.head import HEAD_END, ProtocolError, RequestHead, Violation, parse_request_head
 
 _CHUNK_OVERHEAD: Final = 16 * 1024
 """Bytes of chunk framing allowed above the body limit. Thousands of one-byte chunks are an attack on the CPU."""
@@ -48,7 +48,6 @@ class RequestReader:
         "_limits",
         "_missing",
         "_on_request",
-        "_parser",
         "_partial",
         "asks_to_continue",
         "stopped",
@@ -59,7 +58,6 @@ class RequestReader:
         self._on_request = on_request
         self._partial = b""
         self._head: RequestHead | None = None
-        self._parser = build_request_parser()
         self._body: list[bytes] = []
         self._missing = 0
         self._body_bytes_read = 0
@@ -75,7 +73,7 @@ class RequestReader:
         return Stage.HEAD if self._partial and not self.stopped else Stage.NOTHING
 
     def feed(self, data: bytes) -> None:
-        """Parse bytes. Raises ProtocolError at the first invalid byte; whole requests before it are delivered."""
+        """Parses bytes. Raises ProtocolError at the first invalid byte; whole requests before it are delivered."""
         if self._partial:
             data = self._partial + data
             self._partial = b""
@@ -86,13 +84,13 @@ class RequestReader:
             data = self._take_body(data) if self._head is not None else self._take_head(data)
 
     def timeout_error(self) -> ProtocolError:
-        """Return the error of the part that came too slowly."""
+        """Returns the error of the part that came too slowly."""
         if self._head is not None:
             return self._malformed(Violation.BODY_TOO_SLOW)
         return ProtocolError(Violation.HEAD_TOO_SLOW, self._partial)
 
     def close(self) -> None:
-        """Drop the incomplete request and the callback."""
+        """Drops the incomplete request and the callback."""
         self._on_request = _ignore_request
         self._partial = b""
         self._body.clear()
@@ -105,7 +103,7 @@ class RequestReader:
         if end > self._limits.head_bytes:
             raise self._head_too_large(data)
         raw = data if end == len(data) else data[:end]
-        head = parse_request_head(raw, self._limits.headers, self._parser)
+        head = parse_request_head(raw, self._limits.headers)
         if not head.length and not head.chunked:
             self._on_request(head, b"")
             return data[end:]
@@ -113,13 +111,11 @@ class RequestReader:
         if head.chunked or whole > len(data) or head.length > self._limits.body_bytes or b"expect" in head.headers:
             self._expect_body(head, raw)
             return data[end:]
-        body = data[end:whole]
-        self._parser.body(body)
-        self._on_request(head, body)
+        self._on_request(head, data[end:whole])
         return data[whole:]
 
     def _keep_partial(self, data: bytes) -> bytes:
-        """Keep a partial head. Raises ProtocolError if it cannot become a valid one."""
+        """Keeps a partial head. Raises ProtocolError if it cannot become a valid one."""
         if len(data) > self._limits.head_bytes:
             raise self._head_too_large(data)
         if not data[:1].isupper() or data.count(b"\n") != data.count(b"\r\n") or b"\0" in data:
@@ -129,7 +125,7 @@ class RequestReader:
 
     def _expect_body(self, head: RequestHead, raw: bytes) -> None:
         if head.length > self._limits.body_bytes:
-            raise ProtocolError(Violation.BODY_TOO_LARGE, raw, most=self._limits.body_bytes)
+            raise ProtocolError(Violation.BODY_TOO_LARGE, raw, max_bytes=self._limits.body_bytes)
         expect = head.headers.get(b"expect")
         if expect is not None and expect.lower() != b"100-continue":
             raise ProtocolError(Violation.HEAD_MALFORMED, raw)
@@ -164,22 +160,20 @@ class RequestReader:
         return rest
 
     def _head_too_large(self, data: bytes) -> ProtocolError:
-        most = self._limits.head_bytes
-        return ProtocolError(Violation.HEAD_TOO_LARGE, data[:most], most=most)
+        max_bytes = self._limits.head_bytes
+        return ProtocolError(Violation.HEAD_TOO_LARGE, data[:max_bytes], max_bytes=max_bytes)
 
-    def _malformed(self, violation: Violation, most: int = 0) -> ProtocolError:
-        """Build the error of the current request, with the parts of its head that decide the response."""
+    def _malformed(self, violation: Violation, max_bytes: int = 0) -> ProtocolError:
+        """Builds the error of the current request, with the parts of its head that decide the response."""
         head = self._head
         if head is None:
-            return ProtocolError(violation, most=most)
+            return ProtocolError(violation, max_bytes=max_bytes)
         tran_id = head.headers.get(b"x-api-tran-id", b"")
         raw = b"%b %b\r\nx-api-tran-id: %b\r\n" % (head.method.encode(), head.target, tran_id)
-        return ProtocolError(violation, raw, most=most)
+        return ProtocolError(violation, raw, max_bytes=max_bytes)
 
     def _finish_body(self) -> None:
         head, body = self._head, b"".join(self._body)
-        if self._chunks is None:
-            self._parser.body(body)
         self._head = self._chunks = None
         self._body.clear()
         self._missing = 0
@@ -189,4 +183,4 @@ class RequestReader:
 
 
 def _ignore_request(_head: RequestHead, _body: bytes) -> None:
-    """Replace the callback of a closed reader."""
+    """Replaces the callback of a closed reader."""

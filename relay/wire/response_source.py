@@ -7,10 +7,10 @@ class ResponseSource(Protocol):
     """Produces the response in progress. The connection notifies it when the peer reads slowly or disconnects."""
 
     def pause(self) -> None:
-        """Stop reading: the peer does not keep up."""
+        """Stops reading: the peer does not keep up."""
 
     def resume(self) -> None:
-        """Continue reading."""
+        """Continues reading."""
 
     def peer_disconnected(self) -> None:
-        """Free everything that the response holds."""
+        """Frees everything that the response holds."""

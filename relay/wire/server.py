@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections import deque
 from typing import Any, Final, Protocol
 
 from relay.wire.closed import CLOSED
@@ -38,10 +37,10 @@ class App(Protocol):
         """The connection is lost; `error` is the cause, None for a regular end."""
 
     def handle(self, connection: "ServerConnection", head: RequestHead, body: bytes) -> None:
-        """Answer a whole request with `send_response`, or with `write` and `finish`."""
+        """Answers a whole request with `send_response`, or with `write` and `finish`."""
 
     def protocol_error_received(self, connection: "ServerConnection", error: ProtocolError) -> None:
-        """Answer a malformed request. The connection closes after the response."""
+        """Answers a malformed request. The connection closes after the response."""
 
 
 class ServerConnection(asyncio.Protocol):
@@ -88,7 +87,7 @@ class ServerConnection(asyncio.Protocol):
         self._watch = watch
         self._loop = loop
         self._stage = Stage.NOTHING
-        self._ready: deque[tuple[RequestHead, bytes] | ProtocolError] = deque()
+        self._ready: list[tuple[RequestHead, bytes] | ProtocolError] = []  # an empty deque has 700 bytes
         self._is_answering = self._is_handing_over = self._ignores_input = self._one_call_only = self._lingers = False
         self._peer_floods = self._peer_is_slow = self._turn_scheduled = self.will_close = self.has_served = False
         self._backlog = b""
@@ -101,7 +100,7 @@ class ServerConnection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport and notify the app."""
+        """Keeps the transport and notifies the app."""
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=WRITE_HIGH)
         limit_tls_read_ahead(transport)
@@ -112,7 +111,7 @@ class ServerConnection(asyncio.Protocol):
         self._app.connection_made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Free everything and notify the source of the response. Leaves no reference cycle."""
+        """Frees everything and notifies the source of the response. Leaves no reference cycle."""
         self._watch.discard(self)
         self._ignores_input = True
         self._ready.clear()
@@ -125,20 +124,20 @@ class ServerConnection(asyncio.Protocol):
         self.transport, self.write = CLOSED, CLOSED.write
 
     def pause_writing(self) -> None:
-        """Pause the source: the peer reads slowly."""
+        """Pauses the source: the peer reads slowly."""
         self._peer_is_slow = True
         if self.source is not None:
             self.source.pause()
 
     def resume_writing(self) -> None:
-        """Resume the source, and hand over the requests that wait behind its response."""
+        """Resumes the source, and hands over the requests that wait behind its response."""
         self._peer_is_slow = False
         if self.source is not None:
             self.source.resume()
         self._hand_over_next()
 
     def data_received(self, data: bytes) -> None:
-        """Parse bytes. Whole requests go to the app; parts wait for the rest until their deadline.
+        """Parses bytes. Whole requests go to the app; parts wait for the rest until their deadline.
 
         Bytes beyond the budget of one turn of the loop wait for the next turn, and reading pauses.
         """
@@ -168,13 +167,13 @@ class ServerConnection(asyncio.Protocol):
                 self._set_read_deadline(stage)
 
     def _schedule_turn(self) -> None:
-        """Let the other connections run before this one continues."""
+        """Lets the other connections run before this one continues."""
         if not self._turn_scheduled:
             self._turn_scheduled = True
             self._loop.call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
-        """Process what waited for this turn, requests before bytes; continue reading when neither is left."""
+        """Processes what waited for this turn, requests before bytes; continues reading when neither is left."""
         self._turn_scheduled = False
         self._calls = 0
         if self._ready:
@@ -188,7 +187,7 @@ class ServerConnection(asyncio.Protocol):
         self._end_turn()
 
     def _end_turn(self) -> None:
-        """Continue reading if nothing waits; else schedule a turn, or let the end of the response schedule it."""
+        """Continues reading if nothing waits; else schedules a turn, or lets the end of the response schedule it."""
         if self._ignores_input or self.transport.is_closing():
             return
         if not (self._backlog or self._reader.stopped):
@@ -199,7 +198,7 @@ class ServerConnection(asyncio.Protocol):
             self._schedule_turn()
 
     def handle_timeout(self, now: float) -> None:
-        """Close an idle or lingering connection, cut one that does not read, refuse an incomplete request."""
+        """Closes an idle or lingering connection, cuts one that does not read, refuses an incomplete request."""
         if self.transport.is_closing() or self._peer_floods or (self._peer_is_slow and not self._is_answering):
             self.deadline = math.inf
             self.transport.abort()
@@ -216,7 +215,7 @@ class ServerConnection(asyncio.Protocol):
         self._send_continue()
 
     def _send_continue(self) -> None:
-        """Send 100 Continue if the body waits for it (RFC 9110 10.1.1), but never in the middle of a response."""
+        """Sends 100 Continue if the body waits for it (RFC 9110 10.1.1), but never in the middle of a response."""
         if self._reader.asks_to_continue and not (self._is_answering or self._ready):
             self._reader.asks_to_continue = False
             self.write(_CONTINUE)
@@ -237,7 +236,7 @@ class ServerConnection(asyncio.Protocol):
             self._reader.stopped = True
 
     def _queue(self, waiting: tuple[RequestHead, bytes] | ProtocolError) -> None:
-        """Queue a whole request or a refusal. The deadline of its parts ends; the current call has none."""
+        """Queues a whole request or a refusal. The deadline of its parts ends; the current call has none."""
         self._ready.append(waiting)
         self.deadline = math.inf if self._is_answering else self._loop.time() + self._limits.idle_s
 
@@ -250,7 +249,7 @@ class ServerConnection(asyncio.Protocol):
         self._app.handle(self, head, body)
 
     def _refuse(self, error: ProtocolError) -> None:
-        """Queue the refusal of a malformed request. Nothing more is read; earlier responses go out first."""
+        """Queues the refusal of a malformed request. Nothing more is read; earlier responses go out first."""
         self._ignores_input = True
         self._peer_floods = bool(self._backlog)
         self._backlog = b""
@@ -259,7 +258,7 @@ class ServerConnection(asyncio.Protocol):
         self._hand_over_next()
 
     def _hand_over_next(self) -> None:
-        """Hand over the requests that wait behind the finished response."""
+        """Hands over the requests that wait behind the finished response."""
         if self._is_handing_over:
             return
         self._is_handing_over = True
@@ -267,7 +266,7 @@ class ServerConnection(asyncio.Protocol):
             if self._calls >= TURN_CALLS:
                 self._schedule_turn()
                 break
-            waiting = self._ready.popleft()
+            waiting = self._ready.pop(0)
             if isinstance(waiting, ProtocolError):
                 self._is_answering = self.will_close = True
                 self._app.protocol_error_received(self, waiting)
@@ -280,7 +279,7 @@ class ServerConnection(asyncio.Protocol):
     # responses
 
     def send_response(self, data: bytes) -> None:
-        """Send a whole response. PERF: `finish` is inlined for a connection that stays open with nothing waiting."""
+        """Sends a whole response. PERF: `finish` is inlined for a connection that stays open with nothing waiting."""
         self.write(data)
         if self.will_close or self._ready or self._stage or self._reader.stopped:
             self.finish()
@@ -290,7 +289,7 @@ class ServerConnection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._limits.idle_s
 
     def finish(self) -> None:
-        """End the current response: close if it was the last, else continue with the next request."""
+        """Ends the current response: closes if it was the last, else continues with the next request."""
         self.source = None
         self._is_answering = False
         if self.will_close:
@@ -303,12 +302,12 @@ class ServerConnection(asyncio.Protocol):
             self._send_continue()
 
     def abort(self) -> None:
-        """Cut the connection: the current response cannot be completed."""
+        """Cuts the connection: the current response cannot be completed."""
         self.source = None
         self.transport.abort()
 
     def close_when_idle(self) -> None:
-        """Close now if no call is open or partly received, else after the next response.
+        """Closes now if no call is open or partly received, else after the next response.
 
         A connection that has carried no request stays open until its deadline: the first may be on its way.
         """
@@ -317,16 +316,16 @@ class ServerConnection(asyncio.Protocol):
             self._close()
 
     def limit_to_one_call(self, wait_s: float) -> None:
-        """Close after the next response, or after `wait_s` if no whole call has come by then."""
+        """Closes after the next response, or after `wait_s` if no whole call has come by then."""
         self.will_close = self._one_call_only = True
         self.deadline = self._loop.time() + wait_s
 
     def close_after_response(self) -> None:
-        """Make the current response the last. Bytes that the peer has sent behind its request are dropped."""
+        """Makes the current response the last. Bytes that the peer has sent behind its request are dropped."""
         self.will_close = self._lingers = self._peer_floods = True
 
     def _close_or_linger(self) -> None:
-        """Close; but linger if the peer may still be sending: a reset would destroy the response (RFC 9112 9.6).
+        """Closes; but lingers if the peer may still be sending: a reset would destroy the response (RFC 9112 9.6).
 
         TLS lingers by itself: it closes once the peer has agreed to close, and decrypts what comes until then.
         A peer that floods is not read any more; it is cut when it has had time to read its response.
@@ -344,7 +343,7 @@ class ServerConnection(asyncio.Protocol):
             self.deadline = self._loop.time() + _LINGER_S
 
     def _close(self) -> None:
-        """Close when all is written. `handle_timeout` cuts a peer that does not read it in time."""
+        """Closes when all is written. `handle_timeout` cuts a peer that does not read it in time."""
         self._ignores_input = True
         self.deadline = self._loop.time() + self._limits.idle_s
         self.transport.close()

@@ -13,7 +13,7 @@ from rich.console import Console
 from relay.domain.registry import OrgType
 from relay.policy.call.parties import get_member_slots, iter_registry_operators
 
-LOAD = Load(100, 0, 1.0, 100.0, 1.0, 2.0, 3.0, 4.0, "")
+LOAD = Load(100, 0, 1.0, 100.0, 1.0, 2.0, 3.0, 3.5, 4.0, "")
 UPSTREAM = """
 import socket, sys, time
 listeners = [socket.create_server(("127.0.0.1", int(each.partition(":")[0]))) for each in sys.argv[2:]]

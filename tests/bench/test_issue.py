@@ -8,8 +8,7 @@ from types import SimpleNamespace
 import issue
 import pytest
 from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
-from harness.issuing import CASES, Bench, IssueFailed, Run
+from harness.issuing import CASES, Bench, IssueFailed, Processes, Run
 from rich.console import Console
 
 RUN = Run("password", "sqlite", 100, 2.0, 10.0, 1.0, 0.0, 0.1, 0.0, 5.0, 9.0)
@@ -36,15 +35,20 @@ def test_the_table_has_a_row_for_every_ledger_and_token():
     assert issue.table_of(issue.medians(runs)).row_count == 6
 
 
-async def test_a_refused_token_ends_the_benchmark():
+async def test_a_refused_token_ends_the_benchmark(aiohttp_server):
     async def refuse(_):
         return web.json_response({"error": "invalid_grant"}, status=400)
 
     app = web.Application()
     app.router.add_post("/oauth/2.0/token", refuse)
-    async with TestServer(app) as server, ClientSession() as session:
-        bench = Bench.__new__(Bench)
-        bench._running = SimpleNamespace(street=SimpleNamespace(gateway=f"http://127.0.0.1:{server.port}"))
-        bench._operator, bench._session = SimpleNamespace(org_code="ZOPA000001"), session
+    server = await aiohttp_server(app)
+    async with ClientSession() as session:
+        sandbox = SimpleNamespace(
+            gateway=f"http://127.0.0.1:{server.port}",
+            operators=[SimpleNamespace(org_code="ZOPA000001", client_ids=())],
+            institutions={},
+            certifiers=SimpleNamespace(pki=SimpleNamespace(customer=lambda _: None)),
+        )
+        bench = Bench(SimpleNamespace(environment=sandbox), "sqlite", Processes(0, 0, None), session)
         with pytest.raises(IssueFailed, match="refresh_token: 400 invalid_grant"):
             await bench.token({"grant_type": "refresh_token"})

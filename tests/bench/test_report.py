@@ -3,11 +3,11 @@ import json
 import pytest
 from harness import report
 from harness.load import Load, LoadFailed, parse
-from harness.measure import STEAL_LIMIT, Pair, Run, Stalled
+from harness.measure import STEAL_LIMIT, Lag, Pair, Run, Stalled
 
 LINE = (
-    '{"requests":100,"errors":0,"seconds":2.0,"rps":50.0,"p50_ms":1.0,"p90_ms":2.0,"p99_ms":3.0,"max_ms":4.0,'
-    '"first_error":""}'
+    '{"requests":100,"errors":0,"seconds":2.0,"rps":50.0,"p50_ms":1.0,"p90_ms":2.0,"p99_ms":3.0,"p999_ms":3.5,'
+    '"max_ms":4.0,"first_error":""}'
 )
 
 
@@ -49,14 +49,17 @@ def test_errors_of_dropped_runs_count():
     assert figures["first_error"] == "status 500"
 
 
-def test_ratio_is_the_relays_cost_over_the_peers():
-    runs = [run("relay", 60), run("aiohttp", 400), run("haproxy", 50), run("nginx_lua", 37.5), run("floor", 20)]
+def test_ratio_is_the_cost_of_a_form_over_that_of_the_peer():
+    runs = [run("relay", 60), run("relay_compiled", 30), run("aiohttp", 400), run("nginx_lua", 37.5), run("floor", 20)]
     assert report.ratios_of(report.cases_of(runs)) == {
         "get": {
-            "relay_to_aiohttp": 0.15,
-            "relay_to_haproxy": 1.2,
             "relay_to_nginx_lua": 1.6,
+            "relay_to_aiohttp": 0.15,
             "relay_to_floor": 3.0,
+            "relay_compiled_to_nginx_lua": 0.8,
+            "relay_compiled_to_aiohttp": 0.075,
+            "relay_compiled_to_floor": 1.5,
+            "relay_compiled_to_relay": 0.5,
         }
     }
 
@@ -66,10 +69,18 @@ def test_no_ratio_without_the_relay():
 
 
 def test_half_load_has_the_added_latency():
-    pairs = [Pair(load(p50_ms=0.1, p99_ms=1.0), load(p50_ms=0.3, p99_ms=1.5), 0.0, 0.0)]
+    pairs = [Pair(load(p50_ms=0.1, p99_ms=1.0, p999_ms=1.1), load(p50_ms=0.3, p99_ms=1.5, p999_ms=3.1), 0.0, 0.0)]
     figures = report.half_load_of({"relay": pairs, "haproxy": pairs}, {"relay": 8000.0, "haproxy": 9000.0})
-    assert (figures["added_p50_ms"], figures["added_p99_ms"], figures["rate"]) == (0.2, 0.5, 8000.0)
+    added = (figures["added_p50_ms"], figures["added_p99_ms"], figures["added_p999_ms"])
+    assert (*added, figures["rate"]) == (0.2, 0.5, 2.0, 8000.0)
     assert figures["peers"]["haproxy"]["rate"] == 9000.0
+    assert "stall_ms" not in figures
+
+
+def test_half_load_has_the_longest_stall_of_all_runs():
+    pairs = [Pair(load(), load(), 0.0, 0.0, Lag(*times)) for times in ((1.0, 0.5, 0.0), (4.0, 0.2, 0.1))]
+    figures = report.half_load_of({"relay_compiled": pairs}, {"relay_compiled": 1.0})["peers"]["relay_compiled"]
+    assert (figures["stall_ms"], figures["busy_ms"], figures["collected_ms"]) == (4.0, 0.5, 0.1)
 
 
 def test_stalled_readers_figure_is_the_relays_at_one_megabyte():
@@ -81,8 +92,3 @@ def test_stalled_readers_figure_is_the_relays_at_one_megabyte():
     figures = report.stalled_of(results)
     assert figures["stalled_readers_mb"] == 0.5
     assert [each["grown_mb"] for each in figures["runs"]] == [0.5, 1.5, 100.0]
-
-
-def test_table_has_a_row_for_each_gateway_of_each_case():
-    cases = report.cases_of([run("relay", 60), run("haproxy", 50), run("relay", 70, case="post")])
-    assert report.table_of(cases).row_count == 3

@@ -14,6 +14,11 @@ from types import SimpleNamespace
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from mydata_sandbox.credentials.certificates import make_dev_certificates
+from mydata_sandbox.institution.login import LOGINS
+from mydata_sandbox.institution.provider import Provider as Institution
+from mydata_sandbox.world.ci import get_ci
+from mydata_sandbox.world.handlers import DATA_HANDLERS
 from playwright.async_api import async_playwright
 
 from relay.domain.authorization.request import AuthorizationRequest
@@ -21,17 +26,12 @@ from relay.domain.party import Service
 from relay.infra.institutions.client import HttpInstitutionClient
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
+from relay.oauth.dependencies import AuthorityDependencies, Client, OAuthSettings
 from relay.oauth.flows import start_flow
 from relay.oauth.pages.application import build_pages_application
-from relay.oauth.services import AuthorityServices, Client, OAuthSettings
 from relay.policy.settings.authority import TokenSettings
 from relay.policy.settings.directory import AuthenticationMethod, Provider
-from relay.sandbox.certificates import make_dev_certificates
-from relay.sandbox.customers import get_ci
-from relay.sandbox.login import LOGINS
-from relay.sandbox.provider import Provider as Institution
-from relay.sandbox.world.handlers import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -53,7 +53,7 @@ CODES = {"bank": "ZBAA000001", "card": "ZCDA000001", "efin": "ZEFA000001"}
 class Environment:
     """The authority with its pages, and an operator at `callback`. `clock.offset_s` moves the clock."""
 
-    authority: AuthorityServices
+    authority: AuthorityDependencies
     clock: SimpleNamespace
     callback: str
     trust: ssl.SSLContext
@@ -70,7 +70,7 @@ class Environment:
             app_scheme="moabogi://done",
             oauth_state="state1",
             api_tran_id="ZOPA000001M00000000000001",
-            asked_at=now,
+            requested_at=now,
             expires_at=now + 600,
             ci=get_ci(login.customer),
         )
@@ -141,7 +141,7 @@ async def provider_of(industry, serve, ca):
 async def environment(serve, callback, certificates, tmp_path):
     url = f"sqlite:{tmp_path}/ledger.db"
     await schema.upgrade(url)
-    ledger = await open_ledger(url, Sealer([CustomerKey("first", secrets.token_bytes(32))]), 2)
+    ledger = create_ledger(url, Sealer([CustomerKey("first", secrets.token_bytes(32))]), 2)
     trust = ssl.create_default_context(cafile=str(certificates.ca))
     numbers = itertools.count(1)
     institutions = HttpInstitutionClient(
@@ -162,7 +162,7 @@ async def environment(serve, callback, certificates, tmp_path):
     )
     clock = ShiftedClock()
     unused = SimpleNamespace()
-    authority = AuthorityServices(
+    authority = AuthorityDependencies(
         settings, ledger, unused, unused, institutions, unused, clock, lambda: secrets.token_urlsafe(32)
     )
     pages_url = await serve(build_pages_application(authority, lambda _: None))
@@ -255,10 +255,10 @@ def submit():
 def picture():
     """Saves a screenshot of the page to docs/images if RELAY_PICTURES is set."""
 
-    async def take(page, name):
+    async def take(page, name, *, whole=True):
         if os.environ.get("RELAY_PICTURES"):
             IMAGES.mkdir(exist_ok=True)
-            await page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
+            await page.screenshot(path=IMAGES / f"{name}.png", full_page=whole)
 
     return take
 

@@ -3,9 +3,8 @@
 import asyncio
 
 import pytest
-
-from relay.sandbox.browser_client import BrowserClient
-from relay.sandbox.login import LOGINS
+from mydata_sandbox.customer.browser_client import BrowserClient
+from mydata_sandbox.institution.login import LOGINS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -22,6 +21,7 @@ async def test_a_consent_is_given(page, environment, fill_in, submit, callback_p
     await fill_in.log_in(page)
     await page.get_by_role("button", name="동의하고 보내기").wait_for()
     await picture(page, "consent")
+    await picture(page, "consent-top", whole=False)
     await fill_in.consent(page)
     await submit(page)
     response = await callback_parameters(page)
@@ -299,7 +299,7 @@ async def test_the_sandbox_browser_completes_the_same_pages(environment):
 
     async def walk(location):
         async with BrowserClient(environment.trust, LOGINS[0].login_id, LOGINS[0].password) as page:
-            return await page.walk(location)
+            return await page.consent(location)
 
     for url in await asyncio.gather(*map(walk, locations)):
         assert url.startswith(f"{environment.callback}?code=")

@@ -7,6 +7,10 @@ from relay.domain.exchange import Exchange
 FORBIDDEN = ("token", "ci", "body", "account", "asset", "authorization", "path", "query", "header", "secret")
 
 
+def list_attributes(exchange):
+    return [name for name in dir(exchange) if name[0] != "_" and not callable(getattr(exchange, name))]
+
+
 @pytest.fixture
 def exchange():
     return Exchange(started=100.0, received=1_800_000_000.0)
@@ -15,7 +19,7 @@ def exchange():
 def test_a_new_exchange_has_only_its_start_times(exchange):
     assert (exchange.started, exchange.received) == (100.0, 1_800_000_000.0)
     initial = {"started", "received", "repeated"}
-    assert {getattr(exchange, name) for name in Exchange.__slots__ if name not in initial} <= {0, ""}
+    assert {getattr(exchange, name) for name in list_attributes(exchange) if name not in initial} <= {0, ""}
     assert exchange.repeated == 1
 
 
@@ -44,6 +48,7 @@ def test_an_exchange_accepts_no_other_attributes(exchange):
         exchange.body = b"{}"
 
 
-def test_no_attribute_is_for_personal_or_secret_data():
-    words = [part for name in Exchange.__slots__ for part in name.split("_")]
+def test_no_attribute_is_for_personal_or_secret_data(exchange):
+    words = [part for name in list_attributes(exchange) for part in name.split("_")]
+    assert "tran" in words
     assert not set(words) & set(FORBIDDEN)

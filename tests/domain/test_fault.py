@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from relay.domain.fault import FAULTS, Fault, FaultOwner, Refusal
+from relay.domain.fault import FAULTS, Fault, FaultOwner, Refusal, index_faults
 
 RESPONSE_CODES = {
     400: {"40001", "40002", "40003", "40004"},
@@ -51,10 +51,10 @@ def test_only_limits_and_faults_of_others_may_be_retried(fault):
         pytest.fail("faults of institution and relay are temporary: retry must be true")
 
 
-def test_no_fault_name_is_duplicate():
-    from relay.domain import fault as module  # noqa: PLC0415 - the private table is needed only here
-
-    assert len(module._TABLE) == len(FAULTS)
+def test_a_duplicate_fault_name_is_refused():
+    fault = FAULTS["token_expired"]
+    with pytest.raises(ValueError, match="duplicate fault token_expired"):
+        index_faults([fault, dataclasses.replace(fault)])
 
 
 def test_a_fault_cannot_be_changed():

@@ -1,15 +1,17 @@
 """Identifiers: valid, invalid and equal ones."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.ids import INDUSTRIES, ORG_CODE, TRAN_ID, ApiType, normalize_serial
+from relay.domain.ids import INDUSTRIES, ORG_CODE, ApiType, is_tran_id, normalize_serial
 
 
 @pytest.mark.parametrize("letter", "MSRCPA")
 def test_every_subject_letter_makes_a_tran_id(letter):
-    assert TRAN_ID.fullmatch(f"0123456789{letter}ABCDEFGH012345")
+    assert is_tran_id(f"0123456789{letter}ABCDEFGH012345")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,13 @@ def test_every_subject_letter_makes_a_tran_id(letter):
     ],
 )
 def test_other_texts_are_not_a_tran_id(text):
-    assert not TRAN_ID.fullmatch(text)
+    assert not is_tran_id(text)
+
+
+@given(st.text("09AZMSaz -\n\0é５Ａ", min_size=24, max_size=26))
+@settings(deadline=None)
+def test_a_tran_id_has_the_form_of_the_standard(text):
+    assert is_tran_id(text) is bool(re.fullmatch(r"[0-9A-Z]{10}[MSRCPA][0-9A-Z]{14}", text))
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 import inspect
 
 import pytest
+from typing_extensions import is_protocol
 
 from relay.domain.jobs import (
-    AHEAD_MOST_S,
+    MAX_AHEAD_S,
     Archive,
     JobState,
     JobStore,
@@ -44,14 +45,14 @@ def test_a_portal_call_has_no_field_for_content():
 @pytest.mark.parametrize("port", [Archive, JobStore, Leadership])
 def test_ports_are_protocols_with_documented_coroutines(port):
     methods = [method for name, method in vars(port).items() if inspect.isfunction(method) and not name.startswith("_")]
-    assert port._is_protocol
+    assert is_protocol(port)
     assert methods
     assert all(method.__doc__ and inspect.iscoroutinefunction(method) for method in methods)
 
 
 @pytest.mark.parametrize(
     ("moment", "seconds"),
-    [(940, 60), (1000, 0), (1000 + AHEAD_MOST_S, 0), (1001 + AHEAD_MOST_S, 30), (0, 30)],
+    [(940, 60), (1000, 0), (1000 + MAX_AHEAD_S, 0), (1001 + MAX_AHEAD_S, 30), (0, 30)],
 )
 def test_a_clock_ahead_hides_no_age(moment, seconds):
     assert seconds_since(moment, 970.0, 1000.0) == seconds

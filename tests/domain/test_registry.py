@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+from typing_extensions import is_protocol
 
 from relay.domain import registry as registry_module
 from relay.domain.registry import (
@@ -64,7 +65,7 @@ def test_only_a_sync_with_changes_is_true(organisations, services, changes):
 @pytest.mark.parametrize("port", [RegistryReader, RegistryStore])
 def test_ports_are_protocols_with_documented_coroutines(port):
     methods = [method for name, method in vars(port).items() if inspect.isfunction(method) and not name.startswith("_")]
-    assert port._is_protocol
+    assert is_protocol(port)
     assert methods
     assert all(method.__doc__ and inspect.iscoroutinefunction(method) for method in methods)
 

@@ -50,7 +50,7 @@ def test_the_repr_of_a_message_hides_its_content():
 
 def test_a_new_message_was_never_tried():
     sending = Sending("20260705", "ZBAA000001", "1", SendingState("waiting"))
-    assert (sending.attempts, sending.asked, sending.tried_at, sending.accepted_at, sending.content) == (
+    assert (sending.attempts, sending.requested, sending.tried_at, sending.accepted_at, sending.content) == (
         0,
         False,
         0,

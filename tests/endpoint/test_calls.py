@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.endpoint.calls import EndpointResponse, ForwardedCall, Note, build_oauth_error
+from relay.endpoint.calls import EndpointResponse, ForwardedCall, Note, build_error_response
 from relay.endpoint.errors import OAuthRefusal
 
 
@@ -18,7 +18,7 @@ def test_a_note_has_headers_for_known_values_only():
     ("values", "value"), [((), ""), (("first",), "first"), (("first", "second"), ""), (("first", "first"), "")]
 )
 def test_a_repeated_header_has_no_value(values, value):
-    assert ForwardedCall("", frozenset(), "", None, {"x-user-ci": values}, b"").header("x-user-ci") == value
+    assert ForwardedCall("", frozenset(), "", None, {"x-user-ci": values}, b"").single_header("x-user-ci") == value
 
 
 def test_a_call_and_its_answer_show_nothing_of_the_customer():
@@ -28,7 +28,7 @@ def test_a_call_and_its_answer_show_nothing_of_the_customer():
 
 
 def test_a_refusal_is_json_with_retry_after():
-    response = build_oauth_error(OAuthRefusal("temporarily_unavailable", "later", retry_after=5))
+    response = build_error_response(OAuthRefusal("temporarily_unavailable", "later", retry_after=5))
     assert (response.status, response.headers) == (503, {"Retry-After": "5"})
     assert response.body == {"error": "temporarily_unavailable", "error_description": "later"}
-    assert build_oauth_error(OAuthRefusal("invalid_client", "no")).headers == {}
+    assert build_error_response(OAuthRefusal("invalid_client", "no")).headers == {}

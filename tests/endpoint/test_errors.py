@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from relay.domain.ledger import Denied, LedgerDown, Reason
+from relay.domain.ledger import LedgerDown, LedgerRefused, Reason
 from relay.endpoint.errors import NOT_GRANTED, STATUS, OAuthRefusal, to_oauth_refusal
 from relay.standard.catalogue import load_oauth_errors
 
@@ -27,7 +27,7 @@ def test_no_error_is_our_own():
 
 @pytest.mark.parametrize("why", [why for why in Reason if not why.value.startswith("request_")])
 def test_each_reason_of_the_ledger_has_its_error(why):
-    refusal = to_oauth_refusal(Denied(why))
+    refusal = to_oauth_refusal(LedgerRefused(why))
     assert (refusal.status, refusal.error, refusal.reason) == (400, "invalid_grant", why.value)
     assert not ENGLISH.search(refusal.description)
 
@@ -52,7 +52,7 @@ def test_a_ledger_outage_is_temporarily_unavailable():
     assert refusal.retry_after > 0
 
 
-@pytest.mark.parametrize("error", [ValueError("a secret"), Denied(Reason.REQUEST_LOCKED)])
+@pytest.mark.parametrize("error", [ValueError("a secret"), LedgerRefused(Reason.REQUEST_LOCKED)])
 def test_an_unexpected_error_is_logged_by_type_and_place(error, caplog):
     def fail():
         raise error

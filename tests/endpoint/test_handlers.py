@@ -1,14 +1,11 @@
 """The aiohttp adapter of the endpoints: calls in, responses out."""
 
-import aiohttp
 import pytest
-from aiohttp import web
 from yarl import URL
 
 from relay.domain.queue_full import CALLER
 from relay.endpoint.calls import EndpointResponse
 from relay.endpoint.handlers import MAX_BODY_BYTES, SERVER_OPTIONS, Endpoint, build_application, build_error_response
-from relay.endpoint.serving import open_runner
 
 TRAN_ID = "ZOPA000001M00000000000001"
 
@@ -36,24 +33,19 @@ class RecordingEndpoints:
 
     async def send(self, method, target, body=b"", headers=()):
         sent_headers = headers or [("x-api-tran-id", TRAN_ID), ("x-relay-operators", "ZOPA000001")]
-        url = URL(f"http://authority{target}", encoded=True)
-        return await self.session.request(method, url, data=body or None, headers=sent_headers)
+        url = URL(f"{self.http.make_url('')}".rstrip("/") + target, encoded=True)
+        return await self.http.session.request(method, url, data=body or None, headers=sent_headers)
 
 
 @pytest.fixture
-async def endpoints(tmp_path):
+async def endpoints(serve, aiohttp_client):
     recording = RecordingEndpoints()
     table = {
         "/query": Endpoint("GET", recording.handle, recording.refuse),
         "/form": Endpoint("POST", recording.handle, recording.refuse),
     }
-    connector = aiohttp.UnixConnector(str(tmp_path / "a.sock"))
-    async with (
-        open_runner(build_application(table), build_error_response, **SERVER_OPTIONS) as runner,
-        aiohttp.ClientSession(connector=connector) as recording.session,
-    ):
-        await web.UnixSite(runner, str(tmp_path / "a.sock")).start()
-        yield recording
+    recording.http = await aiohttp_client(await serve(build_application(table), build_error_response, **SERVER_OPTIONS))
+    return recording
 
 
 async def test_a_forwarded_request_becomes_a_call(endpoints):
@@ -66,7 +58,12 @@ async def test_a_forwarded_request_becomes_a_call(endpoints):
     ]
     await endpoints.send("POST", "/form?a=%20&b=+", b"the body", headers)
     (call,) = endpoints.calls
-    assert (call.tran_id, call.fault, call.query, call.body) == (TRAN_ID, "address_unknown", "a=%20&b=+", b"the body")
+    assert (call.tran_id, call.fault_name, call.query, call.body) == (
+        TRAN_ID,
+        "address_unknown",
+        "a=%20&b=+",
+        b"the body",
+    )
     assert call.operators == {"ZOPA000001", "ZOPB000001"}
     assert endpoints.callers == ["ZOPA000001,ZOPB000001"]
     assert call.headers["authorization"] == ("Bearer a", "Bearer b")
@@ -87,7 +84,7 @@ async def test_a_response_is_sent_with_the_note_as_headers(endpoints):
 
 async def test_a_response_without_a_body_is_empty(endpoints):
     endpoints.response = EndpointResponse(302, None, {"Location": "/elsewhere"})
-    response = await endpoints.session.get("http://authority/query", allow_redirects=False)
+    response = await endpoints.http.get("/query", allow_redirects=False)
     assert (response.status, await response.read(), response.headers["Location"]) == (302, b"", "/elsewhere")
 
 

@@ -2,19 +2,16 @@
 
 import asyncio
 
-import aiohttp
 import pytest
-from aiohttp import web
 
 from relay.endpoint.calls import EndpointResponse
 from relay.endpoint.handlers import SERVER_OPTIONS, Endpoint, build_application, build_error_response
 from relay.endpoint.revocations import RevocationFeed, collect_revoked
-from relay.endpoint.serving import open_runner
 from relay.policy.call.oauth_envelope import REVOCATIONS_PATH
 
 
 class RevokingEndpoint:
-    """An endpoint that revokes the jtis of its query, on a unix socket with the feed."""
+    """An endpoint that revokes the jtis of its query, next to the feed."""
 
     def __init__(self):
         self.feed = RevocationFeed()
@@ -31,23 +28,18 @@ class RevokingEndpoint:
 
 
 @pytest.fixture
-async def endpoint(tmp_path):
+async def endpoint(serve, aiohttp_client):
     endpoint = RevokingEndpoint()
     app = build_application({"/revoke": Endpoint("GET", endpoint.revoke, endpoint.refuse)}, endpoint.feed)
-    connector = aiohttp.UnixConnector(str(tmp_path / "a.sock"))
-    async with (
-        open_runner(app, build_error_response, **SERVER_OPTIONS) as runner,
-        aiohttp.ClientSession(connector=connector, headers={"x-api-tran-id": "ZOPA000001M00000000000001"}) as session,
-    ):
-        endpoint.session = session
-        await web.UnixSite(runner, str(tmp_path / "a.sock")).start()
-        yield endpoint
-        endpoint.feed.close()
+    server = await serve(app, build_error_response, **SERVER_OPTIONS)
+    endpoint.http = await aiohttp_client(server, headers={"x-api-tran-id": "ZOPA000001M00000000000001"})
+    yield endpoint
+    endpoint.feed.close()
 
 
 async def test_each_call_reports_only_its_own_revocations(endpoint):
     async def get_revoked(query):
-        async with endpoint.session.get(f"http://authority/revoke?{query}") as response:
+        async with endpoint.http.get(f"/revoke?{query}") as response:
             return response.headers.get("x-relay-revoked")
 
     assert await asyncio.gather(get_revoked("a,b"), get_revoked("c"), get_revoked("fails")) == ["a,b", "c", "fails"]
@@ -62,13 +54,13 @@ def test_outside_a_call_nothing_is_collected():
 
 
 async def test_a_listener_gets_a_line_for_each_revocation(endpoint):
-    async with endpoint.session.get(f"http://authority{REVOCATIONS_PATH}") as response:
+    async with endpoint.http.get(REVOCATIONS_PATH) as response:
         for _ in range(2):
             endpoint.feed.announce(["a"])
             assert await response.content.readexactly(1) == b"\n"
 
 
 async def test_a_closed_feed_ends_the_answers_of_its_listeners(endpoint):
-    async with endpoint.session.get(f"http://authority{REVOCATIONS_PATH}") as response:
+    async with endpoint.http.get(REVOCATIONS_PATH) as response:
         endpoint.feed.close()
         assert await response.read() == b"\n"

@@ -12,15 +12,14 @@ import jwt
 import pytest
 import pytest_asyncio
 from authlib.integrations import requests_client
+from mydata_sandbox.customer.browser_client import BrowserClient, trust_only
+from mydata_sandbox.environment.running import running_environment
+from mydata_sandbox.institution.login import LOGINS
+from mydata_sandbox.parties import APP_SCHEME
+from mydata_sandbox.scenarios.tokens import CUT_OFF_S
+from mydata_sandbox.world.ci import get_ci
 from oauthlib.oauth2 import WebApplicationClient
 from requests_oauthlib import OAuth2Session
-
-from relay.runtime.processes.sandbox_environment import running_environment
-from relay.sandbox.browser_client import BrowserClient, trust_only
-from relay.sandbox.config_files import APP_SCHEME
-from relay.sandbox.customers import get_ci
-from relay.sandbox.login import LOGINS
-from relay.sandbox.scenario import CUT_OFF_S
 
 CUSTOMER = LOGINS[0]
 FOLDER = Path(__file__).parent
@@ -54,12 +53,34 @@ class OperatorSettings:
         return f"{self._operator}M{secrets.token_hex(7).upper()}"
 
 
-class Authlib:
+class RequestsClient:
+    """What the clients on requests have in common: `session` sends every call."""
+
+    def __init__(self, settings, session):
+        self._settings, self._session = settings, session
+
+    def call(self):
+        return self._with_tran_id().get(self._settings.accounts, headers={"x-api-type": "user-refresh"}).json()
+
+    def close(self):
+        self._session.close()
+
+    def _read_location(self, url):
+        """Returns where the authority sends the customer of a new request."""
+        headers = {"x-user-ci": self._settings.ci}
+        session = self._with_tran_id()
+        return session.get(url, headers=headers, withhold_token=True, allow_redirects=False).headers["Location"]
+
+    def _with_tran_id(self):
+        self._session.headers["x-api-tran-id"] = self._settings.tran_id()
+        return self._session
+
+
+class Authlib(RequestsClient):
     """authlib's OAuth2Session on requests."""
 
     def __init__(self, settings, _):
-        self._settings = settings
-        self._session = requests_client.OAuth2Session(
+        session = requests_client.OAuth2Session(
             settings.client_id,
             settings.client_secret,
             token_endpoint_auth_method="client_secret_post",
@@ -69,17 +90,13 @@ class Authlib:
             cert=settings.identity,
             trust_env=False,
         )
+        super().__init__(settings, session)
 
     def authorize(self):
         settings = self._settings
         extra = {"org_code": settings.org_code, "app_scheme": APP_SCHEME}
         url, self._session.state = self._session.create_authorization_url(settings.url("authorize"), **extra)
-        headers = {"x-user-ci": settings.ci}
-        return (
-            self._with_tran_id()
-            .get(url, headers=headers, withhold_token=True, allow_redirects=False)
-            .headers["Location"]
-        )
+        return self._read_location(url)
 
     def redeem(self, callback_url):
         return self._with_tran_id().fetch_token(
@@ -94,37 +111,22 @@ class Authlib:
         response = self._with_tran_id().revoke_token(self._settings.url("revoke"), token, body=body)
         return response.json()["rsp_code"]
 
-    def call(self):
-        return self._with_tran_id().get(self._settings.accounts, headers={"x-api-type": "user-refresh"}).json()
 
-    def close(self):
-        self._session.close()
-
-    def _with_tran_id(self):
-        self._session.headers["x-api-tran-id"] = self._settings.tran_id()
-        return self._session
-
-
-class RequestsOauthlib:
+class RequestsOauthlib(RequestsClient):
     """requests-oauthlib's OAuth2Session, with oauthlib's revocation."""
 
     def __init__(self, settings, _):
-        self._settings = settings
         self._client = WebApplicationClient(settings.client_id)
-        self._session = OAuth2Session(client=self._client, redirect_uri=settings.callback)
-        self._session.verify, self._session.cert, self._session.trust_env = settings.ca, settings.identity, False
+        session = OAuth2Session(client=self._client, redirect_uri=settings.callback)
+        session.verify, session.cert, session.trust_env = settings.ca, settings.identity, False
+        super().__init__(settings, session)
         self._extra_fields = {"org_code": settings.org_code, "client_secret": settings.client_secret}
 
     def authorize(self):
         settings = self._settings
         extra = {"org_code": settings.org_code, "app_scheme": APP_SCHEME}
         url, _ = self._session.authorization_url(settings.url("authorize"), **extra)
-        headers = {"x-user-ci": settings.ci}
-        return (
-            self._with_tran_id()
-            .get(url, headers=headers, withhold_token=True, allow_redirects=False)
-            .headers["Location"]
-        )
+        return self._read_location(url)
 
     def redeem(self, callback_url):
         url = self._settings.url("token")
@@ -145,16 +147,6 @@ class RequestsOauthlib:
             self._settings.url("revoke"), token, **fields
         )
         return self._with_tran_id().post(url, body, headers=headers, withhold_token=True).json()["rsp_code"]
-
-    def call(self):
-        return self._with_tran_id().get(self._settings.accounts, headers={"x-api-type": "user-refresh"}).json()
-
-    def close(self):
-        self._session.close()
-
-    def _with_tran_id(self):
-        self._session.headers["x-api-tran-id"] = self._settings.tran_id()
-        return self._session
 
 
 class OpenidClient:
@@ -206,7 +198,7 @@ class OpenidClient:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def environment(tmp_path_factory):
     async with running_environment(tmp_path_factory.mktemp("foreign") / "environment") as running:
-        yield running.street
+        yield running.environment
 
 
 @pytest.fixture(params=[Authlib, RequestsOauthlib, OpenidClient])
@@ -225,7 +217,7 @@ def authorize(environment):
         async with BrowserClient(
             trust_only(environment.certificates.ca), CUSTOMER.login_id, CUSTOMER.password
         ) as phone:
-            return await phone.walk(location)
+            return await phone.consent(location)
 
     return complete
 

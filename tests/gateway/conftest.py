@@ -6,11 +6,12 @@ from relay.domain.authorization.grant import Grant, NotCached
 from relay.domain.authorization.token import Claims
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import ConnectionInfo, ConnectionRegistry
+from relay.gateway.caller_connection import ConnectionInfo
+from relay.gateway.connection_registry import ConnectionRegistry
 from relay.gateway.handler import Gateway
-from relay.gateway.judge import JudgeServices
+from relay.gateway.judge import JudgeDependencies
 from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
-from relay.policy.call.envelope import RequestTemplate
+from relay.policy.call.institution_request import RequestTemplate
 from relay.policy.call.parties import Parties
 from relay.policy.call.plan import compile_plan
 from relay.policy.quota.bucket import Bucket
@@ -43,8 +44,8 @@ PEER = Peer("9998101001", "192.0.2.1")
 
 def build_refusal_buckets(connection=100.0, certificate=500.0, address=1000.0):
     """Build buckets by their rate per second, with a burst of twice the rate."""
-    rates = (Rate(per_second=rate, burst=int(2 * rate)) for rate in (connection, certificate, address))
-    return RefusalBuckets(*map(Bucket.of, rates))
+    rates = (connection, certificate, address)
+    return RefusalBuckets(*(Bucket.of(Rate(per_second=rate, burst=int(2 * rate))) for rate in rates))
 
 
 def operator(org_code, serial_num):
@@ -67,7 +68,7 @@ def make_plan(*operators, **sections):
     )
     directory = Directory.model_validate({"operators": rows})
     settings, parties = Settings.model_validate(RELAY | sections), Parties.from_directory(directory)
-    return compile_plan(settings, providers, parties, load_catalogue(), "generation")
+    return compile_plan(settings, providers, parties, load_catalogue(), "fingerprint")
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +78,6 @@ def plan():
 
 @pytest.fixture(scope="session")
 def plan_with_portal():
-    """A plan with a portal."""
     return make_plan(portal=PORTAL)
 
 
@@ -114,7 +114,7 @@ class Grants:
             jti="one",
             ends_at=2_000_000_000.0,
             is_scheduled=True,
-            assets={"bank.deposit": None, "card.card": None},
+            assets="\nbank.deposit\ncard.card\n",
             withheld=frozenset(),
             particulars_body=b'{"rsp_code":"00000","scope_list":[]}',
             ci=b"the-ci",
@@ -210,8 +210,8 @@ def authority_quotas():
 
 
 @pytest.fixture
-def services(token_verifier, grants, counters, authority_quotas):
-    return JudgeServices(token_verifier, grants, counters, authority_quotas, RefusalLimits(build_refusal_buckets()))
+def dependencies(token_verifier, grants, counters, authority_quotas):
+    return JudgeDependencies(token_verifier, grants, counters, authority_quotas, RefusalLimits(build_refusal_buckets()))
 
 
 @pytest.fixture
@@ -299,40 +299,41 @@ def authority():
     return AuthorityUpstream()
 
 
-class Clock:
-    """A monotonic clock that only a test moves."""
-
-    def __init__(self):
-        self.now = 1.0
-
-    def __call__(self):
-        return self.now
+@pytest.fixture
+def monotonic(clock):
+    """The gateway's monotonic clock."""
+    clock.now = 1.0
+    return clock
 
 
 @pytest.fixture
-def monotonic():
-    return Clock()
+def connection_registry():
+    return ConnectionRegistry(lambda connection: connection.info.peer, 100, 100, lambda: 0.0)
 
 
 @pytest.fixture
-def gateway(plan, upstream, authority, services, records, monotonic):
-    welcome = ConnectionRegistry(lambda connection: connection.info.peer, 100, 100, lambda: 0.0)
+def gateway(plan, upstream, authority, dependencies, records, connection_registry, monotonic):
     upstreams = dict.fromkeys(plan.institutions, (upstream, (RequestTemplate.from_url("http://127.0.0.1:1/base"),)))
-    return Gateway(plan, upstreams, authority, services, records, welcome, monotonic)
+    return Gateway(
+        plan,
+        upstreams,
+        dependencies,
+        authority=authority,
+        recorder=records,
+        connection_registry=connection_registry,
+        clock=monotonic,
+    )
 
 
 class Scene:
     """A gateway, the connection of one caller, and fakes of everything the gateway calls."""
 
-    def __init__(self, gateway, connection, head, upstream, authority):
+    def __init__(self, gateway, connection, head, upstream, authority, dependencies, records):
         self.gateway, self.connection, self.head = gateway, connection, head
         self.upstream, self.authority = upstream, authority
-        self.services, self.records = gateway._services, gateway._record.__self__
-        self.grants, self.token_verifier, self.counters = (
-            self.services.grants,
-            self.services.token_verifier,
-            self.services.quotas,
-        )
+        self.dependencies, self.records = dependencies, records
+        self.grants, self.counters = dependencies.grants, dependencies.quotas
+        self.token_verifier = dependencies.token_verifier
 
     def ask(self, *target, body=b"", **lines):
         """Handle one call of the caller."""
@@ -345,5 +346,5 @@ class Scene:
 
 
 @pytest.fixture
-def scene(gateway, connection, head, upstream, authority):
-    return Scene(gateway, connection, head, upstream, authority)
+def scene(gateway, connection, head, upstream, authority, dependencies, records):
+    return Scene(gateway, connection, head, upstream, authority, dependencies, records)

@@ -3,7 +3,7 @@ import pytest
 from relay.domain.authorization.token import TokenExpired
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import ConnectionInfo
+from relay.gateway.caller_connection import ConnectionInfo
 from relay.wire.head import ProtocolError, Violation
 
 ACCOUNTS = "/v1/bank/accounts?org_code=ZBAA000001&limit=1"

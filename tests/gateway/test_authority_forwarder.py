@@ -5,7 +5,7 @@ import pytest
 from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
 from relay.gateway.authority_forwarder import get_dialect
-from relay.gateway.connection_registry import ConnectionInfo
+from relay.gateway.caller_connection import ConnectionInfo
 from relay.gateway.dialect import DATA, OAUTH, SUPPORT
 from relay.policy.call.plan import AUTHORITY_RATE_KEY
 from relay.wire.head import ProtocolError, Violation
@@ -25,7 +25,7 @@ GOOD = {"x_api_type": None, "x_api_tran_id": "ZPTL000001P00000000000001", "Autho
 @pytest.fixture
 def portal(scene, plan_with_portal):
     """A scene with a portal in the plan, which is the caller."""
-    scene.gateway.swap(plan_with_portal, scene.gateway._upstreams, scene.services)
+    scene.gateway.swap(plan_with_portal, {}, scene.dependencies)
     scene.connection.info = ConnectionInfo(PORTAL, is_excess=False)
     return scene
 
@@ -148,7 +148,7 @@ def test_an_unknown_support_path_is_refused(portal, path, code):
 def test_limits_apply_to_the_portal(portal, path, limit, reason, support, oauth):
     portal.connection.info = ConnectionInfo(PORTAL, is_excess=limit == "beyond limit")
     portal.authority.busy = limit == "busy"
-    portal.services.authority_quotas.full = "operator_rate" if limit == "operator_rate" else ""
+    portal.dependencies.authority_quotas.full = "operator_rate" if limit == "operator_rate" else ""
     portal.ask(path, METHODS[path], **GOOD)
     assert portal.recorded == [reason]
     assert get_code(portal) == (oauth if path == TOKEN else support[1])

@@ -1,4 +1,4 @@
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 
@@ -176,9 +176,12 @@ UNUSUAL = FAULTS["request_unusual"]
     ],
 )
 @pytest.mark.parametrize("large", [False, True])
-def test_a_4xx_for_an_unusual_request_is_the_callers_fault(connection, status, headers, body, usual, reason, large):
+def test_a_4xx_for_an_unusual_request_is_the_callers_fault(
+    plan, connection, status, headers, body, usual, reason, large
+):
     setup = Setup(connection)
-    setup.forwarding.call = (SimpleNamespace(is_usual=lambda _: usual), REQUEST, b"")
+    rules = replace(plan.institutions["ZBAA000001"].rules["BA01"], is_usual=lambda _: usual)
+    setup.forwarding.call = (rules, REQUEST, b"")
     if large:
         setup.forwarding.head_received(status, headers, len(body), body)
         if not setup.closed:

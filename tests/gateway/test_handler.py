@@ -3,7 +3,7 @@ import json
 import pytest
 
 from relay.wire.head import ProtocolError, Violation
-from relay.wire.tls_records import RecordsExceeded
+from relay.wire.tls.errors import RecordsExceeded
 
 TRAN_ID = "ZOPA000001M00000000000001"
 NAMED = {b"x-api-tran-id": TRAN_ID.encode()}
@@ -93,37 +93,24 @@ def test_a_disconnected_caller_frees_the_institution(gateway, connection, head, 
     assert (upstream.cancelled, records[0].reason, gateway.in_flight) == (True, "operator_gone", 0)
 
 
-def test_the_next_call_is_judged_by_the_new_plan(gateway, connection, head, upstream, replan, services, records):
+def test_the_next_call_is_judged_by_the_new_plan(gateway, connection, head, upstream, replan, dependencies, records):
     gateway.handle(connection, head(), b"")
-    gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, services)
+    gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, dependencies)
     upstream.receiver.response_received(200, NAMED, b"{}")
     gateway.handle(connection, head(), b"")
     assert [exchange.rsp_code for exchange in records] == ["", "40103"]
     assert records[0].status == 200
 
 
-def test_the_consents_are_answered_from_the_ledger(gateway, connection, head, upstream, records):
-    gateway.handle(connection, head("/v1/bank/consents?org_code=ZBAA000001"), b"")
-    assert json.loads(connection.body) == {"rsp_code": "00000", "scope_list": []}
-    assert (upstream.asked, records[0].api_code, records[0].status) == ([], "CM02", 200)
-
-
-def test_the_institution_gets_the_ci_of_the_grant(gateway, connection, head, upstream):
-    gateway.handle(connection, head(x_user_ci="another"), b"")
-    request = upstream.asked[0](0)
-    assert b"\r\nx-user-ci: the-ci\r\n" in request
-    assert b"another" not in request
-
-
-def test_connections_are_added_and_removed(gateway, connection):
+def test_connections_are_added_and_removed(gateway, connection_registry, connection):
     gateway.connection_made(connection)
-    assert gateway._connection_registry.connections == {connection}
+    assert connection_registry.connections == {connection}
     gateway.connection_lost(connection, ConnectionResetError())
-    assert (gateway._connection_registry.connections, gateway._connection_registry.rejected) == (set(), {})
+    assert (connection_registry.connections, connection_registry.rejected) == (set(), {})
 
 
-def test_a_connection_cut_for_a_flood_of_tls_records_is_counted(gateway, connection):
+def test_a_connection_cut_for_a_flood_of_tls_records_is_counted(gateway, connection_registry, connection):
     gateway.connection_made(connection)
     gateway.connection_lost(connection, RecordsExceeded("too many TLS records without data"))
-    assert gateway._connection_registry.connections == set()
-    assert gateway._connection_registry.rejected == {"tls_records_exceeded": 1}
+    assert connection_registry.connections == set()
+    assert connection_registry.rejected == {"tls_records_exceeded": 1}

@@ -55,7 +55,7 @@ def waiting(scene):
 
 async def answer_ledger(scene):
     scene.grants.answered.set()
-    await asyncio.gather(*scene.gateway._pending_calls._tasks)
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
 
 async def test_a_call_continues_after_its_grant_is_fetched(waiting):
@@ -78,7 +78,7 @@ async def test_an_operator_that_disconnects_meanwhile_ends_the_call(waiting):
 
 async def test_a_plan_replaced_meanwhile_judges_the_call(waiting, replan):
     waiting.ask()
-    waiting.gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, waiting.services)
+    waiting.gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, waiting.dependencies)
     await answer_ledger(waiting)
     assert waiting.recorded == ["serial_unknown"]
     assert (waiting.upstream.asked, waiting.connection.source, waiting.gateway.in_flight) == ([], None, 0)
@@ -128,7 +128,7 @@ async def test_a_consent_that_ended_meanwhile_is_refused(waiting, monotonic):
 async def test_later_calls_do_not_refuse_a_waiting_one(waiting, monotonic):
     rate = Bucket.of(Rate(per_second=1, burst=2))
     counters = LocalQuotaCounters(rate, {"ZBAA000001": rate})
-    waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.services, quotas=counters))
+    waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.dependencies, quotas=counters))
     waiting.ask("/v1/bank/consents?org_code=ZBAA000001")
     for monotonic.now in (3.0, 4.0, 5.0):
         counters.take("ZOPA000001", "ZBAA000001", monotonic.now)
@@ -141,6 +141,6 @@ async def test_later_refusals_do_not_refuse_a_waiting_call(waiting, monotonic):
     waiting.grants.refused = "token_revoked"
     monotonic.now = 9.0
     for _ in range(199):
-        assert waiting.services.refusals.take(waiting.connection.info, FAULTS["token_revoked"], 9.0) == 0.0
+        assert waiting.dependencies.refusals.take(waiting.connection.info, FAULTS["token_revoked"], 9.0) == 0.0
     await answer_ledger(waiting)
     assert waiting.recorded == ["token_revoked"]

@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import ConnectionInfo
+from relay.gateway.caller_connection import ConnectionInfo
 from relay.policy.call.plan import AUTHORITY_RATE_KEY
 from relay.wire.head import ProtocolError, Violation
 
@@ -40,7 +40,12 @@ def test_a_token_is_refused_before_the_response_that_revoked_it(scene):
     scene.ask("/oauth/2.0/revoke", "POST", **FORM)
     send_response = scene.connection.send_response
     seen = []
-    scene.connection.send_response = lambda raw: (seen.append(scene.grants.grant.is_revoked), send_response(raw))
+
+    def note_revocation(raw):
+        seen.append(scene.grants.grant.is_revoked)
+        send_response(raw)
+
+    scene.connection.send_response = note_revocation
     revoked = {b"content-length": b"1", b"x-relay-revoked": b"other,one"}
     scene.authority.receiver.response_received(200, revoked, b'{"rsp_code":"00000"}')
     assert seen == [True]
@@ -66,9 +71,9 @@ def test_a_token_is_refused_before_the_response_that_revoked_it(scene):
 )
 def test_a_refusal_of_the_gateway_uses_the_dialect_of_the_path(scene, case, call, error, reason):
     scene.connection.info = ConnectionInfo(
-        Peer("1" if case == "unknown" else "9998101001", "192.0.2.1"), case == "beyond limit"
+        Peer("1" if case == "unknown" else "9998101001", "192.0.2.1"), is_excess=case == "beyond limit"
     )
-    scene.authority.busy, scene.services.authority_quotas.full = case == "busy", FULL.get(case, "")
+    scene.authority.busy, scene.dependencies.authority_quotas.full = case == "busy", FULL.get(case, "")
     scene.ask(*call, **FORM | ({"x_api_tran_id": "short"} if case == "no tran_id" else {}))
     assert (int(scene.connection.head.split()[1]), json.loads(scene.connection.body)["error"]) == error
     assert [(exchange.reason, exchange.status) for exchange in scene.records] == [(reason, error[0])]
@@ -114,6 +119,6 @@ def test_a_malformed_oauth_request_is_refused_with_an_oauth_error(scene):
 
 
 @pytest.mark.parametrize("grant", ["authorization_code", "refresh_token", "password"])
-def test_a_token_call_shares_slots_by_operator_and_grant_type(scene, grant):
+def test_a_token_call_shares_permits_by_operator_and_grant_type(scene, grant):
     scene.ask("/oauth/2.0/token", "POST", body=f"org_code=a&grant_type={grant}".encode())
     assert scene.authority.shares == [("ZOPA000001", grant)]

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import pytest
 
 from relay.gateway.handshake_limits import FAILED_COST, HandshakeLimits
@@ -7,16 +10,10 @@ from relay.policy.settings.scalars import Rate
 ONE, TWO = "192.0.2.1", "192.0.2.2"
 
 
-class Clock:
-    now = 100.0
+class Address(str):
+    """An address that a test can refer to weakly."""
 
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
+    __slots__ = ("__weakref__",)
 
 
 @pytest.fixture
@@ -74,11 +71,14 @@ def test_a_new_rate_applies_at_once(limits):
 
 
 def test_addresses_within_their_rate_are_deleted(limits, clock):
+    held = weakref.WeakSet()
     for number in range(5000):
         clock.now += 2
-        assert run_handshakes(limits, f"198.51.{number // 256}.{number % 256}", 1) == 1
-    assert len(limits._arrivals) <= 4096
-    assert not limits._under_way
+        held.add(address := Address(f"198.51.{number // 256}.{number % 256}"))
+        assert run_handshakes(limits, address, 1) == 1
+    gc.collect()
+    assert len(held) <= 4096
+    assert limits.under_way == 0
 
 
 def test_handshakes_under_way_are_counted_over_all_addresses(limits):

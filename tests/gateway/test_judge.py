@@ -7,7 +7,7 @@ from relay.domain.authorization.grant import NotCached
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Refusal
 from relay.domain.party import Peer
-from relay.gateway.judge import judge, today_in_korea
+from relay.gateway.judge import judge
 
 NIGHT = 1_700_000_000.5
 """2023-11-15 07:13:20 in Korea, outside the bank's slots."""
@@ -29,13 +29,13 @@ WRONG = [
 
 
 @pytest.fixture
-def ask(plan, services):
-    """JudgeServices a head of operator one, received at `received`; `ask.exchange` is the record."""
+def ask(plan, dependencies):
+    """Judges a head of operator one, received at `received`; `ask.exchange` is the record."""
     callers = plan.callers.identify(Peer("9998101001", "192.0.2.1"))
 
     def judge_head(head, body=b"", received=NIGHT):
         judge_head.exchange = Exchange(5.0, received)
-        return judge(plan, services, callers, head, body, judge_head.exchange)
+        return judge(plan, dependencies, callers, head, body, judge_head.exchange)
 
     return judge_head
 
@@ -120,13 +120,13 @@ def test_the_list_of_apis_needs_neither_token_nor_type(ask, head, token_verifier
         ("unknown", ("ZOPA000001", "")),
     ],
 )
-def test_the_list_of_apis_is_recorded_with_the_callers_service(replan, services, head, client_id, recorded):
+def test_the_list_of_apis_is_recorded_with_the_callers_service(replan, dependencies, head, client_id, recorded):
     pairs = [("ZOPA000001", "999-81-01001"), ("ZOPA000009", "999-81-01001"), ("ZOPA000002", "999-81-01002")]
     plan = replan(*pairs)
     callers = plan.callers.identify(Peer("9998101001", "192.0.2.1"))
     exchange = Exchange(5.0, 6.0)
     request = head(f"/bank/apis?org_code=ZBAA000001&client_id={client_id}", Authorization=None, x_api_type=None)
-    judge(plan, services, callers, request, b"", exchange)
+    judge(plan, dependencies, callers, request, b"", exchange)
     assert (exchange.operator, exchange.client_id) == recorded
 
 
@@ -136,11 +136,11 @@ def test_checking_off_accepts_any_parameter_and_api_type(ask, head, token_verifi
     assert ask.exchange.api_type == ""
 
 
-def test_the_token_identifies_one_of_two_operators_of_a_certificate(replan, services, head):
+def test_the_token_identifies_one_of_two_operators_of_a_certificate(replan, dependencies, head):
     plan = replan(("ZOPA000009", "999-81-01001"), ("ZOPA000001", "999-81-01001"))
     callers = plan.callers.identify(Peer("9998101001", "192.0.2.1"))
     exchange = Exchange(5.0, 6.0)
-    judge(plan, services, callers, head(), b"", exchange)
+    judge(plan, dependencies, callers, head(), b"", exchange)
     assert (len(callers), exchange.operator) == (2, "ZOPA000001")
 
 
@@ -176,7 +176,7 @@ def ask_old_period(call):
 
 
 def remove_asset(call):
-    call.grants.grant.assets = {"bank.deposit": frozenset({("2", "")})}
+    call.grants.grant.assets = "\nbank.deposit\t2\t\n"
 
 
 def forbid_scheduled(call):
@@ -227,7 +227,7 @@ class Scheduled:
 
 @pytest.fixture
 def scheduled(ask, head, token_verifier, grants, counters):
-    """A scheduled call; `judge` services it."""
+    """A scheduled call; `judge` accepts it."""
     call = Scheduled(token_verifier, grants, counters)
     lines = {"Content_Type": "application/json", "x_api_type": "scheduled"}
     path = "/v1/bank/accounts/deposit/transactions"
@@ -286,20 +286,7 @@ def test_an_unknown_grant_raises_not_yet(ask, head, grants):
 
 def test_the_asset_of_a_card_is_in_the_path(ask, head, token_verifier, grants):
     object.__setattr__(token_verifier.known, "org_code", "ZCDA000001")
-    grants.grant.assets = {"card.card": frozenset({("abc123", "")})}
+    grants.grant.assets = "\ncard.card\tabc123\t\n"
     target = "/v1/card/cards/{}?org_code=ZCDA000001&search_timestamp=0"
     assert ask(head(target.format("abc123")))
     assert ask_refused(ask, head(target.format("abc124"))) == "asset_not_consented"
-
-
-@pytest.mark.parametrize(
-    ("now", "day"),
-    [
-        (0, date(1970, 1, 1)),
-        (54_000, date(1970, 1, 2)),
-        (53_999, date(1970, 1, 1)),
-        (1_700_000_000, date(2023, 11, 15)),
-    ],
-)
-def test_a_day_begins_at_midnight_in_korea(now, day):
-    assert today_in_korea(now) == day

@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -17,7 +19,7 @@ class Call:
         await self.fetched.wait()
 
     async def wait(self):
-        await asyncio.gather(*self.pending_calls._tasks)
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
 
 @pytest.mark.parametrize("disconnects", [False, True])
@@ -40,9 +42,19 @@ async def test_a_slow_reader_does_not_affect_a_pending_call():
 
 
 async def test_a_task_is_held_until_it_ends():
-    call = Call()
-    assert len(call.pending_calls._tasks) == 1
-    call.fetched.set()
-    await call.wait()
+    events, pending_calls = [], PendingCalls()
+
+    def start():
+        """Starts a call that only its task refers to. Returns a weak reference to what it waits for."""
+        future = asyncio.get_running_loop().create_future()
+        pending_calls.add(future, PendingCall(lambda: None), lambda: events.append("resumed"))
+        return weakref.ref(future)
+
+    fetched = start()
     await asyncio.sleep(0)
-    assert call.pending_calls._tasks == set()
+    gc.collect()
+    fetched().set_result(None)
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+    await asyncio.sleep(0)
+    gc.collect()
+    assert (events, fetched()) == (["resumed"], None)

@@ -2,7 +2,7 @@ import pytest
 
 from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import ConnectionInfo
+from relay.gateway.caller_connection import ConnectionInfo
 from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
 from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.scalars import Rate

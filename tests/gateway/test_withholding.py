@@ -7,7 +7,7 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS
 from relay.gateway.body_filters import BodyFilters
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.withholding import MOST_BYTES, Withholding
+from relay.gateway.withholding import MAX_BYTES, Withholding
 
 TRAN_ID = b"ZOPA000001M00000000000001"
 JSON = {b"content-type": b"application/json", b"content-length": b"1"}
@@ -145,7 +145,7 @@ def test_an_invalid_response_is_not_forwarded(setup, headers, body, is_streamed)
 
 
 def test_a_response_too_large_to_filter_frees_the_institution(setup):
-    part = b"x" * (MOST_BYTES // 4)
+    part = b"x" * (MAX_BYTES // 4)
     setup.withholding.head_received(200, JSON, None, part)
     for _ in range(3):
         setup.withholding.body_received(part)

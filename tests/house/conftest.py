@@ -43,3 +43,15 @@ def parsed(texts):
 def relay(parsed):
     """Syntax trees of the relay by path."""
     return {path: tree for path, tree in parsed.items() if path.parts[0] == "relay"}
+
+
+@pytest.fixture(scope="session")
+def sandbox(parsed):
+    """Syntax trees of the sandbox by path."""
+    return {path: tree for path, tree in parsed.items() if path.parts[:2] == ("sandbox", "mydata_sandbox")}
+
+
+@pytest.fixture(scope="session")
+def packages(relay, sandbox):
+    """Syntax trees of both distributions by path."""
+    return relay | sandbox

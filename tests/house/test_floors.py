@@ -1,5 +1,6 @@
 """Checks that imports go down only, and that import-linter detects violations."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,12 +12,16 @@ import pytest
 
 def lint(folder):
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{folder / 'sandbox'}"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.fixture
 def copy(root, tmp_path):
-    shutil.copytree(root / "relay", tmp_path / "relay", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("relay", "sandbox/mydata_sandbox"):
+        shutil.copytree(root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -35,7 +40,7 @@ def test_every_contract_is_kept(root):
         ("standard", "relay.infra"),
         ("gateway", "relay.infra"),
         ("admin", "relay.gateway"),
-        ("sandbox", "relay.infra"),
+        ("admin", "mydata_sandbox.world"),
         ("infra", "relay.runtime"),
         ("runtime.commands", "relay.gateway"),
     ],
@@ -45,6 +50,22 @@ def test_a_forbidden_import_is_detected(copy, package, imported):
     answer = lint(copy)
     assert answer.returncode == 1
     assert f"relay.{package}.wrong -> {imported}" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("package", "imported"),
+    [
+        ("checks", "relay.policy"),
+        ("commands", "relay.runtime"),
+        ("world", "mydata_sandbox.checks"),
+        ("operator", "mydata_sandbox.environment"),
+    ],
+)
+def test_a_forbidden_import_of_the_sandbox_is_detected(copy, package, imported):
+    (copy / "sandbox" / "mydata_sandbox" / package / "wrong.py").write_text(f"import {imported}\n")
+    answer = lint(copy)
+    assert answer.returncode == 1
+    assert f"mydata_sandbox.{package}.wrong -> {imported}" in answer.stdout
 
 
 def test_a_package_outside_the_layers_is_detected(copy):

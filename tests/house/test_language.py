@@ -65,9 +65,6 @@ VAGUE = frozenset({"asked", "found", "heard", "one", "said", "told", "what", "wh
 NO_SUBJECT = re.compile(r"\b(nobody|whoever|somebody|everybody|everyone|anybody)\b", re.IGNORECASE)
 """Words of sentences that do not name their subject."""
 
-COLUMNS = {("relay/domain/jobs.py", "told"), ("relay/domain/statistics.py", "asked")}
-"""Fields that are called as their columns in the ledger."""
-
 LONGEST_TEST_NAME = len("test_") + 60
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -103,24 +100,56 @@ def test_a_metaphor_in_a_name_is_found(name):
     assert not is_plain(name)
 
 
-def test_no_name_of_the_relay_is_a_metaphor(relay):
-    metaphors = [f"{path} {name}" for path, tree in relay.items() for name in names(path, tree) if not is_plain(name)]
+def test_no_name_is_a_metaphor(packages):
+    metaphors = [
+        f"{path} {name}" for path, tree in packages.items() for name in names(path, tree) if not is_plain(name)
+    ]
     assert metaphors == []
 
 
-def test_local_names_of_the_relay_say_what_they_hold(relay):
-    vague = {(str(path), name) for path, tree in relay.items() for name in local_names(tree) if name in VAGUE}
-    assert vague == COLUMNS
+def test_local_names_say_what_they_hold(packages):
+    vague = {(str(path), name) for path, tree in packages.items() for name in local_names(tree) if name in VAGUE}
+    assert vague == set()
 
 
-def test_sentences_of_the_relay_name_their_subject(relay, texts):
+def test_sentences_name_their_subject(packages, texts):
     lines = [
         f"{path}:{number} {line.strip()}"
-        for path in relay
+        for path in packages
         for number, line in enumerate(texts[path].splitlines(), 1)
         if NO_SUBJECT.search(line)
     ]
     assert lines == []
+
+
+def third_person(verb):
+    if verb == "Do":
+        return "Does"
+    if verb.endswith(("s", "sh", "ch", "x")):
+        return f"{verb}es"
+    return f"{verb[:-1]}ies" if verb.endswith("y") and verb[-2] not in "aeiou" else f"{verb}s"
+
+
+def is_command(function):
+    """Returns whether the docstring is a help text of the command line."""
+    return any("command" in ast.unparse(each) or "group" in ast.unparse(each) for each in function.decorator_list)
+
+
+def first_words(packages):
+    """Yields the place and the first word of each docstring of a function."""
+    for path, tree in packages.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_command(node):
+                docstring = ast.get_docstring(node)
+                if docstring:
+                    yield f"{path}:{node.lineno}", docstring.split()[0].strip(".,:;")
+
+
+def test_docstrings_of_functions_are_in_the_third_person(packages):
+    words_by_place = dict(first_words(packages))
+    third_persons = set(words_by_place.values())
+    assert {"Returns", "Raises", "Closes"} < third_persons
+    assert {place: word for place, word in words_by_place.items() if third_person(word) in third_persons} == {}
 
 
 def test_test_names_have_at_most_60_characters(parsed):

@@ -2,13 +2,34 @@
 
 from pathlib import Path
 
-WORLD = "relay/sandbox/world"
+WORLD = "sandbox/mydata_sandbox/world"
 ELSEWHERE = {
-    f"{WORLD}/bank_*.py": ("tests/sandbox/world/test_bank.py", "data handlers of the bank, tested by API"),
-    f"{WORLD}/insu_*.py": ("tests/sandbox/world/test_insu.py", "data handlers of the insurer, tested by API"),
+    f"{WORLD}/bank/bank_*.py": ("tests/sandbox/world/bank/test_bank.py", "data handlers of the bank, tested by API"),
+    f"{WORLD}/insurance/insu_*.py": (
+        "tests/sandbox/world/insurance/test_insu.py",
+        "data handlers of the insurer, tested by API",
+    ),
+    f"{WORLD}/invest/invest_*.py": (
+        "tests/sandbox/world/invest/test_invest.py",
+        "data handlers of the broker, tested by API",
+    ),
+    "sandbox/mydata_sandbox/*/profile.py": ("tests/sandbox/environment/test_build.py", "values that `build` makes"),
+    "sandbox/mydata_sandbox/credentials/authority.py": (
+        "tests/sandbox/credentials/test_certificates.py",
+        "the CA of the certificates",
+    ),
+    "sandbox/mydata_sandbox/commands/run_output.py": ("tests/sandbox/commands/test_run.py", "printed by the command"),
     "relay/runtime/commands/directory_output.py": (
         "tests/runtime/commands/test_directory.py",
         "printed by the command",
+    ),
+    "relay/gateway/caller_connection.py": (
+        "tests/gateway/test_connection_registry.py",
+        "a protocol, and data that the registry fills",
+    ),
+    "relay/wire/tls/errors.py": (
+        "tests/wire/tls/test_bounded_tls.py",
+        "an exception that TLS connections raise",
     ),
     "relay/wire/response_handler.py": (
         "tests/wire/test_client.py",
@@ -18,38 +39,42 @@ ELSEWHERE = {
         "tests/wire/test_server_ends.py",
         "a protocol that connections call",
     ),
-    f"{WORLD}/invest_*.py": ("tests/sandbox/world/test_invest.py", "data handlers of the broker, tested by API"),
 }
 """Module, or a pattern of modules -> (its test, the reason)."""
 
+FOLDERS = {"relay": Path("tests"), "sandbox": Path("tests/sandbox")}
+"""Folders of tests by distribution."""
 
-def modules(relay):
-    return [path for path in relay if path.name not in {"__init__.py", "__main__.py"}]
+
+def modules(packages):
+    return [path for path in packages if path.name not in {"__init__.py", "__main__.py"}]
 
 
 def possible_tests(module):
     """Returns where the test may be: in the mirrored folder, or in the folder of its layer."""
-    package = module.relative_to("relay").parent
-    return {Path("tests") / folder / f"test_{module.name}" for folder in (package, *package.parts[:1])}
+    distribution = module.parts[0]
+    inner = Path(*module.parts[1:]) if distribution == "relay" else Path(*module.parts[2:])
+    package = inner.parent
+    return {FOLDERS[distribution] / folder / f"test_{module.name}" for folder in (package, *package.parts[:1])}
 
 
-def without_test(relay, tracked):
+def without_test(packages, tracked):
     tests = set(tracked)
-    return [module for module in modules(relay) if not possible_tests(module) & tests]
+    return [module for module in modules(packages) if not possible_tests(module) & tests]
 
 
-def test_every_module_has_a_mirrored_test_or_a_row(relay, tracked):
-    missing = [str(module) for module in without_test(relay, tracked) if not any(map(module.match, ELSEWHERE))]
+def test_every_module_has_a_mirrored_test_or_a_row(packages, tracked):
+    missing = [str(module) for module in without_test(packages, tracked) if not any(map(module.match, ELSEWHERE))]
     assert not missing, "modules without a test:\n" + "\n".join(missing)
 
 
-def test_every_row_has_modules_a_test_and_a_reason(relay, tracked):
+def test_every_row_has_modules_a_test_and_a_reason(packages, tracked):
     for pattern, (test, reason) in ELSEWHERE.items():
-        assert any(module.match(pattern) for module in modules(relay)), f"{pattern}: no such module"
+        assert any(module.match(pattern) for module in modules(packages)), f"{pattern}: no such module"
         assert Path(test) in tracked, f"{pattern}: {test} is not there"
         assert reason
 
 
-def test_every_row_is_needed(relay, tracked):
-    needed = without_test(relay, tracked)
+def test_every_row_is_needed(packages, tracked):
+    needed = without_test(packages, tracked)
     assert [pattern for pattern in ELSEWHERE if not any(module.match(pattern) for module in needed)] == []

@@ -1,5 +1,6 @@
 import tomllib
 
+import mydata_sandbox
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -11,8 +12,16 @@ SAFE_FROM = {"aiohttp": "3.14.2", "authlib": "1.7.1", "httptools": "0.8", "jinja
 
 @pytest.fixture(scope="module")
 def floors(root):
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    project = read_project(root / "pyproject.toml")
     listed = project["dependencies"] + project["optional-dependencies"]["dev"]
+    return read_floors(listed)
+
+
+def read_project(file):
+    return tomllib.loads(file.read_text())["project"]
+
+
+def read_floors(listed):
     return {canonicalize_name(requirement.name): requirement.specifier for requirement in map(Requirement, listed)}
 
 
@@ -30,3 +39,12 @@ def test_no_release_with_an_advisory_is_allowed(floors, package):
 
 def test_every_pin_is_what_the_project_asks_for(floors, pins):
     assert {name: str(pins[name]) for name, floor in floors.items() if pins[name] not in floor} == {}
+
+
+def test_the_sandbox_asks_for_the_same_packages(root, floors):
+    project = read_project(root / "sandbox" / "pyproject.toml")
+    asked = read_floors(project["dependencies"])
+    relay = read_project(root / "pyproject.toml")
+    assert asked.pop("mydata-relay").contains(relay["version"])
+    assert {name: str(floor) for name, floor in asked.items()} == {name: str(floors[name]) for name in asked}
+    assert project["version"] == relay["version"] == mydata_sandbox.__version__

@@ -1,5 +1,6 @@
-"""Checks that example files have every key of the models with its default."""
+"""Checks that example files and docs/reference/settings.md have every key of the models with its default."""
 
+import re
 from enum import Enum
 
 import pytest
@@ -12,9 +13,10 @@ from relay.policy.settings import directory as registry
 from relay.policy.settings import model as settings
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
-from relay.runtime.settings.messages import find_leaves, get_schema_node
+from relay.runtime.settings.messages import describe_allowed, find_leaves, get_schema_node
+from relay.runtime.settings.problems import format_key
 from relay.runtime.settings.yaml_files import parse_scalar
-from relay.runtime.wiring.gateway import START_ONLY
+from relay.runtime.wiring.restart import START_ONLY
 
 MANUALS = {
     "config/relay.yaml": Settings,
@@ -24,6 +26,35 @@ MANUALS = {
 """Example files with every key of a model; comments end with `default: ...`."""
 
 NO_VALUE = {"none", "relay"}
+PAGE = "docs/reference/settings.md"
+CHAPTERS = {"relay.yaml": Settings, "providers/NAME.yaml": Provider, "directory.yaml": Directory}
+"""Chapters of the page, each with the keys of a model."""
+
+INHERITED = {"checking", "timeouts", "concurrency", "queue", "rate"}
+"""Keys of an institution's file whose default is a value of relay.yaml."""
+
+TYPES = {
+    "a path, relative to the file that names it": "path",
+    "stdout, or a file's path, relative to the file that names it": "`stdout` or path",
+    "a reference, file:PATH or env:NAME, not the secret itself": "secret",
+    "sqlite:PATH, postgresql://HOST/DATABASE, or file:PATH or env:NAME that holds such a URL": "ledger URL",
+    "redis://HOST:PORT/0, or file:PATH or env:NAME that holds such a URL": "Redis URL",
+    "https://host[:port][/path], or http:// on a leased line": "URL",
+    "a path, /mydata/login": "URL path",
+    "an address or network, for example 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32": "network",
+    "10 letters or digits, in quotes": "기관코드",
+    "1 to 50 letters or digits, in quotes": "client_id",
+    "the output of `relay secret`: $scrypt$ln=14,r=8,p=1$SALT$HASH": "secret hash",
+    "two capital letters and two digits, for example BA01": "api_code",
+    "letters and digits, hyphens allowed, in quotes, at most 20 characters": "SERIALNUMBER",
+    "v and a number, for example v1": "version",
+    "hhmm:hhmm in quotes, for example 0100:0700 or 2200:0400": "hhmm:hhmm",
+    "YYYYMMDD in quotes": "YYYYMMDD",
+    "a time of day in Korea, hhmm in quotes, for example 0400": "hhmm",
+    "a whole number": "integer",
+    "a number": "number",
+}
+"""Words of `relay check` for what a key may hold, and the page's word for them."""
 
 
 def written(node, lines, place=()):
@@ -60,6 +91,37 @@ def inner(annotation):
         return annotation
     candidates = (inner(part) for part in getattr(annotation, "__args__", ()))
     return next((model for model in candidates if model is not None), None)
+
+
+def chapter(root, name):
+    """Returns the cells of each key's row in a chapter of the page."""
+    text = (root / PAGE).read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {row[0].strip("` "): row for row in cells}
+
+
+def documented_key(place):
+    return re.sub(r"\[0\]", "[]", format_key(place))
+
+
+def documented_type(node):
+    """Returns the page's word for what a key may hold."""
+    allowed = describe_allowed(node)
+    for words, word in TYPES.items():
+        allowed = allowed.replace(words, word)
+    return re.sub(r"^a list of (.*)entries \((.*)\)$", r"list of \1\2", allowed)
+
+
+def documented_default(model, place):
+    if model is Provider and place[0] in INHERITED:
+        return "relay.yaml"
+    default = to_jsonable_python(default_at(model, place), fallback=lambda _: "required")
+    if default in (None, "required"):
+        return default or "none"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"`{int(default) if isinstance(default, float) and default.is_integer() else default}`"
 
 
 def models():
@@ -99,6 +161,25 @@ def test_every_documented_default_is_that_of_the_model(root, file):
         if not fits:
             wrong.append((place, documented, default))
     assert wrong == []
+
+
+@pytest.mark.parametrize(("name", "model"), CHAPTERS.items(), ids=CHAPTERS)
+def test_the_page_has_type_and_default_of_every_key(root, name, model):
+    rows = {key: row[1:3] for key, row in chapter(root, name).items()}
+    assert rows == {
+        documented_key(place): [documented_type(get_schema_node(model, place)), documented_default(model, place)]
+        for place in find_leaves(model)
+    }
+
+
+def test_the_page_says_which_keys_apply_at_start(root):
+    keys = {key: row[3] for key, row in chapter(root, "relay.yaml").items()}
+    at_start = {key for key in keys if any(f"{key.replace('[]', '')}.".startswith(f"{part}.") for part in START_ONLY)}
+    assert keys == {key: "start" if key in at_start else "reload" for key in keys}
+
+
+def test_the_page_explains_every_key(root):
+    assert [key for name in CHAPTERS for key, row in chapter(root, name).items() if not row[-1].strip()] == []
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)

@@ -2,10 +2,12 @@
 
 import ast
 import statistics
+from collections import Counter
 
 FILE_LINES = 350
 FUNCTION_LINES = 60
 FUNCTION_MEDIAN = 10
+FOLDER_MODULES = 18
 MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "managers", "stuff"}
 
 
@@ -25,8 +27,14 @@ def test_no_function_is_longer_than_60_lines(parsed):
     assert [name for lines, name in functions(parsed) if lines > FUNCTION_LINES] == []
 
 
-def test_half_of_the_relays_functions_have_at_most_10_lines(relay):
-    assert statistics.median(lines for lines, _ in functions(relay)) <= FUNCTION_MEDIAN
+def test_half_of_all_functions_have_at_most_10_lines(relay, sandbox):
+    for trees in (relay, sandbox):
+        assert statistics.median(lines for lines, _ in functions(trees)) <= FUNCTION_MEDIAN
+
+
+def test_no_folder_has_more_than_18_modules(packages):
+    modules = Counter(path.parent for path in packages if path.name != "__init__.py")
+    assert {str(folder): count for folder, count in modules.items() if count > FOLDER_MODULES} == {}
 
 
 def test_every_module_has_a_meaningful_name(parsed):

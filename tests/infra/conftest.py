@@ -2,16 +2,12 @@
 
 import asyncio
 import contextlib
-import sys
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from relay.domain.exchange import Exchange
 from relay.infra.registry.leadership import make_redis_client
-
-sys.path.insert(0, str(Path(__file__).parent))  # pool_stand.py is no installed module
 
 
 @pytest.fixture

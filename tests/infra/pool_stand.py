@@ -130,6 +130,11 @@ class Stand:
         await asyncio.sleep(0)
         return request
 
+    def rest(self):
+        """Frees ended requests and lets time pass, so that connections are checked before their next use."""
+        self.loop.turn()
+        self.loop.now += 0.1
+
     @property
     def connections(self):
         return self.dialer.connections

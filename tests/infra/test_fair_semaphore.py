@@ -1,12 +1,34 @@
 import asyncio
+import gc
 import threading
+import weakref
 
 import pytest
 
 from relay.domain.queue_full import QueueFull
-from relay.infra.fair_semaphore import FairSemaphore, FairThreadPool
+from relay.infra.fair_semaphore import MAX_WAITING, FairSemaphore, FairThreadPool
 
 A, B = b"a", b"b"
+
+
+class Group:
+    """A group that a test can refer to weakly."""
+
+
+def is_freed(reference):
+    gc.collect()
+    return reference() is None
+
+
+async def check_unused(semaphore):
+    """Checks that a semaphore of one permit and one waiter has neither: both are granted."""
+    async with asyncio.timeout(1):
+        await semaphore.acquire(A)
+        waiting = asyncio.create_task(semaphore.acquire(B))
+        await asyncio.sleep(0)
+        semaphore.release(A)
+        await waiting
+        semaphore.release(B)
 
 
 @pytest.fixture
@@ -89,18 +111,21 @@ async def test_a_permit_is_held_until_the_thread_ends_despite_cancellation(worke
 
 
 async def test_a_cancelled_waiter_leaves_no_state(workers):
-    semaphore = FairSemaphore(1, 1)
-    await semaphore.acquire(A)
-    for group in (A, B):
+    semaphore = FairSemaphore(1, 1, waiting=1)
+    first, second = Group(), Group()
+    await semaphore.acquire(first)
+    for group in (first, second):
         waiting = asyncio.create_task(semaphore.acquire(group))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    semaphore.release(A)
-    assert (semaphore._groups, semaphore._size) == ({}, 0)
-    async with asyncio.timeout(1), semaphore.hold(B):
-        pass
+    semaphore.release(first)
+    await check_unused(semaphore)
+    del group, waiting
+    first, second = weakref.ref(first), weakref.ref(second)
+    assert is_freed(first)
+    assert is_freed(second)
 
 
 async def test_a_full_queue_raises_queue_full(workers):
@@ -116,7 +141,7 @@ async def test_a_full_queue_raises_queue_full(workers):
 
 
 async def test_each_group_has_a_queue_limit_of_its_own():
-    semaphore = FairSemaphore(1, 1, waiting=10, waiting_each=2)
+    semaphore = FairSemaphore(1, 1, waiting=3, waiting_each=2)
     await semaphore.acquire(A)
     waiting = [asyncio.create_task(semaphore.acquire(A)) for _ in range(2)]
     await asyncio.sleep(0)
@@ -128,16 +153,23 @@ async def test_each_group_has_a_queue_limit_of_its_own():
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     await asyncio.gather(*waiting)
-    assert (semaphore._groups, semaphore._size) == ({}, 0)
+    await check_unused(semaphore)
 
 
 async def test_a_refused_waiter_leaves_no_state():
-    semaphore = FairSemaphore(1, 1, waiting=0)
+    semaphore = FairSemaphore(1, 1, waiting=1)
     await semaphore.acquire(A)
+    waiting = asyncio.create_task(semaphore.acquire(A))
+    await asyncio.sleep(0)
+    refused = Group()
     with pytest.raises(QueueFull):
-        await semaphore.acquire(B)
-    semaphore.release(A)
-    assert (semaphore._groups, semaphore._size) == ({}, 0)
+        await semaphore.acquire(refused)
+    for _ in range(2):
+        semaphore.release(A)
+        await waiting
+    await check_unused(semaphore)
+    refused = weakref.ref(refused)
+    assert is_freed(refused)
 
 
 async def test_a_closed_thread_pool_starts_nothing(workers):
@@ -145,7 +177,9 @@ async def test_a_closed_thread_pool_starts_nothing(workers):
     threads.close()
     with pytest.raises(RuntimeError):
         await threads.run(A, lambda: 7)
-    assert threads._semaphore._size == 0
+    for _ in range(MAX_WAITING + 2):  # none of them stays in the queue, which would be full
+        with pytest.raises(RuntimeError):
+            await threads.run(A, lambda: 7)
 
 
 async def test_each_group_holds_a_limited_number_of_permits():
@@ -160,4 +194,5 @@ async def test_each_group_holds_a_limited_number_of_permits():
         await third
     semaphore.release(A)
     semaphore.release(A)
-    assert semaphore._groups == {}
+    async with asyncio.timeout(1), semaphore.hold(A), semaphore.hold(A):
+        pass

@@ -1,19 +1,14 @@
 """Fixtures of the jobs' tests: a runner with fake ledger, leadership and clock."""
 
 import asyncio
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from simulated.sync import SECOND, SyncHarness, make_body
 
 from relay.domain.jobs import JobState, Superseded, Term
 from relay.domain.ledger import LedgerDown
 from relay.jobs.runner import Job, Runner, every
-
-sys.path.insert(0, str(Path(__file__).parent))  # simulated/ is no installed package
-
-from simulated.sync import SECOND, SyncHarness, make_body
 
 NOW = 1_800_000_000
 TERM_S = 15
@@ -45,7 +40,7 @@ class FakeStore:
         self.wrote.append((name, *values))
         self.states[name] = replace(self.states.get(name, JobState(name)), **values)
 
-    async def jobs(self):
+    async def load_states(self):
         if self.away:
             raise LedgerUnavailable
         return dict(self.states)
@@ -56,10 +51,10 @@ class FakeStore:
     async def record_end(self, name, fence, *, well, result, due_at, now):
         failures = 0 if well else self.states[name].failures + 1
         succeeded = {"succeeded_at": now} if well else {}
-        self._change(name, fence, ended_at=now, due_at=due_at, told=result, failures=failures, **succeeded)
+        self._change(name, fence, ended_at=now, due_at=due_at, result=result, failures=failures, **succeeded)
 
     def request_run(self, name, now):
-        self.states[name] = replace(self.states[name], asked_at=now)
+        self.states[name] = replace(self.states[name], requested_at=now)
 
 
 class Leadership:
@@ -117,16 +112,16 @@ class Work:
 class RunnerHarness:
     """A runner with fakes; `tick` is a second and lets started jobs end unless they wait."""
 
-    def __init__(self, *works):
+    def __init__(self, *works, term_s=TERM_S):
         self.clock, self.store = Clock(), FakeStore()
         self.leadership = Leadership(self.clock, self.store)
-        self.runner = self.make_runner(*works)
+        self.runner = self.make_runner(*works, term_s=term_s)
 
-    def make_runner(self, *works):
-        return Runner([work.job for work in works], self.store, self.leadership, self.clock, TERM_S)
+    def make_runner(self, *works, term_s=TERM_S):
+        return Runner([work.job for work in works], self.store, self.leadership, self.clock, term_s)
 
     async def tick(self, seconds=1.0):
-        await self.runner._tick()
+        await self.runner.tick()
         for _ in range(10):
             await asyncio.sleep(0)
         self.clock.now += seconds
@@ -143,13 +138,13 @@ async def make_harness():
     """Returns a function that makes runners with fakes; they are stopped after the test."""
     made = []
 
-    def build(*works):
-        made.append(RunnerHarness(*works))
+    def build(*works, **options):
+        made.append(RunnerHarness(*works, **options))
         return made[-1]
 
     yield build
     for harness in made:
-        await harness.runner._cancel_running()
+        await harness.runner.cancel_running()
 
 
 @pytest.fixture

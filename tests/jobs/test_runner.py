@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from relay.domain.jobs import JobState, Superseded
-from relay.jobs.runner import RETRY_S, Job, JobFailed, every, is_due, latest_due, retry_at
+from relay.jobs.runner import RETRY_S, Job, JobFailed, every, is_due, latest_due, retry_at, summarize_failure
 
 NOW = 1_800_000_000
 
@@ -16,9 +16,9 @@ NOW = 1_800_000_000
         ({}, True),  # never ran
         ({"due_at": NOW}, True),
         ({"due_at": NOW + 1}, False),
-        ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 9, "asked_at": NOW - 8}, True),
-        ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 9, "asked_at": NOW - 9}, False),
-        ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 20, "asked_at": NOW - 9}, True),  # broken off
+        ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 9, "requested_at": NOW - 8}, True),
+        ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 9, "requested_at": NOW - 9}, False),
+        ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 20, "requested_at": NOW - 9}, True),  # broken off
         ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 3}, False),
         ({"due_at": NOW + 3600, "begun_at": NOW - 9, "ended_at": NOW - 3}, False),
         ({"due_at": NOW + 3601, "begun_at": NOW - 9, "ended_at": NOW - 3}, True),  # a clock was wrong
@@ -41,7 +41,7 @@ async def test_a_new_job_runs_at_once_and_then_by_its_time(make_harness, make_wo
     work = make_work()
     harness = make_harness(work)
     await harness.tick()
-    assert (work.fences, harness.store.states["sync"].told) == ([(1, NOW)], "1 done")
+    assert (work.fences, harness.store.states["sync"].result) == ([(1, NOW)], "1 done")
     assert harness.store.states["sync"].due_at == NOW + 600
     await harness.tick(598.0)
     assert work.started == 1
@@ -98,7 +98,7 @@ async def test_two_runs_of_one_job_never_overlap(make_harness, make_work):
     assert (work.started, other.started) == (1, 1)
     work.go.set()
     await harness.tick()
-    assert harness.store.states["sync"].told == "1 done"
+    assert harness.store.states["sync"].result == "1 done"
     await harness.tick()
     assert work.started == 2  # a request during a run gets a run that starts later
 
@@ -123,13 +123,46 @@ async def test_a_failure_is_logged_and_backs_off_until_a_success(make_harness, m
         dues.append(harness.store.states["sync"].due_at - int(harness.clock.now) + 1)
         harness.clock.now = float(harness.store.states["sync"].due_at)
     state = harness.store.states["sync"]
-    assert (dues, state.failures, state.told, state.succeeded_at) == ([10, 20, 40], 3, outcome, 0)
+    assert (dues, state.failures, state.result, state.succeeded_at) == ([10, 20, 40], 3, outcome, 0)
     assert "must stay secret" not in caplog.text
     assert f"job sync: {outcome}" in caplog.messages
     work.error = None
     await harness.tick()
     state = harness.store.states["sync"]
-    assert (state.failures, state.told, state.due_at - state.ended_at) == (0, "4 done", 600)
+    assert (state.failures, state.result, state.due_at - state.ended_at) == (0, "4 done", 600)
+
+
+async def test_the_same_failure_is_logged_once_in_ten_minutes(make_harness, make_work, caplog):
+    work = make_work()
+    harness = make_harness(work)
+
+    async def fail(outcome, seconds):
+        caplog.clear()
+        work.error = JobFailed(outcome) if outcome else None
+        harness.clock.now = max(harness.clock.now + seconds, float(harness.store.states["sync"].due_at)
+                                if "sync" in harness.store.states else 0.0)  # fmt: skip
+        await harness.tick()
+        return [message for message in caplog.messages if message.startswith("job sync")]
+
+    assert await fail("down", 0) == ["job sync: down"]
+    assert await fail("down", 10) == []
+    assert await fail("refused", 10) == ["job sync: refused"]
+    assert await fail("refused", 10) == []
+    assert await fail("refused", 600) == ["job sync: refused failures=2"]
+    assert await fail(None, 600) == []
+    assert await fail("refused", 600) == ["job sync: refused"]
+
+
+@pytest.mark.parametrize(
+    ("problems", "line"),
+    [
+        ([], "지원-002 is invalid: 2 problems:"),
+        (["org_list[0]: is none"], "지원-002 is invalid: 2 problems: org_list[0]: is none"),
+        (["a", "b", "c"], "지원-002 is invalid: 2 problems: a; 2 more: relay jobs list --json"),
+    ],
+)
+def test_a_failure_is_summarized_in_one_line(problems, line):
+    assert summarize_failure("\n".join(["지원-002 is invalid: 2 problems:", *problems])) == line
 
 
 async def test_a_long_outcome_is_cut_to_the_ledgers_limit(make_harness, make_work):
@@ -137,7 +170,7 @@ async def test_a_long_outcome_is_cut_to_the_ledgers_limit(make_harness, make_wor
     work.error = JobFailed("x" * 5_000)
     harness = make_harness(work)
     await harness.tick()
-    assert harness.store.states["sync"].told == "x" * 2_000
+    assert harness.store.states["sync"].result == "x" * 2_000
 
 
 async def test_a_failing_job_delays_no_other(make_harness, make_work):
@@ -145,7 +178,7 @@ async def test_a_failing_job_delays_no_other(make_harness, make_work):
     bad.error = RuntimeError()
     harness = make_harness(bad, good)
     await harness.tick()
-    assert (bad.started, harness.store.states["good"].told) == (1, "1 done")
+    assert (bad.started, harness.store.states["good"].result) == (1, "1 done")
 
 
 async def test_new_settings_replace_jobs_and_running_ones_end_normally(make_harness, make_work):
@@ -157,7 +190,7 @@ async def test_new_settings_replace_jobs_and_running_ones_end_normally(make_harn
     assert (new.started, other.started) == (0, 1)  # one of that kind still runs
     old.go.set()
     await harness.tick()
-    assert (harness.store.states["sync"].told, old.cancelled) == ("1 done", 0)
+    assert (harness.store.states["sync"].result, old.cancelled) == ("1 done", 0)
     harness.clock.now = float(NOW + 700)
     await harness.tick()
     assert (old.started, new.started) == (1, 1)
@@ -202,8 +235,7 @@ async def test_a_failure_by_hand_is_raised_and_leadership_given_up(make_harness,
 
 async def test_a_job_by_hand_may_take_longer_than_a_term(make_harness, make_work):
     work = make_work(waits=True)
-    harness = make_harness(work)
-    harness.runner._renew_s = 0.0
+    harness = make_harness(work, term_s=0.0)
     running = asyncio.create_task(harness.runner.run_now("sync"))
     await work.entered.wait()
     harness.leadership.away = True  # a failed renewal ends nothing: writes check the fence
@@ -227,7 +259,7 @@ async def test_a_job_that_is_not_due_runs_when_requested(make_harness, make_work
     harness.store.states["sync"] = JobState("sync", due_at=soon)
     await harness.tick(20.0)
     assert work.started == 0
-    harness.store.states["sync"] = JobState("sync", due_at=soon, asked_at=NOW)
+    harness.store.states["sync"] = JobState("sync", due_at=soon, requested_at=NOW)
     await harness.tick()
     assert work.started == 1
 

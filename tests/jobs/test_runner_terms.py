@@ -46,7 +46,7 @@ async def test_an_interrupted_job_runs_again_in_the_next_term(make_harness, make
     work = make_work(waits=True)
     harness = make_harness(work)
     harness.store.states["sync"] = JobState(
-        "sync", begun_at=NOW - 5, ended_at=NOW - 5, due_at=NOW + 900, asked_at=NOW - 1
+        "sync", begun_at=NOW - 5, ended_at=NOW - 5, due_at=NOW + 900, requested_at=NOW - 1
     )
     await harness.tick(TERM_S / 3)
     harness.leadership.another_leads()
@@ -54,7 +54,7 @@ async def test_an_interrupted_job_runs_again_in_the_next_term(make_harness, make
     harness.leadership.leads = True
     work.go.set()
     await harness.tick()
-    assert (work.started, harness.store.states["sync"].told) == (2, "2 done")
+    assert (work.started, harness.store.states["sync"].result) == (2, "2 done")
     assert [fence for fence, _ in work.fences] == [1, 2]
 
 
@@ -79,11 +79,11 @@ async def test_a_refused_fence_is_given_up_and_replaced(make_harness, make_work,
     harness.leadership.fence = 1
     work.go.set()
     await harness.tick()  # its end cannot be written
-    assert harness.store.states["sync"].told == ""
+    assert harness.store.states["sync"].result == ""
     harness.leadership.fence = 6
     await harness.tick()
     assert (harness.leadership.resigned, harness.runner.term.fence) == (1, 6)
-    assert harness.store.states["sync"].told == "2 done"
+    assert harness.store.states["sync"].result == "2 done"
     assert "job sync: another instance leads" in caplog.messages
 
 
@@ -119,7 +119,7 @@ async def test_a_job_runs_again_after_the_ledger_failed_during_it(make_harness, 
     assert "LedgerUnavailable" not in caplog.text
     harness.store.away = False
     await harness.tick()
-    assert (work.started, harness.store.states["sync"].told) == (2, "2 done")
+    assert (work.started, harness.store.states["sync"].result) == (2, "2 done")
 
 
 async def test_a_stop_cancels_jobs_and_gives_up_leadership(make_harness, make_work):

@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 from simulated.memory import FakePortal, FakeStore
 
-from relay.domain.authorization.consent import KOREA
 from relay.domain.jobs import Superseded
+from relay.domain.korea import KOREA
 from relay.domain.portal import PortalDown, PortalRefused
 from relay.domain.statistics import ConsentCount, Line, Sending, SendingState
 from relay.jobs.runner import JobFailed
@@ -279,7 +279,7 @@ async def test_a_refused_requested_message_is_tried_once_per_run(job, store, por
     with pytest.raises(JobFailed, match="1 of 2 sent, 1 refused"):
         await job.run(1, MONDAY)
     assert store.rows[WEEK, BANK, "1"].attempts == 1
-    assert store.rows[WEEK, BANK, "1"].asked
+    assert store.rows[WEEK, BANK, "1"].requested
 
 
 async def test_a_superseded_leader_sends_nothing(job, store, portal):

@@ -8,6 +8,8 @@ from itertools import product
 
 import pytest
 import pytest_asyncio
+from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.portal.comparing import compare
 from simulated import recount
 from simulated.gateways import Gateway, World
 from simulated.portal import FAILURE_MODES, FailingPortal
@@ -20,13 +22,11 @@ from relay.domain.ledger import TokenHolder
 from relay.domain.statistics import SendingState
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 from relay.jobs.runner import JobFailed
 from relay.jobs.sending import StatisticsSender
-from relay.policy.response.conformance import find_violations
 from relay.policy.statistics.report import TYPES
 from relay.policy.statistics.weeks import days_of, monday_due
-from relay.sandbox.portal.comparing import compare
 from relay.standard.catalogue import load_catalogue
 
 SEED = 20261227
@@ -47,7 +47,7 @@ WEEKS = ("20261227", WEEK, "20270110")
 async def ledger(tmp_path):
     url = f"sqlite:{tmp_path}/ledger.db"
     await schema.upgrade(url)
-    opened = await open_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 10)
+    opened = create_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 10)
     yield opened
     await opened.close()
 
@@ -58,8 +58,8 @@ def chance():
 
 
 @pytest.fixture
-def world(ledger, tmp_path, monkeypatch):
-    return World(ledger.statistics, tmp_path / "spool", SEED, monkeypatch)
+def world(ledger, tmp_path):
+    return World(ledger.statistics, tmp_path / "spool", SEED)
 
 
 async def send_week(world, chance, calls_):
@@ -146,12 +146,12 @@ class Leaders:
 
     async def _perhaps_lose_the_lead(self):
         if self._chance.random() < 0.03:
-            await self._ledger.jobs.new_fence("another", 15, MONDAY)
+            await self._ledger.jobs.take_lead("another", 15, MONDAY)
 
     async def run(self, now):
         """Returns the time of the end."""
         for _ in range(200):
-            self._fence = self._fence or await self._ledger.jobs.new_fence("one", 15, now)
+            self._fence = self._fence or await self._ledger.jobs.take_lead("one", 15, now)
             try:
                 await self._job.run(self._fence, now)
             except Superseded:

@@ -1,4 +1,4 @@
-"""The authority on a unix socket with real ledger, keys and secrets; only the clock is simulated."""
+"""The authority on loopback with real ledger, keys and secrets; only the clock is simulated."""
 
 import asyncio
 import base64
@@ -11,10 +11,8 @@ from itertools import count
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-import aiohttp
 import jwt
 import pytest
-from aiohttp import web
 from yarl import URL
 
 from relay.domain.authorization.consent import Authentication as Means
@@ -22,17 +20,16 @@ from relay.domain.authorization.consent import Consent, Particulars, Target
 from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
 from relay.domain.party import Service
 from relay.endpoint.handlers import SERVER_OPTIONS, build_application, build_error_response
-from relay.endpoint.serving import open_runner
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.tokens.client_secrets import ClientSecrets
 from relay.infra.tokens.key_folder import add_key
 from relay.infra.tokens.signing import TokenSigner
 from relay.oauth.application import build_endpoints
-from relay.oauth.services import AuthorityServices, Client, OAuthSettings
+from relay.oauth.dependencies import AuthorityDependencies, Client, OAuthSettings
 from relay.policy.settings.authority import TokenSettings
-from relay.policy.settings.directory import AuthenticationMethod, LinkKind, Provider
+from relay.policy.settings.directory import AppLogin, AuthenticationMethod, LinkKind, Provider, RedirectLogin
 
 NOW = 1_800_000_000  # 2027-01-15 in Korea
 RELAY, BANK, CARD, NO_PAGES = "ZRLA000001", "ZBAA000001", "ZCDA000001", "ZBAB000001"
@@ -97,11 +94,11 @@ class Reply:
 
 
 class OperatorClient:
-    """An operator's client of the authority. `clock` is the authority's clock, `authority` its services."""
+    """An operator's client of the authority. `clock` is the authority's clock, `authority` its dependencies."""
 
-    def __init__(self, authority, session, clock):
+    def __init__(self, authority, http, clock):
         self.authority = authority
-        self.session = session
+        self.http = http
         self.clock = clock
         self._numbers = count(1)
 
@@ -120,8 +117,8 @@ class OperatorClient:
             sent_headers["content-type"] = "application/x-www-form-urlencoded"
         sent_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
         sent_headers = {name: value for name, value in sent_headers.items() if value is not None}
-        url = URL(f"http://authority{target}", encoded=True)
-        async with self.session.request(
+        url = URL(f"{self.http.make_url('')}".rstrip("/") + target, encoded=True)
+        async with self.http.session.request(
             method,
             url,
             data=body or None,
@@ -218,6 +215,61 @@ class OperatorClient:
         return await self.send("GET", f"/oauth/2.0/authorize?{query}", **({"x_user_ci": CI} | headers))
 
 
+@pytest.fixture
+def auth_request():
+    """A pending request of individual authentication at the bank."""
+    return AuthorizationRequest(
+        request_id="one/request",
+        provider=BANK,
+        operator=OPERATOR,
+        client_id=CLIENT,
+        redirect_uri=CALLBACK,
+        app_scheme=APP_SCHEME,
+        oauth_state="state1",
+        api_tran_id=TRAN_ID,
+        requested_at=NOW,
+        expires_at=NOW + 600,
+        ci="Q0ktb2YtYS1jdXN0b21lcg==",
+    )
+
+
+@pytest.fixture
+def bank():
+    """A bank with the settings of every flow; its customers log in at the relay's pages."""
+    return Provider(
+        org_code=BANK,
+        name="가온상호저축은행",
+        industry="bank",
+        base_urls=("http://127.0.0.1:1",),
+        link=LinkKind.LEASED_LINE,
+        authentication=AuthenticationMethod.HOSTED,
+        redirect=RedirectLogin(url="https://bank.example/login", public_key="bank.pem"),
+        app=AppLogin(
+            app_scheme_ios="gaon://", install_url_ios="ios", app_scheme_android="gaon2://", install_url_android="play"
+        ),
+    )
+
+
+@pytest.fixture
+def build_authority(bank):
+    """Builds the dependencies of an authority with this bank and one client, from fakes."""
+
+    def build(clock, new_id, *, ledger=None, signer=None, institutions=None):
+        client = Client(Service(CLIENT, "모아보기", OPERATOR), "")
+        settings = OAuthSettings(
+            relay=RELAY,
+            tokens=TokenSettings(issuer=RELAY, keys="keys"),
+            providers={bank.org_code: bank},
+            clients={CLIENT: client},
+            certifiers={},
+            pages_url="https://pages.example",
+            request_s=600,
+        )
+        return AuthorityDependencies(settings, ledger, signer, None, institutions, None, clock, new_id)
+
+    return build
+
+
 @pytest.fixture(scope="session")
 def empty_ledger(tmp_path_factory):
     """An empty SQLite ledger to copy."""
@@ -234,14 +286,14 @@ def key_folder(tmp_path_factory):
 
 
 @pytest.fixture
-async def operator(tmp_path, empty_ledger, key_folder):
+async def operator(tmp_path, empty_ledger, key_folder, serve, aiohttp_client):
     """An operator of an authority without institutions and consent verifier."""
     shutil.copy(empty_ledger, tmp_path / "ledger.db")
-    ledger = await open_ledger(f"sqlite:{tmp_path / 'ledger.db'}", Sealer([CustomerKey("one", b"k" * 32)]), 4)
+    ledger = create_ledger(f"sqlite:{tmp_path / 'ledger.db'}", Sealer([CustomerKey("one", b"k" * 32)]), 4)
     secrets = ClientSecrets(lambda: 0.0)
     ids = count(1)
     unused = SimpleNamespace()
-    authority = AuthorityServices(
+    authority = AuthorityDependencies(
         build_settings(key_folder),
         ledger,
         TokenSigner.from_folder(key_folder, RELAY, 5.0),
@@ -251,13 +303,8 @@ async def operator(tmp_path, empty_ledger, key_folder):
         lambda: client.clock(),  # noqa: PLW0108 - `client` is assigned later and its clock changes
         lambda: f"id{next(ids)}",
     )
-    connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)
-    async with (
-        open_runner(build_application(build_endpoints(authority)), build_error_response, **SERVER_OPTIONS) as runner,
-        aiohttp.ClientSession(connector=connector) as session,
-    ):
-        await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
-        client = OperatorClient(authority, session, lambda: NOW + 0.5)
-        yield client
+    server = await serve(build_application(build_endpoints(authority)), build_error_response, **SERVER_OPTIONS)
+    client = OperatorClient(authority, await aiohttp_client(server), lambda: NOW + 0.5)
+    yield client
     await ledger.close()
     secrets.close()

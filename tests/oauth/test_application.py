@@ -157,4 +157,4 @@ async def test_no_customer_value_is_logged(operator, caplog):
 
 
 async def test_an_unknown_path_is_not_found(operator):
-    assert (await operator.session.get("http://authority/oauth/2.0/other")).status == 404
+    assert (await operator.http.get("/oauth/2.0/other")).status == 404

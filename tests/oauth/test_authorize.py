@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 
 from relay.domain.ledger import LedgerDown
-from relay.oauth.services import Client
+from relay.oauth.dependencies import Client
 
 NOW = 1_800_000_000
 TRAN_ID = "ZOPA000001M00000000000001"
@@ -22,7 +22,7 @@ async def test_the_request_is_stored_and_the_customer_redirected(operator, more)
     stored = await operator.ledger.load_request("id1", None, NOW)
     assert (stored.provider, stored.operator, stored.client_id) == ("ZBAA000001", "ZOPA000001", "ZOPA000001SVC01")
     assert (stored.redirect_uri, stored.app_scheme, stored.oauth_state) == (CALLBACK, "moabogi://done", "State1")
-    assert (stored.api_tran_id, stored.asked_at, stored.expires_at) == (TRAN_ID, NOW, NOW + 600)
+    assert (stored.api_tran_id, stored.requested_at, stored.expires_at) == (TRAN_ID, NOW, NOW + 600)
     assert stored.ci.endswith("==")
 
 

@@ -75,11 +75,11 @@ async def test_every_refused_client_costs_the_same(operator, monkeypatch, change
 async def test_a_comparison_waits_in_the_queue_of_its_caller(operator, monkeypatch, client_id, operators, caller):
     queues = []
 
-    async def fit(queue, _hash, _secret):
+    async def matches(queue, _hash, _secret):
         queues.append(queue)
         return False
 
-    monkeypatch.setattr(operator.authority.secrets, "fit", fit)
+    monkeypatch.setattr(operator.authority.secrets, "matches", matches)
     with pytest.raises(OAuthRefusal):
         await authenticate_client(operator.authority, call(*operators), FORM | {"client_id": client_id})
     assert queues == [caller]
@@ -89,7 +89,7 @@ async def test_a_caller_with_too_many_comparisons_gets_503(operator, monkeypatch
     async def full(*_):
         raise QueueFull
 
-    monkeypatch.setattr(operator.authority.secrets, "fit", full)
+    monkeypatch.setattr(operator.authority.secrets, "matches", full)
     reply = await operator.post("token", operator.code_form("code"))
     assert (reply.status, reply.body["error"], reply.reason) == (503, "temporarily_unavailable", "client_crowded")
     assert reply.headers["Retry-After"] == "1"
@@ -118,10 +118,10 @@ def test_a_client_is_recorded_for_its_own_operator_only(operator):
 
 
 async def test_the_clock_is_read_after_the_secret_check(operator, monkeypatch):
-    async def fit(*_):
+    async def matches(*_):
         monkeypatch.setattr(operator.authority, "clock", lambda: 1_800_000_009.5)
         return True
 
-    monkeypatch.setattr(operator.authority.secrets, "fit", fit)
+    monkeypatch.setattr(operator.authority.secrets, "matches", matches)
     token_call = await authenticate_client(operator.authority, call("ZOPA000001"), FORM)
     assert token_call.now == 1_800_000_009

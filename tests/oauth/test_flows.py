@@ -3,46 +3,15 @@
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from relay.domain.authorization.request import AuthorizationRequest
-from relay.domain.party import Service
 from relay.endpoint.errors import OAuthRefusal
 from relay.oauth.flows import start_flow
-from relay.oauth.services import AuthorityServices, Client, OAuthSettings
-from relay.policy.settings.authority import TokenSettings
-from relay.policy.settings.directory import AppLogin, AuthenticationMethod, LinkKind, Provider, RedirectLogin
+from relay.policy.settings.directory import AuthenticationMethod
 
 NOW = 1_800_000_000
-CI = "Q0ktb2YtYS1jdXN0b21lcg=="
-REQUEST = AuthorizationRequest(
-    request_id="one/request",
-    provider="ZBAA000001",
-    operator="ZOPA000001",
-    client_id="ZOPA000001SVC01",
-    redirect_uri="https://operator.example/callback",
-    app_scheme="moabogi://done",
-    oauth_state="state1",
-    api_tran_id="ZOPA000001M00000000000001",
-    asked_at=NOW,
-    expires_at=NOW + 600,
-    ci=CI,
-)
-BANK = Provider(
-    org_code="ZBAA000001",
-    name="가온상호저축은행",
-    industry="bank",
-    base_urls=("http://127.0.0.1:1",),
-    link=LinkKind.LEASED_LINE,
-    authentication=AuthenticationMethod.HOSTED,
-    redirect=RedirectLogin(url="https://bank.example/login", public_key="bank.pem"),
-    app=AppLogin(
-        app_scheme_ios="gaon://", install_url_ios="ios", app_scheme_android="gaon2://", install_url_android="play"
-    ),
-)
 
 
 @dataclass
@@ -57,41 +26,30 @@ class FakeSigner:
 
 
 @pytest.fixture
-def authority():
-    client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
-    settings = OAuthSettings(
-        relay="ZRLA000001",
-        tokens=TokenSettings(issuer="ZRLA000001", keys="keys"),
-        providers={BANK.org_code: BANK},
-        clients={client.service.client_id: client},
-        certifiers={},
-        pages_url="https://pages.example",
-        request_s=600,
-    )
-    unused = SimpleNamespace()
-    return AuthorityServices(
-        settings, unused, FakeSigner(), unused, unused, unused, lambda: NOW + 0.5, lambda: "random"
-    )
+def authority(build_authority):
+    return build_authority(lambda: NOW + 0.5, lambda: "random", signer=FakeSigner())
 
 
-def bank_with(authentication):
-    return BANK.model_copy(update={"authentication": authentication})
+@pytest.fixture
+def start(authority, bank, auth_request):
+    """Starts the flow of the bank with changed settings."""
+    return lambda **changed: start_flow(authority, bank.model_copy(update=changed), auth_request)
 
 
-def test_hosted_redirects_to_the_page_of_the_relay(authority):
+def test_hosted_redirects_to_the_page_of_the_relay(start):
     location = "https://pages.example/authentication/one%2Frequest"
-    assert start_flow(authority, BANK, REQUEST) == (302, {"Location": location}, None)
+    assert start() == (302, {"Location": location}, None)
 
 
-def test_redirect_sends_a_signed_request_to_the_institution(authority):
-    status, headers, body = start_flow(authority, bank_with(AuthenticationMethod.REDIRECT), REQUEST)
+def test_redirect_sends_a_signed_request_to_the_institution(start):
+    status, headers, body = start(authentication=AuthenticationMethod.REDIRECT)
     location = urlsplit(headers["Location"])
     assert (status, body, location.netloc, location.path) == (302, None, "bank.example", "/login")
     assert parse_qs(location.query) == {"request": ["signed.request.object"]}
 
 
-def test_a_request_object_does_not_contain_the_ci(authority):
-    start_flow(authority, bank_with(AuthenticationMethod.REDIRECT), REQUEST)
+def test_a_request_object_does_not_contain_the_ci(authority, start):
+    start(authentication=AuthenticationMethod.REDIRECT)
     ((claims, now),) = authority.signer.signed
     assert now == NOW
     assert claims == {
@@ -107,8 +65,8 @@ def test_a_request_object_does_not_contain_the_ci(authority):
     }
 
 
-def test_app_returns_the_five_fields_of_the_standard(authority):
-    assert start_flow(authority, bank_with(AuthenticationMethod.APP), REQUEST) == (
+def test_app_returns_the_five_fields_of_the_standard(start):
+    assert start(authentication=AuthenticationMethod.APP) == (
         200,
         {},
         {
@@ -131,8 +89,8 @@ def test_app_returns_the_five_fields_of_the_standard(authority):
         ({"authentication": AuthenticationMethod.APP, "app": None}, "https://pages.example", "server_error"),
     ],
 )
-def test_a_flow_without_its_settings_is_refused(authority, changed, pages_url, error):
+def test_a_flow_without_its_settings_is_refused(authority, start, changed, pages_url, error):
     authority.settings = replace(authority.settings, pages_url=pages_url)
     with pytest.raises(OAuthRefusal) as refusal:
-        start_flow(authority, BANK.model_copy(update=changed), REQUEST)
+        start(**changed)
     assert refusal.value.error == error

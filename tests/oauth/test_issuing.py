@@ -9,9 +9,10 @@ import pytest
 
 from relay.domain.authorization.consent import Authentication, Consent, Particulars, Target
 from relay.domain.authorization.issued_tokens import TokenKind
-from relay.domain.ledger import Denied, Reason
+from relay.domain.korea import DAY_S
+from relay.domain.ledger import LedgerRefused, Reason
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.issuing import DAY_S, TokenIssuer, build_token_scope
+from relay.oauth.issuing import TokenIssuer, build_token_scope
 from relay.policy.settings.authority import TokenSettings
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
@@ -90,7 +91,7 @@ def test_after_the_last_day_there_are_no_tokens(now, is_issued):
     if is_issued:
         assert make_issuer(now=now).issue_pair(given).access.expires_at == ENDS
     else:
-        with pytest.raises(Denied) as refused:
+        with pytest.raises(LedgerRefused) as refused:
             make_issuer(now=now).issue_pair(given)
         assert refused.value.reason is Reason.CONSENT_ENDED
 

@@ -46,7 +46,7 @@ class FakeConsentVerifier:
     def __init__(self):
         self.calls = 0
 
-    async def prove(self, *_):
+    async def verify(self, *_):
         self.calls += 1
         return CONSENT.encode()
 

@@ -1,4 +1,4 @@
-"""The support APIs over a real unix socket, with real ledger, keys and secrets; clock and probe are fakes."""
+"""The support APIs over real sockets, with real ledger, keys and secrets; clock and probe are fakes."""
 
 import asyncio
 import base64
@@ -11,27 +11,24 @@ from itertools import count
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
-import aiohttp
 import jwt
 import pytest
-from aiohttp import web
 from yarl import URL
 
 from relay.domain.authorization.consent import Authentication, Consent, Particulars, Target
 from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
 from relay.domain.ledger import LedgerDown
 from relay.endpoint.handlers import SERVER_OPTIONS, build_application, build_error_response
-from relay.endpoint.serving import open_runner
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.tokens.client_secrets import ClientSecrets
 from relay.infra.tokens.key_folder import add_key
 from relay.infra.tokens.signing import TokenSigner
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.portal import MaintenanceWindow, PortalSettings
 from relay.portal.application import endpoints
-from relay.portal.services import SupportServices, SupportSettings
+from relay.portal.dependencies import SupportDependencies, SupportSettings
 
 NOW = 1_800_000_000  # Friday, 2027-01-15, 17:00 in Korea
 TOKEN, STATUS, CONSENTS, RESEND = (
@@ -109,8 +106,8 @@ class Reply:
 class SupportClient:
     """A client of the support APIs. `clock` is their clock."""
 
-    def __init__(self, support, ledger, session):
-        self.support, self.ledger, self.session = support, ledger, session
+    def __init__(self, support, ledger, http):
+        self.support, self.ledger, self.http = support, ledger, http
         self.clock = lambda: NOW + 0.5
         self.authorization = ""
         self._numbers = count(1)
@@ -128,8 +125,8 @@ class SupportClient:
         all_headers = {"x-api-tran-id": TRAN_ID, "x-relay-operators": PORTAL}
         all_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
         all_headers = {name: value for name, value in all_headers.items() if value is not None}
-        url = URL(f"http://authority{target}", encoded=True)
-        response = self.session.request(
+        url = URL(f"{self.http.make_url('')}".rstrip("/") + target, encoded=True)
+        response = self.http.session.request(
             method, url, data=body or None, headers=all_headers, skip_auto_headers=["Content-Type"]
         )
         async with response as answer:
@@ -238,11 +235,11 @@ def make_settings():
 
 
 @pytest.fixture
-async def support_client(tmp_path, empty_ledger, key_folder):
+async def support_client(tmp_path, empty_ledger, key_folder, serve, aiohttp_client):
     shutil.copy(empty_ledger, tmp_path / "ledger.db")
-    ledger = await open_ledger(f"sqlite:{tmp_path / 'ledger.db'}", Sealer([CustomerKey("one", b"k" * 32)]), 4)
+    ledger = create_ledger(f"sqlite:{tmp_path / 'ledger.db'}", Sealer([CustomerKey("one", b"k" * 32)]), 4)
     secrets, ids, holder = ClientSecrets(lambda: 0.0), count(1), SimpleNamespace()
-    support = SupportServices(
+    support = SupportDependencies(
         build_settings(),
         ledger,
         ledger.statistics,
@@ -252,14 +249,9 @@ async def support_client(tmp_path, empty_ledger, key_folder):
         lambda: holder.support_client.clock(),  # noqa: PLW0108 - it is created later, and its clock changes
         lambda: f"id{next(ids)}",
     )
-    connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)
-    async with (
-        open_runner(build_application(endpoints(support)), build_error_response, **SERVER_OPTIONS) as runner,
-        aiohttp.ClientSession(connector=connector) as session,
-    ):
-        await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
-        holder.support_client = SupportClient(support, ledger, session)
-        yield holder.support_client
+    server = await serve(build_application(endpoints(support)), build_error_response, **SERVER_OPTIONS)
+    holder.support_client = SupportClient(support, ledger, await aiohttp_client(server))
+    yield holder.support_client
     await ledger.close()
     secrets.close()
 

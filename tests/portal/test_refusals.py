@@ -6,7 +6,7 @@ from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ledger import LedgerDown
 from relay.endpoint.calls import ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
-from relay.portal.refusals import build_fault_answer
+from relay.portal.refusals import build_fault_response
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_each_error_has_its_fault(error, fault):
     call = ForwardedCall("", frozenset(), "", None, {}, b"")
     with pytest.raises(type(error)) as raised:
         raise error
-    answer = build_fault_answer(call, raised.value)
+    answer = build_fault_response(call, raised.value)
     body = {"rsp_code": FAULTS[fault].rsp_code, "rsp_msg": FAULTS[fault].words}
     assert (answer.status, answer.body) == (FAULTS[fault].status, body)
     assert call.note.reason == fault
@@ -32,5 +32,5 @@ def test_each_error_has_its_fault(error, fault):
 
 def test_the_invalid_field_is_named():
     call = ForwardedCall("", frozenset(), "", None, {}, b"")
-    answer = build_fault_answer(call, Refusal(FAULTS["parameter_malformed"], "org_type (03)"))
+    answer = build_fault_response(call, Refusal(FAULTS["parameter_malformed"], "org_type (03)"))
     assert answer.body["rsp_msg"].endswith(": org_type (03)")

@@ -83,11 +83,11 @@ async def test_an_invalid_form_gets_no_token(support_client, change, error, reas
 async def test_an_unknown_client_is_treated_like_a_wrong_secret(support_client, monkeypatch):
     compared = []
 
-    async def fit(*arguments):
+    async def matches(*arguments):
         compared.append(arguments)
         return False
 
-    monkeypatch.setattr(support_client.support.secrets, "fit", fit)
+    monkeypatch.setattr(support_client.support.secrets, "matches", matches)
     changes = ({"client_id": "unknown"}, {"client_secret": "wrong"})
     first, second = [await support_client.redeem(support_client.form(**change)) for change in changes]
     assert (first.body, first.status, first.noted) == (second.body, second.status, second.noted)
@@ -126,6 +126,6 @@ async def test_too_many_wrong_secrets_get_retry_after(support_client, monkeypatc
     async def crowded(*_):
         raise QueueFull
 
-    monkeypatch.setattr(support_client.support.secrets, "fit", crowded)
+    monkeypatch.setattr(support_client.support.secrets, "matches", crowded)
     reply = await support_client.redeem()
     assert (reply.status, reply.body["error"], reply.headers["retry-after"]) == (503, "temporarily_unavailable", "1")

@@ -11,6 +11,9 @@ import pytest
 import yaml
 from aiohttp.test_utils import TestServer
 from click.testing import CliRunner
+from mydata_sandbox.environment.build import build
+from mydata_sandbox.environment.portal_registration import build_portal
+from mydata_sandbox.environment.serving import build_server_context
 
 from relay.jobs import runner
 from relay.jobs.runner import Runner
@@ -19,8 +22,6 @@ from relay.runtime.processes import jobs as module
 from relay.runtime.processes.jobs import JobsProcess
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
-from relay.sandbox.environment import build, build_server_context
-from relay.sandbox.portal_registration import build_portal
 from relay.standard.catalogue import load_catalogue
 
 RELAY = """
@@ -85,6 +86,7 @@ class Folder:
 
     def write(self, name, content):
         file = self.root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         return file
 
@@ -272,9 +274,9 @@ def jobs_process(deployment, monkeypatch):
     async def start(*, term_s=0, leads=True, tick_s=0.05):
         process = JobsProcess(deployment.path)
         if term_s:  # shorter than settings may say
-            settings = process._loaded.settings
+            reloader, settings = process.reloader, process.reloader.loaded.settings
             section = settings.jobs.model_copy(update={"term_s": term_s})
-            process._loaded = replace(process._loaded, settings=settings.model_copy(update={"jobs": section}))
+            reloader.loaded = replace(reloader.loaded, settings=settings.model_copy(update={"jobs": section}))
         jobs = RunningJobs(process)
         monkeypatch.setattr(module, "Runner", observe(jobs))
         monkeypatch.setattr(runner, "TICK_S", tick_s)
@@ -287,3 +289,18 @@ def jobs_process(deployment, monkeypatch):
             await jobs.task
 
     return start
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A complete environment, whose files no test changes."""
+    built = build(tmp_path_factory.mktemp("built"), datetime.now(UTC))
+    built.close()
+    return built
+
+
+@pytest.fixture
+def environment(built, tmp_path):
+    """A copy of the environment for each test to break."""
+    folder = shutil.copytree(built.folder, tmp_path / "sandbox")
+    return replace(built, folder=folder, settings=folder / "relay.yaml")

@@ -3,14 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
-
-from relay.sandbox.environment import build
+from mydata_sandbox.environment.build import build
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     """A sandbox with bound sockets that are not served."""
-    environment = build(tmp_path_factory.mktemp("built") / "street", datetime.now(UTC))
+    environment = build(tmp_path_factory.mktemp("built") / "sandbox", datetime.now(UTC))
     yield environment
     environment.close()
 

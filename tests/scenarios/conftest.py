@@ -1,21 +1,16 @@
 """Real sockets, real mutual TLS, one relay for each module, on the event loop of production."""
 
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-
-sys.path.insert(0, str(Path(__file__).parent))  # fixtures/ is no installed package
-
 from fixtures.gateway_environment import BANK, CARD, GatewayEnvironment
 from fixtures.institution import Institution
 from fixtures.operator_servers import OperatorServers
+from mydata_sandbox.credentials.certificates import make_dev_certificates
+from mydata_sandbox.environment.running import running_environment
 
 from relay.infra.dns.event_loop import new_event_loop
-from relay.runtime.processes.sandbox_environment import running_environment
-from relay.sandbox.certificates import make_dev_certificates
 
 
 def pytest_asyncio_loop_factories(config, item):

@@ -32,7 +32,10 @@ def redeem(env, **more):
 async def authority(env, script):
     """A simulated authority on the relay's socket; `script(head, writer)` answers each request."""
 
+    serving = []
+
     async def serve(reader, writer):
+        serving.append(asyncio.current_task())
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -50,6 +53,9 @@ async def authority(env, script):
     finally:
         server.close()
         env.relay.authority.retire()
+        for task in serving:  # a script may never end
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 def build_json_response(status, body, *lines):

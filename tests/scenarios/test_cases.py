@@ -9,7 +9,7 @@ from fixtures.gateway_environment import BANK, CARD
 from fixtures.institution import Institution
 from fixtures.verdict import run_case
 
-from relay.domain.authorization.consent import KOREA
+from relay.domain.korea import KOREA
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

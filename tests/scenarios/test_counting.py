@@ -18,8 +18,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def wait_settled(env):
     """Waits until every ended exchange is logged and read_counts in the ledger."""
     await env.wait_idle()
-    await until(lambda: not env.records._closed, "the records being settled")
-    await until(lambda: env.relay.tally.waiting == 0, "the ledger having all of them")
+    await until(lambda: not env.relay.records.waiting, "the records being settled")
+    await until(lambda: env.relay.counter.waiting == 0, "the ledger having all of them")
 
 
 async def read_counts(env):
@@ -73,10 +73,10 @@ async def test_an_institution_that_fails_counts_as_failure_once(env, script, out
 
 
 async def test_calls_without_a_known_institution_are_unattributed(env):
-    before, missed = await read_counts(env), env.relay.tally.unattributed
+    before, missed = await read_counts(env), env.relay.counter.unattributed
     for data in (env.build_get(provider="ZBAA999999"), env.build_get("/nowhere")):
         await env.call(data)
-    assert (await read_new_counts(env, before), env.relay.tally.unattributed - missed) == ({}, 2)
+    assert (await read_new_counts(env, before), env.relay.counter.unattributed - missed) == ({}, 2)
 
 
 async def test_the_records_of_the_day_add_up_to_the_ledger(env):
@@ -89,7 +89,7 @@ async def test_the_records_of_the_day_add_up_to_the_ledger(env):
     calls += [env.build_get("/bank/apis", query={"client_id": f"{ONE}SVC01"}, Authorization=None, x_api_type=None)]
     await asyncio.gather(*map(env.call, calls * 5))
     ledger = await read_counts(env)
-    total = sum(ledger.values()) + env.relay.tally.unattributed
+    total = sum(ledger.values()) + env.relay.counter.unattributed
     await until(lambda: len(env.log.read_text().splitlines()) >= total, "the log")
     for day in {key.stat_date for key in ledger}:
         recount = Recount(day)

@@ -12,9 +12,6 @@ import pytest
 from fixtures.gateway_environment import BANK, CARD
 from fixtures.institution import Institution
 from fixtures.waiting import until
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # scripts, no package
-
 from harness.hanging_up import KINDS, Plan
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -49,7 +46,7 @@ def ENVIRONMENT(certificates):  # noqa: N802 - a constant that needs a fixture
     return [plain, tls], {"gateway": gateway, "operators": 1}
 
 
-MODULES = {"relay", "uvloop", "httptools", "_ssl", "ssl", "asyncio", "_contextvars"}
+MODULES = {"relay", "uvloop", "_ssl", "ssl", "asyncio", "_contextvars"}
 """Modules whose objects belong to connections; SQLAlchemy's statements that poll the ledger are cycles of their own."""
 
 
@@ -84,7 +81,7 @@ async def run_callers(env, plan):
     await until(lambda: not env.relay.connection_registry.connections, "the end of every connection")
     await env.wait_idle()
     for _, pool in env.relay.pools.values():
-        await until(lambda pool=pool: not pool._connections, "the end of every connection to institutions")
+        await until(lambda pool=pool: not pool.connections, "the end of every connection to institutions")
     calls = [kind for kind in plan.kinds if kind in {"call", "closing"}]
     assert len(env.exchanges) >= len(calls) * (plan.count // len(plan.kinds))
     env.exchanges.clear()

@@ -109,7 +109,7 @@ async def test_a_second_instance_takes_over_when_the_leader_stops(env):
         async with env.run_jobs():
             await eventually(lambda: are_changes_applied(env), "the sync")
             await stack.enter_async_context(env.run_jobs())
-            former = await env.ledger.jobs.leader()
+            former = await env.ledger.jobs.load_leader()
         env.registry.change(TWO, addresses=("127.0.0.2",))
 
         async def is_caught_up():
@@ -117,5 +117,5 @@ async def test_a_second_instance_takes_over_when_the_leader_stops(env):
             return registry.organisations[TWO].addresses == ("127.0.0.2",)
 
         await eventually(is_caught_up, "a sync of the other")
-        leader = await env.ledger.jobs.leader()
+        leader = await env.ledger.jobs.load_leader()
         assert (leader.fence > former.fence, leader.holder == former.holder) == (True, False)

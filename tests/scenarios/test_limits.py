@@ -8,6 +8,7 @@ from fixtures.gateway_environment import BANK, CARD, LONG_TIMEOUTS, ONE, TWO
 from fixtures.institution import Institution, answers_well
 from fixtures.waiting import until
 
+from relay.infra.quota.local import LocalQuotaCounters
 from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.scalars import Rate
 
@@ -42,7 +43,10 @@ def ENVIRONMENT(_certificates):  # noqa: N802 - a constant that needs a fixture
 @pytest.fixture(autouse=True)
 def reset_buckets(env):
     """Resets all rate buckets."""
-    env.relay.counters.__init__(env.relay.gateway.plan.operator_bucket, env.relay.counters._provider_buckets)
+    plan = env.relay.gateway.plan
+    buckets = {code: institution.bucket for code, institution in plan.institutions.items()}
+    env.relay.counters = LocalQuotaCounters(plan.operator_bucket, buckets)
+    env.relay.commit(env.relay.state)
 
 
 async def test_an_operator_over_its_rate_gets_retry_after(env):

@@ -13,10 +13,9 @@ import yaml
 from fixtures.gateway_environment import request
 from fixtures.operator_servers import claims, find_authority_pid
 from fixtures.waiting import until
-
-from relay.sandbox.login import LOGINS
-from relay.sandbox.provider import today_in_korea
-from relay.sandbox.scenario import CUT_OFF_S
+from mydata_sandbox.institution.login import LOGINS
+from mydata_sandbox.institution.provider import today_in_korea
+from mydata_sandbox.scenarios.tokens import CUT_OFF_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

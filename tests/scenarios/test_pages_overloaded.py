@@ -7,10 +7,9 @@ import pytest
 import pytest_asyncio
 from fixtures.caller import Connection, client_context
 from fixtures.waiting import until
-
-from relay.sandbox import provider
-from relay.sandbox.browser_client import BrowserClient, trust_only
-from relay.sandbox.login import LOGINS
+from mydata_sandbox.customer.browser_client import BrowserClient, trust_only
+from mydata_sandbox.institution import provider
+from mydata_sandbox.institution.login import LOGINS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -63,7 +62,7 @@ async def test_idle_connections_of_one_address_do_not_block_others(servers, open
 
 async def test_a_disconnected_customer_cancels_its_list_calls(servers, monkeypatch):
     server, institution = servers.server(), next(iter(servers.sandbox.institutions.values()))
-    requests, release, read = [], asyncio.Event(), provider._parameters
+    requests, release, read = [], asyncio.Event(), provider.read_parameters
 
     async def read_after_release(request):
         if "x-user-ci" in request.headers:
@@ -71,11 +70,11 @@ async def test_a_disconnected_customer_cancels_its_list_calls(servers, monkeypat
             await release.wait()
         return await read(request)
 
-    monkeypatch.setattr(provider, "_parameters", read_after_release)
+    monkeypatch.setattr(provider, "read_parameters", read_after_release)
     location = (await server.authorize(institution)).headers["Location"]
     trusted = trust_only(servers.sandbox.certificates.ca)
     async with BrowserClient(trusted, LOGINS[0].login_id, LOGINS[0].password) as phone:
-        pages = asyncio.create_task(phone.walk(location))
+        pages = asyncio.create_task(phone.consent(location))
         await until(lambda: requests, "the first list was asked for")
         pages.cancel()
         await until(lambda: requests[0].transport is None, "the call for the list was cut")

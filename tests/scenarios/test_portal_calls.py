@@ -22,7 +22,7 @@ from fixtures.institution import Institution
 from fixtures.verdict import run_case
 from fixtures.waiting import until
 
-from relay.domain.authorization.consent import KOREA
+from relay.domain.korea import KOREA
 from relay.runtime.processes.authority import AuthorityProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -2,22 +2,31 @@
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 import pytest_asyncio
-from fixtures.portal_environment import DISCONNECTED, ONE, TWO, RepeatingCaller, eventually, open_portal_environment
+from fixtures.portal_environment import (
+    DISCONNECTED,
+    ONE,
+    TWO,
+    RepeatingCaller,
+    eventually,
+    open_synchronized_environment,
+)
+from fixtures.waiting import read_run_time
+from mydata_sandbox.credentials.authority import CertificateAuthority
+from mydata_sandbox.institution.login import LOGINS
+from mydata_sandbox.parties import IDENTITY_CERTIFIER
+from mydata_sandbox.portal.rows import Service
 
-from relay.domain.authorization.consent import KOREA
-from relay.sandbox.certificates import CertificateAuthority
-from relay.sandbox.login import LOGINS
-from relay.sandbox.portal.rows import Service
-from relay.sandbox.signing import IDENTITY_CERTIFIER
+from relay.domain.korea import KOREA
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+BOUND_S = 1.0
+"""Longest run time from a commit to its effect; about 0.3 s. `read_run_time` leaves out what a busy machine takes."""
 NEW, SECRET = "ZOPA000003", "f1d2d2f924e986ac86fdf7b36c94bcdf32beec15"
 HELD = "relay_directory_held_seconds"
 DROPPED = "the held sync is dropped: the portal lists nothing harmful any more"
@@ -27,14 +36,9 @@ DROPPED = "the held sync is dropped: the portal lists nothing harmful any more"
 async def module_env(tmp_path_factory):
     """A running environment whose relay has synchronized once with its portal."""
     folder = tmp_path_factory.mktemp("changes") / "env"
-    async with AsyncExitStack() as stack:  # the changes of all tests together stay below the guard's share
-        env = await stack.enter_async_context(open_portal_environment(folder, portal={"guard": {"least": 8}}))
-        await stack.enter_async_context(env.run_portal())
-        jobs = await stack.enter_async_context(env.open_instance())
-        assert (await jobs.run()).startswith("taken")
-        await stack.enter_async_context(env.run_authority())
-        await stack.enter_async_context(env.run_gateway())
-        yield env, jobs
+    guard = {"least": 8}  # the changes of all tests together stay below the guard's share
+    async with open_synchronized_environment(folder, portal={"guard": guard}) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -77,14 +81,14 @@ async def sync_changes(jobs):
 
 
 async def assert_within_a_second(jobs, ask, wanted):
-    """Calls `ask` until it returns `wanted`, at most a second after the commit. Returns the seconds."""
+    """Calls `ask` until it returns `wanted`, at most a second of run time after the commit. Returns the seconds."""
 
     async def is_answered():
         return await ask() == wanted
 
-    await eventually(is_answered, wanted, 3.0)
-    took = time.monotonic() - jobs.committed_at
-    assert took < 1.0
+    await eventually(is_answered, wanted)
+    took = read_run_time() - jobs.committed_at
+    assert took < BOUND_S
     return took
 
 
@@ -105,10 +109,10 @@ async def test_a_removed_operator_is_cut_off_within_a_second(env, jobs):
         await sync_changes(jobs)
         with pytest.raises(DISCONNECTED):
             await calling
-        cut_off = time.monotonic() - jobs.committed_at
+        cut_off = read_run_time() - jobs.committed_at
         assert await idle.is_closed()
         assert await env.call() == "40103"
-        assert cut_off < 1.0
+        assert cut_off < BOUND_S
         response = await server.refresh(env.bank, tokens["refresh_token"])
         assert (response.status, response.body["error"]) == (400, "unauthorized_client")
         assert await env.call(pair=env.get_pair(TWO), caller=TWO) == "40101"
@@ -242,9 +246,9 @@ async def test_changing_certificate_and_addresses_needs_a_release(env, jobs, pai
         assert [await env.call(), await env.call(pair=fresh, address="127.0.0.2")] == ["00000", "40103"]
         code, words = await env.run_command("directory", "release", "--yes")
         assert (code, words.startswith("1 change applied")) == (0, True)
-        released = time.monotonic()
+        released = read_run_time()
         await eventually(lambda: is_refused(env), "a refusal")
-        assert time.monotonic() - released < 1.0
+        assert read_run_time() - released < BOUND_S
         assert await env.call(pair=fresh, address="127.0.0.2") == "00000"
         assert await is_nothing_held(env)
     assert set(other.answers) == {"00000"}
@@ -259,7 +263,7 @@ async def test_a_reload_keeps_the_operators_of_the_portal(env, jobs):
     env.registry.change(TWO, addresses=("127.0.0.2",))
     await sync_changes(jobs)
     await assert_within_a_second(jobs, lambda: env.call(TWO), "40102")
-    reloads = env.relay.reloads
+    reloads = env.gateway.reloader.applied
     await env.gateway.reload()
-    assert env.relay.reloads == reloads + 1
+    assert env.gateway.reloader.applied == reloads + 1
     assert [await env.call(), await env.call(TWO), await env.find_missing()] == ["00000", "40102", []]

@@ -6,14 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
+from mydata_sandbox.environment.build import build
+from mydata_sandbox.environment.serving import serve_environment
+from mydata_sandbox.parties import RELAY_CODE
+from mydata_sandbox.portal.failure_modes import FAILURE_MODES
 
 from relay.jobs.sync import SyncFailed
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.jobs import build_job_set
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
-from relay.sandbox.environment import build, serve_environment
-from relay.sandbox.model import RELAY_CODE
-from relay.sandbox.portal.failure_modes import FAILURE_MODES
 from relay.standard.catalogue import load_catalogue
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -14,14 +14,15 @@ import pytest_asyncio
 from fixtures.database_proxy import DatabaseProxy
 from fixtures.portal_environment import ONE, TWO, eventually, open_portal_environment
 from fixtures.waiting import until
+from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.environment.portal_registration import now
+from mydata_sandbox.operator.figures import Figures
+from mydata_sandbox.scenarios.support_apis import open_callers
 
+from relay.domain.korea import day_in_korea
 from relay.domain.statistics import SendingState
-from relay.policy.response.conformance import find_violations
 from relay.policy.statistics.report import TYPES
-from relay.policy.statistics.weeks import korean_day, week_of
-from relay.sandbox.figures import Figures
-from relay.sandbox.portal_registration import now
-from relay.sandbox.portal_scenario import open_callers
+from relay.policy.statistics.weeks import week_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -133,23 +134,22 @@ async def env(tmp_path_factory):
 async def figures(env):
     """Makes the calls of two weeks ago. Returns the operators' own figures."""
     figures = Figures(lambda: now() - AGO)
-    count = env.relay.tally.count
+    record = env.relay.gateway.record
 
-    def count_two_weeks_ago(closed):
-        for exchange in closed:
-            exchange.received -= AGO.total_seconds()
-        count(closed)
+    def record_two_weeks_ago(exchange):
+        exchange.received -= AGO.total_seconds()
+        record(exchange)
 
-    env.relay.tally.count = count_two_weeks_ago
+    env.relay.gateway.record = record_two_weeks_ago
     for operator, service, api_type, limit, times in CALLS:
         for _ in range(times):
             rsp_code = await env.call(operator, service=service, api_type=api_type, limit=limit)
             assert rsp_code == ("00000" if limit else "40001")
             about = (env.bank.org_code, f"{operator}{service}", "BA01")
-            figures.answered(*about, ok=rsp_code == "00000", ms=1.0, scheduled=api_type == "scheduled")
+            figures.count_call(*about, ok=rsp_code == "00000", ms=1.0, scheduled=api_type == "scheduled")
     wanted = sum(times for *_, times in CALLS)
     await eventually(lambda: is_total_counted(env, wanted), "all counts")
-    env.relay.tally.count = count
+    env.relay.gateway.record = record
     return figures
 
 
@@ -168,7 +168,7 @@ async def is_total_counted(env, wanted):
 
 
 async def test_statistics_are_sent_after_the_portal_recovers(env, figures):
-    week = week_of(korean_day((now() - AGO).timestamp()))
+    week = week_of(day_in_korea((now() - AGO).timestamp()))
     async with env.open_instance() as jobs:
         async with env.pause_portal():
             assert "no connection" in await jobs.run_failing("statistics")
@@ -205,12 +205,12 @@ async def send_operator_figures(env, figures, week):
         async with open_callers(sandbox, sandbox.portal, env.catalogue, find_violations) as callers:
             for client_id in operator.client_ids:
                 for kind in TYPES:
-                    call, _ = await callers.operator.ask("지원-004", "", figures.body(client_id, kind, week))
+                    call, _ = await callers.operator.call("지원-004", "", figures.body(client_id, kind, week))
                     assert call.ok, call.why
 
 
 async def test_a_week_requested_by_the_portal_is_sent_again(env, figures):
-    week = week_of(korean_day((now() - AGO).timestamp()))
+    week = week_of(day_in_korea((now() - AGO).timestamp()))
     sandbox = env.sandbox
     callers_context = open_callers(sandbox, sandbox.portal, env.catalogue, find_violations)
     async with env.run_jobs(), callers_context as callers:
@@ -218,7 +218,7 @@ async def test_a_week_requested_by_the_portal_is_sent_again(env, figures):
         await eventually(lambda: is_week_accepted(env, week), "the week", 10.0)
         former = list_accepted(env)[week, bank, "2"]
         parameters = {"org_code": bank, "org_type": "03", "inquiry_date": week, "type": "0"}
-        call, _ = await callers.portal.ask("지원-104", bank, parameters)
+        call, _ = await callers.portal.call("지원-104", bank, parameters)
         assert call.ok, call.why
         await until(lambda: len(list_accepted(env)[week, bank, "2"]) > len(former), "the week again")
         assert list_accepted(env)[week, bank, "2"][-1] == former[-1]

@@ -1,64 +1,15 @@
 """`relay serve` as its own process: signals, draining, log output."""
 
 import asyncio
-import contextlib
 import re
 import signal
 import sys
 
 import pytest_asyncio
-from fixtures.caller import Connection
-from fixtures.gateway_environment import BANK, LONG_TIMEOUTS, GatewayEnvironment, request
+from fixtures.gateway_environment import BANK, LONG_TIMEOUTS
 from fixtures.institution import Institution, answers_well
-from fixtures.waiting import START_S, TIMEOUT_S, until
-
-READY = re.compile(r"gateway ready: ports=\[(\d+)\] admin_port=(\d+)")
-
-
-class ProcessEnvironment(GatewayEnvironment):
-    """An environment whose relay is its own process, started in `root`."""
-
-    root = None
-    child = None
-
-    async def open(self):
-        for institution in self.institutions.values():
-            await institution.open()
-        self.write()
-        self.output = ""
-        command = [sys.executable, "-m", "relay", "serve", "--role", "gateway", "-c", str(self.folder / "relay.yaml")]
-        self.child = await asyncio.create_subprocess_exec(*command, cwd=self.root, stderr=asyncio.subprocess.PIPE)
-        self._reading = asyncio.create_task(self._read_output())
-        ready = await until(
-            lambda: READY.search(self.output) or self.child.returncode, "the relay being ready", START_S
-        )
-        self.port, self.admin_port = map(int, ready.groups())
-
-    async def _read_output(self):
-        while line := await self.child.stderr.readline():
-            self.output += line.decode()
-
-    async def wait_ended(self):
-        async with asyncio.timeout(TIMEOUT_S):
-            await self._reading
-            return await self.child.wait()
-
-    async def close(self):
-        if self.child is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self.child.kill()
-            await self.wait_ended()
-        self.ledger_writer.close()
-        for institution in self.institutions.values():
-            await institution.stop()
-
-    def connect(self, pair=None):
-        pair = pair or self.certificates.operators[0]
-        return Connection.open(self.port, self.context(pair))
-
-    async def admin(self, path):
-        async with await Connection.open(self.admin_port, None) as connection:
-            return await connection.call(request("GET", path, {"Host": "admin.test"}))
+from fixtures.process_environment import ProcessEnvironment
+from fixtures.waiting import until
 
 
 @pytest_asyncio.fixture
@@ -86,8 +37,7 @@ async def test_sigterm_drains_open_calls_and_reports_not_ready(env):
         old.send(env.build_get())
         await until(lambda: len(env.bank.received) == 2, "the call")
         env.child.send_signal(signal.SIGTERM)
-        while (ready := await env.admin("/readyz")).status == 200:
-            pass
+        ready = await env.wait_for_readiness(503)
         assert (ready.status, ready.json()["missing"]) == (503, ["stopping"])
         assert (await env.admin("/healthz")).status == 200
         env.bank.script = answers_well
@@ -113,8 +63,7 @@ async def test_a_second_sigterm_stops_at_once(env):
         connection.send(env.build_get())
         await until(lambda: env.bank.received, "the call")
         env.child.send_signal(signal.SIGTERM)
-        while (await env.admin("/readyz")).status == 200:
-            pass
+        await env.wait_for_readiness(503)
         env.child.send_signal(signal.SIGTERM)
         assert await connection.is_closed()
     assert await env.wait_ended() == 0

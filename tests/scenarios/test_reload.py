@@ -77,7 +77,7 @@ async def test_added_institutions_are_served_and_removed_ones_refused(env):
     ],
 )
 async def test_invalid_settings_keep_the_last_valid_ones(env, name, values):
-    failures, plan = env.relay.reload_failures, env.relay.gateway.plan
+    failures, plan = env.process.reloader.rejected, env.relay.gateway.plan
     env.write_file(name, values)
     await env.process.reload()
     assert env.relay.gateway.plan is plan
@@ -159,6 +159,45 @@ async def test_new_handshakes_get_the_new_certificate(env):
     assert before != after == ssl.PEM_cert_to_DER_cert(fresh.certificate.read_text())
 
 
+def build_institution_context(certificates):
+    """Builds the TLS context of an institution that wants a client certificate."""
+    pair, context = certificates.providers["bank"], ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.private_key)
+    context.load_verify_locations(certificates.ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def test_a_half_written_certificate_leaves_the_former_one_in_use(env, tmp_path, caplog):
+    shown, key = tmp_path / "shown.pem", tmp_path / "shown.key.pem"
+    shown.write_bytes(env.certificates.relay.certificate.read_bytes())
+    key.write_bytes(env.certificates.relay.private_key.read_bytes())
+    tls = {"link": "tls", "ca": str(env.certificates.ca), "certificate": str(shown), "private_key": f"file:{key}"}
+    context = build_institution_context(env.certificates)
+    env.institutions[NEW] = new = Institution(NEW, "bank", context, timeouts=LONG_TIMEOUTS, **tls)
+    await new.open()
+    try:
+        env.write_file(f"providers/{NEW}.yaml", build_provider(new))
+        await env.process.reload()
+        assert (await env.call(env.build_get(provider=NEW))).status == 200
+        fresh = env.certificates.authority.issue("relay fresh", serial_number="999-81-00001", stem="relay-3")
+        content = fresh.certificate.read_bytes()
+        shown.write_bytes(content[: len(content) // 2])
+        await env.process.reload()
+        assert f"settings rejected, plan stays: role=gateway plan={env.relay.gateway.plan.fingerprint}" in caplog.text
+        assert str(shown) in caplog.text
+        assert (await env.call(env.build_get(provider=NEW))).status == 200
+        assert new.connections == 1
+        shown.write_bytes(content)
+        key.write_bytes(fresh.private_key.read_bytes())
+        assert env.process.reloader.has_changed_files()
+        await env.process.reload()
+        assert (await env.call(env.build_get(provider=NEW))).status == 200
+        assert new.connections == 2
+    finally:
+        await new.stop()
+
+
 async def test_a_replaced_client_ca_applies_to_new_handshakes(env):
     settings = build_settings(env.certificates)
     settings["gateway"]["tls"]["client_ca"] = str(env.certificates.foreign_ca)
@@ -189,19 +228,19 @@ async def test_a_lowered_rate_applies_at_once(env):
 
 async def test_files_that_change_are_noticed(env):
     (env.folder / "providers" / f"{CARD}.yaml").unlink()
-    file_watch = env.process._file_watch
-    assert file_watch.fingerprint() != file_watch._known
+    assert env.process.reloader.has_changed_files()
     await env.process.reload()
-    assert file_watch.fingerprint() == file_watch._known
+    assert not env.process.reloader.has_changed_files()
 
 
 async def test_a_log_that_cannot_be_reopened_does_not_stop_a_reload(env, tmp_path):
-    log = env.relay.access_log
+    log = env.log.rename(tmp_path / "access.log")
+    env.log.mkdir()
     try:
-        log._path = str(tmp_path / "nowhere" / "access.log")
-        reloads = env.relay.reloads
+        reloads = env.process.reloader.applied
         await env.process.reload()
-        assert env.relay.reloads == reloads + 1
+        assert env.process.reloader.applied == reloads + 1
         assert (await env.call(env.build_get("/v1/card/cards", provider=CARD))).status == 200
     finally:
-        log._path = str(env.log)
+        env.log.rmdir()
+        log.rename(env.log)

@@ -43,14 +43,13 @@ async def test_a_revocation_leaves_tokens_of_other_customers_valid(env):
 
 async def test_concurrent_calls_with_a_new_token_query_the_ledger_once(env, monkeypatch):
     token, _ = make_token(env)
-    source, queries = env.relay.grants._source, []
+    find, queries = env.relay.ledger.find_token_and_consent, []
 
-    class CountingSource:
-        async def find_token_and_consent(self, jti):
-            queries.append(jti)
-            return await source.find_token_and_consent(jti)
+    async def count_and_find(jti):
+        queries.append(jti)
+        return await find(jti)
 
-    monkeypatch.setattr(env.relay.grants, "_source", CountingSource())
+    monkeypatch.setattr(env.relay.ledger, "find_token_and_consent", count_and_find)
     connections = [await env.connect() for _ in range(8)]
     for connection in connections:
         connection.send(build_call(env, token))
@@ -64,7 +63,7 @@ async def test_without_the_ledger_only_cached_tokens_are_accepted(env, monkeypat
     known, _ = make_token(env)
     assert (await env.call(build_call(env, known))).status == 200
     new, _ = make_token(env)
-    monkeypatch.setattr(env.relay.grants, "_source", None)
+    monkeypatch.setattr(env.relay.ledger, "find_token_and_consent", None)
     answer = await env.call(build_call(env, new))
     assert (answer.status, answer.rsp_code) == (500, "50001")
     assert env.exchanges[-1].reason == "ledger_unreachable"
@@ -74,7 +73,7 @@ async def test_without_the_ledger_only_cached_tokens_are_accepted(env, monkeypat
 async def test_cached_tokens_are_refused_when_the_ledger_is_silent_too_long(env, monkeypatch):
     known, _ = make_token(env)
     assert (await env.call(build_call(env, known))).status == 200
-    monkeypatch.setattr(env.relay.grants, "_trust_s", -1.0)
+    monkeypatch.setattr(env.relay.grants, "trust_s", -1.0)
     assert (await env.call(build_call(env, known))).rsp_code == "50001"
     monkeypatch.undo()
     assert (await env.call(build_call(env, known))).status == 200
@@ -84,11 +83,7 @@ async def test_a_disconnect_during_a_ledger_query_is_recorded(env, monkeypatch):
     token, _ = make_token(env)
     unresolved = env.relay.loop.create_future()
 
-    class SilentSource:
-        async def find_token_and_consent(self, _jti):
-            await unresolved
-
-    monkeypatch.setattr(env.relay.grants, "_source", SilentSource())
+    monkeypatch.setattr(env.relay.ledger, "find_token_and_consent", lambda _jti: unresolved)
     async with await env.connect() as connection:
         connection.send(build_call(env, token))
     exchange = await env.get_exchange()

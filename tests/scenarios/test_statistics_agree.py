@@ -6,21 +6,22 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 from fixtures.waiting import TIMEOUT_S
+from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.environment.portal_registration import now
+from mydata_sandbox.environment.running import running_environment
+from mydata_sandbox.institution.provider import today_in_korea
+from mydata_sandbox.operator.authority_client import AuthorityClient, Tokens
+from mydata_sandbox.operator.client import IssuedToken, SimulatedOperator, open_session
+from mydata_sandbox.operator.figures import Figures
+from mydata_sandbox.operator.registration import wait_for_registration
+from mydata_sandbox.portal.comparing import compare
+from mydata_sandbox.scenarios.tokens import TokenScenario
 
-from relay.policy.response.conformance import find_violations
+from relay.domain.korea import day_in_korea
 from relay.policy.statistics.report import TYPES, build_report
-from relay.policy.statistics.weeks import days_of, korean_day, week_of
-from relay.runtime.processes.sandbox_environment import running_environment
+from relay.policy.statistics.weeks import days_of, week_of
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
-from relay.sandbox.authority_client import AuthorityClient, Tokens
-from relay.sandbox.figures import Figures
-from relay.sandbox.operator import IssuedToken, SimulatedOperator, open_session
-from relay.sandbox.portal.comparing import compare
-from relay.sandbox.portal_registration import now
-from relay.sandbox.portal_scenario import wait_for_registration
-from relay.sandbox.provider import today_in_korea
-from relay.sandbox.scenario import TokenScenario
 from relay.standard.catalogue import load_catalogue
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,26 +31,26 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def day(tmp_path_factory):
     """Bodies after a day: (operator, 지원-004) of each service, and 지원-005 of each institution."""
     async with running_environment(tmp_path_factory.mktemp("agree") / "env", portal=True) as running:
-        sandbox_operator, figures = running.street.operators[0], Figures(now)
-        async with open_session(sandbox_operator.identity, running.street.certificates.ca) as session:
-            errands = AuthorityClient(
-                session, running.street.gateway, sandbox_operator, running.catalogue, find_violations, figures
+        sandbox_operator, figures = running.environment.operators[0], Figures(now)
+        async with open_session(sandbox_operator.identity, running.environment.certificates.ca) as session:
+            client = AuthorityClient(
+                session, running.environment.gateway, sandbox_operator, running.catalogue, find_violations, figures
             )
             operator = SimulatedOperator(
                 session,
-                running.street.gateway,
+                running.environment.gateway,
                 org_code=sandbox_operator.org_code,
                 client_id=sandbox_operator.client_ids[0],
                 check=find_violations,
                 today=today_in_korea(),
                 figures=figures,
             )
-            await run_day(running, errands, operator)
-        week = week_of(korean_day(now().timestamp()))
+            await run_day(running, client, operator)
+        week = week_of(day_in_korea(now().timestamp()))
         operator_bodies = [
             figures.body(client_id, kind, week) for client_id in sandbox_operator.client_ids for kind in TYPES
         ]
-        ledger = build_ledger(load_settings(running.street.settings, {}).settings.ledger)
+        ledger = build_ledger(load_settings(running.environment.settings, {}).settings.ledger)
         try:
             yield (
                 [(sandbox_operator.org_code, body) for body in operator_bodies],
@@ -59,21 +60,21 @@ async def day(tmp_path_factory):
             await ledger.close()
 
 
-async def run_day(running, errands, operator):
+async def run_day(running, client, operator):
     """Runs all ways of authentication, all data calls, and calls that fail."""
-    bank = running.street.institutions["bank"]
-    assert await wait_for_registration(lambda: errands.check_registration(bank)) == ""
+    bank = running.environment.institutions["bank"]
+    assert await wait_for_registration(lambda: client.check_registration(bank)) == ""
     calls = []
-    journey = TokenScenario(errands, running.street, calls.append)
-    visits = await journey.obtain()
-    calls += [call async for call in operator.walk(running.catalogue, visits)]
-    await journey.end(operator, running.catalogue)
+    scenario = TokenScenario(client, running.environment, calls.append)
+    tokens = await scenario.obtain()
+    calls += [call async for call in operator.call_all(running.catalogue, tokens)]
+    await scenario.revoke(operator, running.catalogue)
     assert [call.why for call in calls if not call.ok] == []
-    await errands.refresh(bank, Tokens("unknown", "unknown"))
-    await errands.select_service(1).refresh(bank, Tokens("unknown", "unknown"))
+    await client.refresh(bank, Tokens("unknown", "unknown"))
+    await client.select_service(1).refresh(bank, Tokens("unknown", "unknown"))
     accounts = running.catalogue.apis["은행-001"]
-    for token in ("", "unknown"):
-        await operator.ask(accounts, IssuedToken(bank.org_code, "bank", token))
+    for token in ("unknown", "malformed"):
+        await operator.call_once(accounts, IssuedToken(bank.org_code, "bank", token))
 
 
 async def build_reports(running, statistics, week, operator_bodies):
@@ -86,7 +87,7 @@ async def build_reports(running, statistics, week, operator_bodies):
             lines[:] = await statistics.counts(days[0], days[-1])
             await asyncio.sleep(0.02)
     consents = await statistics.consent_counts(days)
-    members = [institution.org_code for institution in running.street.institutions.values()]
+    members = [institution.org_code for institution in running.environment.institutions.values()]
     return [build_report(week, member, kind, lines, consents) for member in members for kind in TYPES]
 
 
@@ -111,7 +112,7 @@ def find_consents(day, holders, name):
     }
 
 
-async def test_operator_and_relay_differ_only_in_calls_without_a_token(day):
+async def test_operator_and_relay_differ_only_in_calls_with_bad_tokens(day):
     """This operator has two services, and two of its calls had no valid token."""
     operator_bodies, relay_bodies = day
     assert sum(count_calls(body) for _, body in operator_bodies) > 112
@@ -127,7 +128,7 @@ async def test_a_call_that_the_operator_leaves_out_is_found(day):
 
 async def test_consents_of_the_day_are_the_same(day):
     operator_bodies, relay_bodies = day
-    today = korean_day(now().timestamp())
+    today = day_in_korea(now().timestamp())
     (body,) = [body for _, body in operator_bodies if body["type"] == "2" and count_calls(body) > 112]
     (operators,) = [row for row in body["stat_date_list"] if row["stat_date"] == today]
     relay_consents = {}

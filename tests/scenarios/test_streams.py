@@ -61,7 +61,7 @@ async def wait_paused(env, connection):
     (server_connection,) = await until(lambda: env.relay.connection_registry.connections, "a connection")
     limit_send_buffer(server_connection.transport)
     connection.send(env.build_get())
-    (upstream,) = await until(lambda: env.pool()._connections, "a connection to the institution")
+    (upstream,) = await until(lambda: env.pool().connections, "a connection to the institution")
     await until(lambda: not upstream.transport.is_reading(), "a pause")
 
 

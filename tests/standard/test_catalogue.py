@@ -9,8 +9,16 @@ import yaml
 from relay.domain.api import Presence
 from relay.domain.fault import FAULTS
 from relay.domain.ids import INDUSTRIES
-from relay.standard import catalogue
-from relay.standard.catalogue import CatalogueError, load_catalogue, load_oauth_errors, load_rsp_codes
+from relay.standard.catalogue import (
+    CatalogueError,
+    build_catalogue,
+    load_catalogue,
+    load_oauth_errors,
+    load_rsp_codes,
+    parse_api,
+    parse_mapping,
+    parse_status,
+)
 
 SCOPES = {
     "bank": "list deposit invest loan irp prepaid",
@@ -44,12 +52,12 @@ def iter_fields(api):
         yield from iter_nested(message.header + message.path + message.query + message.body)
 
 
-def parse_api(**changed):
+def build_api(**changed):
     data = {
         "name": "이름", "name_en": "name", "method": "GET", "resource": "/x", "industries": ["bank"], "cycle": "basic",
         "request": {"query": {"limit": "N(3) | Y | 최대조회갯수"}}, "response": {},
     }  # fmt: skip
-    return catalogue._parse_api("시험-001", data | changed, {})
+    return parse_api("시험-001", data | changed, {})
 
 
 def test_there_are_5_authentication_76_data_and_10_support_apis():
@@ -233,39 +241,39 @@ def test_the_standard_is_read_within_a_second():
 )
 def test_invalid_data_are_refused_with_their_place(changed, words):
     with pytest.raises(CatalogueError, match=words):
-        parse_api(**changed)
+        build_api(**changed)
 
 
 def test_an_api_without_response_is_refused():
     with pytest.raises(CatalogueError, match="시험-001: missing method, name_en, request, resource, response"):
-        catalogue._parse_api("시험-001", {"name": "이름"}, {})
+        parse_api("시험-001", {"name": "이름"}, {})
 
 
 def test_a_duplicate_id_or_code_is_refused():
     with pytest.raises(CatalogueError, match="duplicate api_id 시험-001"):
-        catalogue._build_catalogue(iter([parse_api(), parse_api()]))
-    other = dataclasses.replace(parse_api(api_code="XX01"), api_id="시험-002")
+        build_catalogue([build_api(), build_api()])
+    other = dataclasses.replace(build_api(api_code="XX01"), api_id="시험-002")
     with pytest.raises(CatalogueError, match="duplicate api_code XX01 of 시험-001 and 시험-002"):
-        catalogue._build_catalogue(iter([parse_api(api_code="XX01"), other]))
+        build_catalogue([build_api(api_code="XX01"), other])
 
 
 @pytest.mark.parametrize("text", ["a: 1\na: 2\n", "a: {'01': x, '01': y}\n"])
 def test_a_duplicate_key_is_refused(text):
     with pytest.raises(CatalogueError, match="duplicate key"):
-        catalogue._parse(text)
+        parse_mapping(text)
 
 
 @pytest.mark.parametrize("text", ["- a\n", ""])
 def test_a_file_that_is_not_a_mapping_is_refused(text):
     with pytest.raises(CatalogueError, match="mapping"):
-        catalogue._parse(text)
+        parse_mapping(text)
 
 
 def test_yaml_that_makes_objects_is_refused():
     with pytest.raises(yaml.YAMLError):
-        catalogue._parse("a: !!python/object/apply:os.getcwd []\n")
+        parse_mapping("a: !!python/object/apply:os.getcwd []\n")
 
 
 def test_a_code_row_without_its_status_is_refused():
     with pytest.raises(CatalogueError, match="40001"):
-        catalogue._parse_status("40001", "요청 파라미터 오류")
+        parse_status("40001", "요청 파라미터 오류")

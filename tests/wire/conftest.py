@@ -1,6 +1,14 @@
-"""Makes the fakes of this folder importable."""
+import pytest
+from harness.head_difference import SCANNERS
 
-import sys
-from pathlib import Path
+from relay.wire import head
 
-sys.path.insert(0, str(Path(__file__).parent))  # stand_ins.py is not an installed module
+
+@pytest.fixture(params=SCANNERS, scope="module")
+def scanner(request):
+    """Each scanner of heads of this installation. `relay.wire.head` uses it."""
+    scanner = SCANNERS[request.param]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(head, "scan_request", scanner.scan_request)
+        patch.setattr(head, "scan_response", scanner.scan_response)
+        yield scanner

@@ -1,6 +1,7 @@
 """An acceptor on loopback, with fakes of its limits, its connections and the sockets it accepts."""
 
 import asyncio
+import errno
 import ipaddress
 import socket
 import struct
@@ -9,8 +10,8 @@ from types import SimpleNamespace
 
 from relay.infra.fair_semaphore import FairSemaphore
 from relay.wire.acceptor import AcceptorOptions, ConnectionAcceptor
-from relay.wire.handshake_slots import HandshakeSlots
-from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns
+from relay.wire.tls.handshake_permits import HandshakePermits
+from relay.wire.tls.handshake_turns import AT_ONCE, HandshakeTurns
 
 PATIENCE_S = 5.0
 HEADER = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([192, 0, 2, 7, 127, 0, 0, 1]) + struct.pack("!HH", 1, 2)
@@ -52,12 +53,19 @@ class Accepted(socket.socket):
         return socket.socket(fileno=socket.dup(self.fileno()))
 
 
+class Disconnected(Accepted):
+    """An accepted socket whose descriptor is closed."""
+
+    def setsockopt(self, *_):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+
 class Listening(socket.socket):
-    """A listening socket that keeps the sockets it accepted."""
+    """A listening socket that keeps the sockets it accepted, of the class `accepted_class`."""
 
     def __init__(self):
         super().__init__()
-        self.accepted = []
+        self.accepted, self.accepted_class = [], Accepted
         self._is_accepted = asyncio.Event()
 
     async def wait_for_accepted(self, count):
@@ -69,7 +77,7 @@ class Listening(socket.socket):
 
     def accept(self):
         plain, address = super().accept()
-        accepted = Accepted(plain.family, plain.type, plain.proto, plain.detach())
+        accepted = self.accepted_class(plain.family, plain.type, plain.proto, plain.detach())
         self.accepted.append(accepted)
         self._is_accepted.set()
         return accepted, address
@@ -96,7 +104,7 @@ class Limits:
 
 @asynccontextmanager
 async def open_acceptor(
-    *, balancers=(), handshake_s=PATIENCE_S, context=None, most=None, slots=100, turns=HandshakeTurns
+    *, balancers=(), handshake_s=PATIENCE_S, context=None, most=None, permits=100, turns=HandshakeTurns
 ):
     connections, rejected, is_rejected = [], [], asyncio.Event()
 
@@ -113,7 +121,7 @@ async def open_acceptor(
     limits = Limits(most)
     loop = asyncio.get_running_loop()
     options = AcceptorOptions(
-        balancers, context, handshake_s, limits, HandshakeSlots(slots), turns(FairSemaphore(AT_ONCE, 1), str, loop)
+        balancers, context, handshake_s, limits, HandshakePermits(permits), turns(FairSemaphore(AT_ONCE, 1), str, loop)
     )
     acceptor = ConnectionAcceptor(listening, options, build_connection, on_rejected, loop)
     acceptor.open()

@@ -6,7 +6,7 @@ import struct
 from itertools import pairwise
 
 import pytest
-from entrances import HEADER, LOOPBACK, open_acceptor, send_and_read
+from entrances import HEADER, LOOPBACK, Disconnected, open_acceptor, send_and_read
 
 from relay.wire.acceptor import RejectionReason, get_rejection_reason
 
@@ -62,10 +62,9 @@ async def test_a_header_of_an_untrusted_address_is_rejected():
 
 async def test_a_closed_descriptor_is_reported():
     async with open_acceptor() as setup:
-        gone = socket.socket()
-        gone.close()
-        await setup.acceptor._admit(gone, "192.0.2.7")
-        assert setup.rejected == [("192.0.2.7", RejectionReason.CLOSED)]
+        setup.listening.accepted_class = Disconnected
+        assert await send_and_read(setup.acceptor.port) == b""
+        assert setup.rejected == [("127.0.0.1", RejectionReason.CLOSED)]
 
 
 async def test_connections_that_reset_at_once_do_no_harm():

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 from entrances import HEADER, LOOPBACK, PATIENCE_S, open_acceptor, send_and_read
+from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.infra.upstream.tls import build_server_context
-from relay.sandbox.certificates import make_dev_certificates
 from relay.wire.acceptor import RejectionReason
-from relay.wire.handshake_turns import HandshakeTurns
 from relay.wire.sockets import RECEIVE_BYTES, SEND_BYTES
+from relay.wire.tls.handshake_turns import HandshakeTurns
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +166,7 @@ async def test_a_handshake_ends_its_turn(tls):
     async with open_acceptor(context=tls.listening, turns=CountedTurns) as setup:
         assert await shake_hands(setup.acceptor.port, tls.operator) == b"hello"
         assert await shake_hands(setup.acceptor.port, tls.uncertified) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
-        while setup.acceptor._handshakes:
-            await asyncio.wait(setup.acceptor._handshakes)
+        await wait_for_tasks(setup)
         assert (len(setup.options.turns.addresses), setup.options.turns.ended) == (2, 2)
 
 
@@ -185,8 +184,8 @@ async def test_the_low_water_mark_is_reset_after_the_hello(tls):
             assert accepted.options[-1] == (socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
-async def test_a_socket_that_lost_its_slot_while_it_waited_is_closed(tls):
-    async with open_acceptor(context=tls.listening, turns=NoTurns, slots=1) as setup:
+async def test_a_socket_that_lost_its_permit_while_it_waited_is_closed(tls):
+    async with open_acceptor(context=tls.listening, turns=NoTurns, permits=1) as setup:
         _, waiting = await asyncio.open_connection("127.0.0.1", setup.acceptor.port)
         waiting.write(HELLO)
         async with asyncio.timeout(PATIENCE_S):
@@ -201,8 +200,9 @@ async def test_a_socket_that_lost_its_slot_while_it_waited_is_closed(tls):
             writer.transport.abort()
 
 
-async def test_a_turn_that_comes_too_late_is_a_turn_timeout(tls):
-    async with open_acceptor(context=tls.listening, turns=LateTurns, handshake_s=0.05) as setup:
+@pytest.mark.parametrize("turns", [LateTurns, NoTurns])
+async def test_a_late_or_missing_turn_is_a_turn_timeout(tls, turns):
+    async with open_acceptor(context=tls.listening, turns=turns, handshake_s=0.05) as setup:
         _, writer = await asyncio.open_connection("127.0.0.1", setup.acceptor.port)
         writer.write(HELLO)
         async with asyncio.timeout(PATIENCE_S):
@@ -211,18 +211,8 @@ async def test_a_turn_that_comes_too_late_is_a_turn_timeout(tls):
         writer.close()
 
 
-async def test_a_handshake_without_a_turn_is_a_turn_timeout(tls):
-    async with open_acceptor(context=tls.listening, turns=NoTurns, handshake_s=0.05) as setup:
-        _, writer = await asyncio.open_connection("127.0.0.1", setup.acceptor.port)
-        writer.write(HELLO)
-        async with asyncio.timeout(PATIENCE_S):
-            await setup.is_rejected.wait()
-        assert setup.rejected == [("127.0.0.1", RejectionReason.TURN_TIMEOUT)]
-        writer.close()
-
-
-async def test_a_silent_peer_loses_its_slot_before_one_that_waits(tls):
-    async with open_acceptor(context=tls.listening, turns=NoTurns, slots=2) as setup:
+async def test_a_silent_peer_loses_its_permit_before_one_that_waits(tls):
+    async with open_acceptor(context=tls.listening, turns=NoTurns, permits=2) as setup:
         _, waiting = await asyncio.open_connection("127.0.0.1", setup.acceptor.port)
         reader, silent = await asyncio.open_connection("127.0.0.1", setup.acceptor.port)
         await setup.listening.wait_for_accepted(2)
@@ -242,8 +232,8 @@ async def test_behind_a_balancer_the_announced_address_is_limited():
         assert setup.rejected == [("192.0.2.7", RejectionReason.HANDSHAKES_EXCEEDED)]
 
 
-async def test_a_silent_balancer_loses_its_slot_to_the_next_connection():
-    async with open_acceptor(balancers=LOOPBACK, slots=1) as setup:
+async def test_a_silent_balancer_loses_its_permit_to_the_next_connection():
+    async with open_acceptor(balancers=LOOPBACK, permits=1) as setup:
         reader, slow = await asyncio.open_connection("127.0.0.1", setup.acceptor.port)
         slow.write(HEADER[:20])
         assert await send_and_read(setup.acceptor.port, HEADER) == b"hello"
@@ -255,7 +245,7 @@ async def test_a_silent_balancer_loses_its_slot_to_the_next_connection():
 
 
 async def test_silent_peers_delay_no_handshake(tls):
-    async with open_acceptor(context=tls.listening, slots=4) as setup:
+    async with open_acceptor(context=tls.listening, permits=4) as setup:
         silent = [await asyncio.open_connection("127.0.0.1", setup.acceptor.port) for _ in range(8)]
         assert await shake_hands(setup.acceptor.port, tls.operator) == b"hello"
         async with asyncio.timeout(PATIENCE_S):
@@ -263,6 +253,12 @@ async def test_silent_peers_delay_no_handshake(tls):
         assert setup.rejected == [("127.0.0.1", RejectionReason.HANDSHAKES_EXCEEDED)] * 5
         for _, writer in silent:
             writer.transport.abort()
+
+
+async def wait_for_tasks(setup):
+    """Waits until the acceptor has no task: it accepts no more, and every handshake has ended."""
+    await setup.acceptor.close()
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
 
 async def shake_hands(port, context):
@@ -298,8 +294,7 @@ async def test_a_failed_handshake_sends_its_alert_and_keeps_no_descriptor(tls):
         before = count_descriptors()
         for _ in range(5):
             assert await shake_hands(setup.acceptor.port, tls.uncertified) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
-        while setup.acceptor._handshakes:
-            await asyncio.wait(setup.acceptor._handshakes)
+        await wait_for_tasks(setup)
         assert [accepted.duplicates for accepted in setup.listening.accepted] == [1] * 5
         assert count_descriptors() <= before
         assert setup.rejected == [("127.0.0.1", RejectionReason.CERTIFICATE_MISSING)] * 5

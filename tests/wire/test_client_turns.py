@@ -5,7 +5,7 @@ import pytest
 from stand_ins import Transport
 
 from relay.wire.chunked import CHUNK_OVERHEAD
-from relay.wire.client import INTERIM_MOST, READ_BYTES, TURN_CHUNKS, ClientConnection
+from relay.wire.client import MAX_INTERIM_RESPONSES, READ_BYTES, TURN_CHUNKS, ClientConnection
 from relay.wire.response_handler import ResponseFailure
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -66,7 +66,9 @@ def chunks(size, count):
     return (b"%x\r\n%b\r\n" % (size, b"x" * size)) * count
 
 
-@pytest.mark.parametrize(("count", "end"), [(INTERIM_MOST, "whole"), (INTERIM_MOST + 1, ResponseFailure.MALFORMED)])
+@pytest.mark.parametrize(
+    ("count", "end"), [(MAX_INTERIM_RESPONSES, "whole"), (MAX_INTERIM_RESPONSES + 1, ResponseFailure.MALFORMED)]
+)
 @pytest.mark.parametrize("together", [True, False])
 def test_ten_interim_responses_are_accepted_and_no_more(count, end, together):
     setup = Setup()
@@ -80,7 +82,7 @@ def test_ten_interim_responses_are_accepted_and_no_more(count, end, together):
 def test_interim_responses_are_counted_for_each_request():
     setup = Setup()
     for _ in range(3):
-        setup.deliver(INTERIM * INTERIM_MOST + WHOLE)
+        setup.deliver(INTERIM * MAX_INTERIM_RESPONSES + WHOLE)
         assert setup.handler.end == "whole"
         setup.handler = ResponseHandler()
         setup.connection.send(b"GET / HTTP/1.1\r\n\r\n", setup.handler)

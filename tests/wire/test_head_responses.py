@@ -4,18 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.wire import head as heads
-from relay.wire.head import ProtocolError, build_response_parser
+from relay.wire.head import ProtocolError, parse_response_head
+
+pytestmark = pytest.mark.usefixtures("scanner")
 
 MOST = 100
 PIECES = [
     b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 204 ", b"HTTP/1.1", b" ", b"200", b"\r\n", b"\n", b"\r", b"\0", b":", b"X: y",
     b"Content-Length: ", b"Transfer-Encoding: ", b"chunked", b"1", b"-1", b",", b"\xff", b"Connection: close",
 ]  # fmt: skip
-
-
-def parse_response_head(raw, most):
-    return heads.parse_response_head(raw, most, build_response_parser())
 
 
 def response(line=b"HTTP/1.1 200 OK", *fields):
@@ -72,13 +69,3 @@ def test_any_bytes_are_a_response_or_malformed(raw):
     except ProtocolError:
         return
     assert raw[9:12] == b"%d" % head.status
-
-
-def test_a_response_parser_is_kept_after_a_body():
-    parser = build_response_parser()
-    raw = response(b"HTTP/1.1 200 OK", b"Content-Length: 5")
-    for status in (200, 404, 500):
-        head = heads.parse_response_head(raw.replace(b"200 OK", b"%d X" % status), MOST, parser)
-        assert head.status == status
-        if status != 404:
-            parser.body(b"GET /")

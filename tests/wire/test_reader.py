@@ -227,18 +227,22 @@ def test_another_expectation_is_refused_if_there_is_a_body():
 
 
 def test_a_stopped_reader_keeps_bytes_until_it_continues():
-    setup = Setup()
-    reader = setup.reader
-    reader._on_request = lambda head, _body: (setup.requests.append(head.method), setattr(reader, "stopped", True))
+    requests = []
+
+    def stop_reader(head, _body):
+        requests.append(head.method)
+        reader.stopped = True
+
+    reader = RequestReader(LIMITS, stop_reader)
     reader.feed(GET + POST + GET[:9])
-    assert (setup.requests, reader.stage) == (["GET"], Stage.NOTHING)
+    assert (requests, reader.stage) == (["GET"], Stage.NOTHING)
     for expected in (["GET", "POST"], ["GET", "POST"]):
         reader.stopped = False
         reader.feed(b"")
-        assert setup.requests == expected
+        assert requests == expected
     assert reader.stage is Stage.HEAD
     reader.feed(GET[9:])
-    assert setup.requests == ["GET", "POST", "GET"]
+    assert requests == ["GET", "POST", "GET"]
 
 
 ODD = [

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from stand_ins import LIMITS, Setup, get, post
 
@@ -49,7 +51,7 @@ def test_few_calls_and_bytes_need_no_further_turn():
 
 
 def test_a_body_is_parsed_a_few_kilobytes_a_turn():
-    limits = LIMITS.__class__(**{name: getattr(LIMITS, name) for name in LIMITS.__slots__} | {"body_bytes": 65536})
+    limits = replace(LIMITS, body_bytes=65536)
     body = b"x" * 65536
     setup = deliver(Setup(quick=True, limits=limits), post("p", body))
     turns = len(calls_by_turn(setup))
@@ -57,7 +59,7 @@ def test_a_body_is_parsed_a_few_kilobytes_a_turn():
 
 
 def test_calls_that_waited_behind_a_response_have_the_same_budget():
-    limits = LIMITS.__class__(**{name: getattr(LIMITS, name) for name in LIMITS.__slots__} | {"pipelined": 64})
+    limits = replace(LIMITS, pipelined=64)
     setup = Setup(limits=limits)
     setup.receive(get("first") + FLOOD[: len(get("0")) * 10])
     setup.app.quick = True
@@ -93,7 +95,12 @@ def test_tls_decrypts_little_ahead_of_a_paused_connection():
 @pytest.mark.parametrize("tls", [True, False])
 def test_a_refused_flood_is_not_read_any_more_and_cut(tls):
     setup = Setup(quick=True, tls=tls)
-    setup.app.handle = lambda connection, *_: (connection.close_after_response(), connection.send_response(b"<last>"))
+
+    def handle(connection, *_):
+        connection.close_after_response()
+        connection.send_response(b"<last>")
+
+    setup.app.handle = handle
     setup.receive(FLOOD)
     assert (setup.transport.written, setup.transport.reading) == (b"<last>", False)
     assert setup.transport.events == ([] if tls else ["eof"])
@@ -108,7 +115,7 @@ def test_a_flood_behind_a_malformed_request_is_not_read(tls):
 
 
 def test_reading_pauses_when_bytes_come_before_a_scheduled_turn():
-    limits = LIMITS.__class__(**{name: getattr(LIMITS, name) for name in LIMITS.__slots__} | {"pipelined": 64})
+    limits = replace(LIMITS, pipelined=64)
     setup = deliver(Setup(limits=limits), FLOOD[: len(get("0")) * 10])
     for number in range(TURN_CALLS):
         setup.connection.send_response(b"<%d>" % number)

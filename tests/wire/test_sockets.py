@@ -9,7 +9,7 @@ from relay.wire.sockets import (
     build_readable,
     limit_read_ahead,
     limit_socket_buffers,
-    never_readable,
+    report_unreadable,
 )
 
 
@@ -48,9 +48,9 @@ def test_a_socket_is_readable_at_the_end_of_the_peer(pair):
     assert readable(0)
 
 
-def test_a_transport_without_a_socket_is_never_readable():
-    assert build_readable(Transport()) is never_readable
-    assert not never_readable(0)
+def test_a_transport_without_a_socket_is_report_unreadable():
+    assert build_readable(Transport()) is report_unreadable
+    assert not report_unreadable(0)
 
 
 def test_tls_reads_little_ahead(pair):

@@ -6,11 +6,11 @@ The particulars (전송요구내역) are those of 정보제공-공통-002 and of
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
-KOREA: Final = timezone(timedelta(hours=9), "KST")
+from relay.domain.korea import DAY_S, start_of_day
 
 
 class Authentication(StrEnum):
@@ -75,10 +75,14 @@ class Particulars:
         return tuple(dict.fromkeys(target.scope for target in self.targets))
 
     @property
+    def has_all_assets(self) -> bool:
+        """Whether no target names single assets."""
+        return all(target.assets is None for target in self.targets)
+
+    @property
     def ends_at(self) -> int:
         """The moment after the last day of the consent, in epoch seconds."""
-        start = datetime(self.end_date.year, self.end_date.month, self.end_date.day, tzinfo=KOREA)
-        return int(start.timestamp()) + 86400
+        return start_of_day(self.end_date) + DAY_S
 
 
 def build_scope(industry: str, scopes: Iterable[str]) -> str:

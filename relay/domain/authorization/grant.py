@@ -1,6 +1,5 @@
 """The consent of an access token in the form that a gateway needs, looked up once and cached."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -16,8 +15,8 @@ class NotCached(Exception):
 class Grant:
     """The consent of one access token.
 
-    `ends_at` is the moment after its last day, in epoch seconds. `assets` holds, by scope, the (asset, seqno) pairs
-    that were consented to, None for all; a list scope needs no row. `withheld` names the response fields that the
+    `ends_at` is the moment after its last day, in epoch seconds. `assets` names the assets that were consented to, as
+    `encode_assets` of `policy/call/assets` writes them. `withheld` names the response fields that the
     customer did not consent to. `particulars_body` is the response body of 정보제공-공통-002.
     `is_revoked` becomes true when the ledger reports the revocation, never false again; all holders share the object.
     """
@@ -25,7 +24,7 @@ class Grant:
     jti: str
     ends_at: float
     is_scheduled: bool
-    assets: Mapping[str, frozenset[tuple[str, str]] | None] = field(repr=False)
+    assets: str = field(repr=False)
     withheld: frozenset[str]
     particulars_body: bytes = field(repr=False)
     ci: bytes = field(repr=False)

@@ -44,7 +44,7 @@ class AuthorizationRequest:
     app_scheme: str
     oauth_state: str
     api_tran_id: str
-    asked_at: int
+    requested_at: int
     expires_at: int
     ci: str = field(repr=False)
     state: RequestState = RequestState.OPEN

@@ -22,7 +22,7 @@ class Claims:
 
     iss: str
     aud: str
-    exp: int
+    exp: float
     iat: int
     jti: str
     scopes: frozenset[str]
@@ -31,11 +31,15 @@ class Claims:
 
 
 class TokenExpired(Refusal):
-    """A genuine token after its expiry (40101). Its claims still identify the caller."""
+    """Refuses a genuine token after its expiry (40101). `claims` still identify the caller."""
 
     def __init__(self, claims: Claims) -> None:
         super().__init__(FAULTS["token_expired"])
         self.claims = claims
+
+
+class NotVerified(Exception):
+    """The token is not cached, and no more tokens are verified in this turn of the event loop."""
 
 
 def parse_claims(payload: bytes, use: str = ACCESS) -> Claims:

@@ -2,10 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from relay.domain.authorization.consent import KOREA
+from relay.domain.korea import format_timestamp, parse_timestamp
 
 _PARTS: Final = re.compile("MD" + "_([0-9A-Za-z]{10})" * 4 + "_([0-9]{14})_([0-9A-Za-z]{12})")
 
@@ -22,7 +21,7 @@ class TxId:
     serial: str
 
     def __str__(self) -> str:
-        moment = datetime.fromtimestamp(self.made_at, KOREA).strftime("%Y%m%d%H%M%S")
+        moment = format_timestamp(self.made_at)
         return f"MD_{self.operator}_{self.provider}_{self.relay}_{self.certifier}_{moment}_{self.serial}"
 
 
@@ -32,5 +31,4 @@ def parse_tx_id(text: str) -> TxId:
     if match is None:
         raise ValueError("not a tx_id")
     operator, provider, relay, certifier, moment, serial = match.groups()
-    made_at = datetime.strptime(moment, "%Y%m%d%H%M%S").replace(tzinfo=KOREA).timestamp()
-    return TxId(operator, provider, relay, certifier, int(made_at), serial)
+    return TxId(operator, provider, relay, certifier, parse_timestamp(moment), serial)

@@ -4,13 +4,10 @@ import ipaddress
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
-from relay.policy.consent.login_limits import KeyedRateLimiter, get_customer_network
+from relay.policy.quota.keyed_limits import MAX_PEERS, KeyedRateLimiter
+from relay.policy.quota.networks import get_network
 from relay.policy.settings.scalars import Rate
-
-_MAX_RATES: Final = 4096
-"""Addresses whose rate is kept."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -56,11 +53,11 @@ class ConnectionCounts:
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
-        self._rates = KeyedRateLimiter(limits.new_connections, _MAX_RATES)
+        self._rates = KeyedRateLimiter(limits.new_connections, MAX_PEERS)
         self.open = 0
 
-    def acquire(self, address: str, now: float) -> "ConnectionSlot | ExceededLimit":
-        """Counts a connection of `address` ("" for a unix socket). Returns a slot, or the limit that it exceeds."""
+    def acquire(self, address: str, now: float) -> "ConnectionPermit | ExceededLimit":
+        """Counts a connection of `address` ("" for a unix socket). Returns a permit, or the limit that it exceeds."""
         limits, key = self._limits, self._key(address)
         if self.open >= limits.connections:
             return ExceededLimit.CONNECTIONS
@@ -72,7 +69,7 @@ class ConnectionCounts:
             self._rates.take(key.encode(), now)
             self._by_address[key] += 1
         self.open += 1
-        return ConnectionSlot(self, key)
+        return ConnectionPermit(self, key)
 
     def release(self, key: str) -> None:
         """Uncounts a connection."""
@@ -87,11 +84,11 @@ class ConnectionCounts:
             return ""
         if any(ipaddress.ip_address(address) in network for network in self._limits.proxies):
             return ""
-        return get_customer_network(address)
+        return get_network(address)
 
 
-class ConnectionSlot:
-    """The slot of one counted connection."""
+class ConnectionPermit:
+    """The permit of one counted connection."""
 
     __slots__ = ("_counts", "_key")
 

@@ -5,14 +5,14 @@ import errno
 import logging
 import socket
 import ssl
-from collections import Counter
 from functools import partial
 from typing import Final
 
 from aiohttp import web
 
-from relay.endpoint.connections.limits import ConnectionCounts, ConnectionLimits, ConnectionSlot, ExceededLimit
+from relay.endpoint.connections.limits import ConnectionCounts, ConnectionLimits, ConnectionPermit, ExceededLimit
 from relay.endpoint.connections.timed import CLOSING_S, TimedConnection
+from relay.primitives.log_throttle import LogThrottle
 from relay.wire.acceptor import RejectionReason, get_rejection_reason
 from relay.wire.sockets import limit_socket_buffers
 
@@ -24,7 +24,6 @@ _ACCEPTS_PER_TURN: Final = 32
 _HANDSHAKES_PER_TURN: Final = 2
 """Handshakes begun in one turn. Each takes 1 to 2 ms; a hundred in one turn delayed a refresh by 250 ms."""
 _NO_DESCRIPTOR_PAUSE_S: Final = 0.1
-_LOG_INTERVAL_S: Final = 1.0
 
 
 class LimitedSite(web.BaseSite):
@@ -40,8 +39,7 @@ class LimitedSite(web.BaseSite):
         "_handshakes",
         "_label",
         "_listening",
-        "_logged_at",
-        "_suppressed",
+        "_throttle",
     )
 
     def __init__(
@@ -61,8 +59,7 @@ class LimitedSite(web.BaseSite):
         self._context = context
         self._handshake_s = handshake_s
         self._handshakes: set[asyncio.Task[None]] = set()
-        self._logged_at: dict[str, float] = {}
-        self._suppressed: Counter[str] = Counter()
+        self._throttle = LogThrottle()
 
     @property
     def name(self) -> str:
@@ -115,44 +112,46 @@ class LimitedSite(web.BaseSite):
 
     def _admit(self, accepted: socket.socket, address: str) -> bool:
         loop = asyncio.get_running_loop()
-        slot = self._counts.acquire(address, loop.time())
-        if isinstance(slot, ExceededLimit):
+        permit = self._counts.acquire(address, loop.time())
+        if isinstance(permit, ExceededLimit):
             accepted.close()
-            self._log_refused(slot, address or "-")
+            self._log_refused(permit, address or "-")
             return False
         accepted.setblocking(False)
-        task = loop.create_task(self._serve(accepted, address, slot))
+        task = loop.create_task(self._serve(accepted, address, permit))
         self._handshakes.add(task)
-        task.add_done_callback(partial(self._handshake_ended, accepted, slot))
+        task.add_done_callback(partial(self._handshake_ended, accepted, permit))
         return True
 
-    def _handshake_ended(self, accepted: socket.socket, slot: ConnectionSlot, handshake: asyncio.Task[None]) -> None:
+    def _handshake_ended(
+        self, accepted: socket.socket, permit: ConnectionPermit, handshake: asyncio.Task[None]
+    ) -> None:
         self._handshakes.discard(handshake)
         if handshake.cancelled():  # possibly before its first step
             accepted.close()
-            slot.release()
+            permit.release()
 
-    async def _serve(self, accepted: socket.socket, address: str, slot: ConnectionSlot) -> None:
+    async def _serve(self, accepted: socket.socket, address: str, permit: ConnectionPermit) -> None:
         timeouts: dict[str, float] = {}
         if self._context is not None:
             timeouts = {"ssl_handshake_timeout": self._handshake_s, "ssl_shutdown_timeout": CLOSING_S}
         try:
             connection = self._make_connection()
-            connection.on_lost = slot.release
+            connection.on_lost = permit.release
             connection.on_flood = partial(self._log_refused, cause=address or "-")
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection, accepted, ssl=self._context, **timeouts
             )
         except (OSError, TimeoutError) as error:
             accepted.close()
-            slot.release()
+            permit.release()
             if (reason := get_rejection_reason(error)) is RejectionReason.NO_DESCRIPTORS:
                 self._log_refused(reason, address or "-")
             else:
                 _log.debug("TLS handshake failed: listener=%s reason=%s", self._label, reason)
         except BaseException:
             accepted.close()
-            slot.release()
+            permit.release()
             raise
 
     def _make_connection(self) -> TimedConnection:
@@ -163,11 +162,7 @@ class LimitedSite(web.BaseSite):
         return connection
 
     def _log_refused(self, reason: str, cause: str) -> None:
-        """Logs at most one line a second for each reason; the next line counts the suppressed ones."""
-        self._suppressed[reason] += 1
-        now = asyncio.get_running_loop().time()
-        if now - self._logged_at.get(reason, -_LOG_INTERVAL_S) < _LOG_INTERVAL_S:
-            return
-        self._logged_at[reason] = now
-        count = self._suppressed.pop(reason)
-        _log.warning("connections refused: listener=%s reason=%s cause=%s count=%d", self._label, reason, cause, count)
+        """Logs at most one line a second for each reason."""
+        if count := self._throttle.count_event(reason, asyncio.get_running_loop().time()):
+            text = "connections refused: listener=%s reason=%s cause=%s count=%d"
+            _log.warning(text, self._label, reason, cause, count)

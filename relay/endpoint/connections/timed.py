@@ -9,7 +9,7 @@ from aiohttp import StreamReader, web
 
 from relay.endpoint.connections.limits import ConnectionTimeouts
 from relay.wire.deadline_watch import DeadlineWatch
-from relay.wire.tls_records import RecordsExceeded
+from relay.wire.tls.errors import RecordsExceeded
 
 CLOSING_S: Final = 1.0
 """Seconds between the close of a connection and its abort, and for TLS peers to answer a close."""
@@ -124,8 +124,8 @@ class TimedConnection(web.RequestHandler):
             return False
         self._bytes_since_head += received
         body = self._messages[-1][1] if self._messages else self._body
-        most = MAX_HEAD_BYTES if body is None or body.is_eof() else MAX_FRAMING_BYTES + 2 * body.total_bytes
-        if self._bytes_since_head <= most or self._open_transport is None:
+        max_bytes = MAX_HEAD_BYTES if body is None or body.is_eof() else MAX_FRAMING_BYTES + 2 * body.total_bytes
+        if self._bytes_since_head <= max_bytes or self._open_transport is None:
             return False
         self.on_flood("framing_exceeded")
         self._open_transport.abort()

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from relay.endpoint.handlers import HEALTH_PATH
+from relay.primitives.event_wait import wait_for_event
 
 _log = logging.getLogger(__name__)
 
 EVERY_S: Final = 1.0
-ANSWER_S: Final = 5.0
+RESPONSE_S: Final = 5.0
 SILENT_S: Final = 10.0
 """After a longer silence the relay is not ready. A restarted process answers sooner."""
 
@@ -33,13 +34,10 @@ class AuthorityLiveness:
         return self._clock() - self._answered_at
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Check until `stop`. Logs one line when the authority falls silent and one when it answers again."""
+        """Checks until `stop`. Logs one line when the authority falls silent and one when it answers again."""
         while not stop.is_set():
             self._record(await self._check())
-            try:
-                await asyncio.wait_for(stop.wait(), EVERY_S)
-            except TimeoutError:
-                continue
+            await wait_for_event(stop, EVERY_S)
 
     def _record(self, problem: str) -> None:
         now = self._clock()
@@ -53,9 +51,9 @@ class AuthorityLiveness:
             _log.error("authority does not answer: socket=%s reason=%s", self._path, problem)
 
     async def _check(self) -> str:
-        """Send one request. Returns the problem, "" if the authority answers."""
+        """Sends one request. Returns the problem, "" if the authority answers."""
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(RESPONSE_S):
                 reader, writer = await asyncio.open_unix_connection(self._path)
                 try:
                     writer.write(_REQUEST)

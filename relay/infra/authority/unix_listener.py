@@ -16,6 +16,7 @@ _log = logging.getLogger(__name__)
 WAIT_S: Final = 10.0
 """How long the previous process may take to release the socket. It does so as soon as it begins to stop."""
 _POLL_S: Final = 0.05
+_SETTING: Final = "authority.socket"
 _CREDENTIALS: Final = struct.Struct("3i")
 """struct ucred of unix(7)."""
 
@@ -27,34 +28,35 @@ class UnixListener:
     were removed, two processes could hold a lock. `close` removes the socket only if it is still the one bound here.
     """
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int, setting: str = _SETTING) -> None:
         self._path = path
+        self._setting = setting
         self._lock = lock
         self._identity: tuple[int, int] | None = None
         self._socket: socket.socket | None = None
 
     @classmethod
-    async def open(cls, path: Path, wait_s: float = WAIT_S) -> Self:
-        """Take the lock and remove a stale socket.
+    async def open(cls, path: Path, wait_s: float = WAIT_S, setting: str = _SETTING) -> Self:
+        """Takes the lock and removes a stale socket. `setting` is the key of the path, for errors.
 
         Raises OSError: after `wait_s` another process holds the lock, or a process listens there, or it is no socket.
         """
-        lock = await _open_lock(path, wait_s)
+        lock = await _open_lock(path, wait_s, setting)
         try:
-            _remove_stale(path)
+            _remove_stale(path, setting)
         except BaseException:
             os.close(lock)
             raise
-        return cls(path, lock)
+        return cls(path, lock, setting)
 
     def bind(self) -> socket.socket:
-        """Return a socket bound to the path, for its owner only (mode 0600). Raises OSError."""
-        self._socket = _bind(self._path)
+        """Returns a socket bound to the path, for its owner only (mode 0600). Raises OSError."""
+        self._socket = _bind(self._path, self._setting)
         self._identity = _get_identity(self._path)
         return self._socket
 
     def close(self) -> None:
-        """Remove the socket if it is still ours, close it and free the lock. Established connections stay open."""
+        """Removes the socket if it is still ours, closes it and frees the lock. Established connections stay open."""
         if self._lock < 0:
             return
         if self._socket is not None:
@@ -66,7 +68,7 @@ class UnixListener:
 
 
 def get_listening_pid(path: str) -> int | None:
-    """Return the id of the process that listens on a Unix socket; None if no process accepts connections."""
+    """Returns the id of the process that listens on a Unix socket; None if no process accepts connections."""
     with socket.socket(socket.AF_UNIX) as trial:
         trial.setblocking(False)
         try:
@@ -80,9 +82,13 @@ def get_listening_pid(path: str) -> int | None:
     return pid
 
 
-async def _open_lock(path: Path, wait_s: float) -> int:
-    """Take the lock and write our pid to its file. Returns the descriptor. Raises OSError."""
-    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+async def _open_lock(path: Path, wait_s: float, setting: str) -> int:
+    """Takes the lock and writes our pid to its file. Returns the descriptor. Raises OSError."""
+    lock_path = path.with_name(f"{path.name}.lock")
+    try:
+        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _name_setting(setting, lock_path, error) from error
     try:
         await _wait_for_lock(lock, path, wait_s)
         os.ftruncate(lock, 0)
@@ -117,14 +123,14 @@ def _read_pid(lock: int) -> str:
     return os.pread(lock, 20, 0).decode("ascii", "replace") or "unknown"
 
 
-def _remove_stale(path: Path) -> None:
-    """Remove a socket on which no process listens. Raises OSError if a process listens or the file is no socket."""
+def _remove_stale(path: Path, setting: str) -> None:
+    """Removes a socket on which no process listens. Raises OSError if a process listens or the file is no socket."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise OSError(errno.EEXIST, f"{path} is not a socket: move it away, or set another path in authority.socket")
+        raise OSError(errno.EEXIST, f"{path} is not a socket: move it away, or set another path in {setting}")
     with socket.socket(socket.AF_UNIX) as trial:
         trial.settimeout(1.0)
         try:
@@ -137,17 +143,27 @@ def _remove_stale(path: Path) -> None:
     raise OSError(errno.EADDRINUSE, f"another program listens on {path}: stop it first")
 
 
-def _bind(path: Path) -> socket.socket:
+def _bind(path: Path, setting: str) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX)
     umask = os.umask(0o177)  # the gateway runs as the same user; no other user may call in its name
     try:
         listening.bind(str(path))
+    except OSError as error:
+        listening.close()
+        raise _name_setting(setting, path, error) from error
     except BaseException:
         listening.close()
         raise
     finally:
         os.umask(umask)
     return listening
+
+
+def _name_setting(setting: str, path: Path, error: OSError) -> OSError:
+    """Returns the error of a file that cannot be made, with the setting and what to do."""
+    problem = f"{setting}: {path} cannot be made ({error.strerror or error})"
+    to_do = "let the relay write to its folder, or set a path in a folder where it may"
+    return OSError(error.errno or errno.EINVAL, f"{problem}: {to_do}")
 
 
 def _get_identity(path: Path) -> tuple[int, int] | None:

@@ -1,20 +1,20 @@
-"""Sends calls to the authority. Slots are shared fairly and held until the authority has ended the call."""
+"""Sends calls to the authority. Permits are shared fairly and held until the authority has ended the call."""
 
 from collections.abc import Mapping
 
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import RequestWriter, ResponseReceiver, UpstreamRequest
 from relay.domain.queue_full import QueueFull
-from relay.infra.authority.fair_slots import FairSlots, Share
+from relay.infra.authority.fair_permits import FairPermits, Share
 from relay.infra.upstream.pool import ConnectionPool
 from relay.wire.deadline_watch import DeadlineWatch
 
 
 class AuthorityRequest:
-    """One call that waits for its slot or was sent. It receives the response of the pool's request.
+    """One call that waits for its permit or was sent. It receives the response of the pool's request.
 
-    If the caller disconnects, a waiting call is withdrawn. A sent one keeps its slot until its response has ended: the
-    authority works on it and completes what it has begun.
+    If the caller disconnects, a waiting call is withdrawn. A sent one keeps its permit until its response has ended:
+    the authority works on it and completes what it has begun.
     """
 
     __slots__ = ("_receiver", "_sent", "_upstream", "deadline", "share", "write_request")
@@ -41,7 +41,7 @@ class AuthorityRequest:
 
     @property
     def first_byte_at(self) -> float:
-        """The time of the response's first byte (monotonic), 0 before."""
+        """The time of the response's first byte (monotonic). 0 before, and for a response that came in one piece."""
         return self._sent.first_byte_at if self._sent is not None else 0.0
 
     @property
@@ -52,17 +52,17 @@ class AuthorityRequest:
     # the gateway
 
     def pause(self) -> None:
-        """Stop reading the response."""
+        """Stops reading the response."""
         if self._sent is not None:
             self._sent.pause()
 
     def resume(self) -> None:
-        """Continue reading the response."""
+        """Continues reading the response."""
         if self._sent is not None:
             self._sent.resume()
 
     def cancel(self) -> None:
-        """Withdraw a waiting call; discard the response of a sent one."""
+        """Withdraws a waiting call; discards the response of a sent one."""
         self._receiver = None
         if self._sent is None:
             self._upstream.withdraw(self)
@@ -70,7 +70,7 @@ class AuthorityRequest:
             self._sent.resume()
 
     def handle_timeout(self, _now: float) -> None:
-        """Report to the caller that the authority is silent."""
+        """Reports to the caller that the authority is silent."""
         receiver = self._receiver
         self.cancel()
         self._upstream.forget(self)
@@ -80,82 +80,82 @@ class AuthorityRequest:
     # the pool
 
     def start(self, pool: ConnectionPool) -> None:
-        """Send the request."""
+        """Sends the request."""
         self._sent = pool.send(self.write_request, self)
 
     def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Pass on a whole response."""
+        """Passes on a whole response."""
         self._upstream.end(self)
         return self._receiver is None or self._receiver.response_received(status, headers, body)
 
     def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
-        """Pass on the head of a large response."""
+        """Passes on the head of a large response."""
         if self._receiver is not None:
             self._receiver.head_received(status, headers, length, body)
 
     def body_received(self, body: bytes) -> None:
-        """Pass on a part of the body."""
+        """Passes on a part of the body."""
         if self._receiver is not None:
             self._receiver.body_received(body)
 
     def response_ended(self) -> None:
-        """Pass on the end."""
+        """Passes on the end."""
         self._upstream.end(self)
         if self._receiver is not None:
             self._receiver.response_ended()
 
     def request_failed(self, fault: Fault, detail: str) -> None:
-        """Pass on the failure."""
+        """Passes on the failure."""
         self._upstream.end(self)
         if self._receiver is not None:
             self._receiver.request_failed(fault, detail)
 
 
 class AuthorityPool:
-    """Sends calls to the authority, `concurrency` at once with `queue` waiting, shared by `FairSlots`.
+    """Sends calls to the authority, `concurrency` at once with `queue` waiting, shared by `FairPermits`.
 
     `pool` runs at least `concurrency` requests. A call, waiting included, may take the total time of a request.
     """
 
     def __init__(self, pool: ConnectionPool, concurrency: int, queue: int, watch: DeadlineWatch) -> None:
         self._pool = pool
-        self._slots: FairSlots[AuthorityRequest] = FairSlots(concurrency, queue)
+        self._permits: FairPermits[AuthorityRequest] = FairPermits(concurrency, queue)
         self._watch = watch
 
     def counts(self) -> dict[str, int]:
-        """Return the number of idle connections, of sent calls ("flying") and of waiting calls."""
-        return {"idle": self._pool.counts()["idle"], "flying": self._slots.taken, "waiting": self._slots.queued}
+        """Returns the number of idle connections, of sent calls ("flying") and of waiting calls."""
+        return {"idle": self._pool.counts()["idle"], "flying": self._permits.taken, "waiting": self._permits.queued}
 
     def send(
         self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str, kind: str
     ) -> AuthorityRequest:
-        """Send a request, now or when a slot is free. Raises Refusal provider_busy."""
-        deadline = self._pool.loop.time() + self._pool.timeouts.total_s
+        """Sends a request, now or when a permit is free. Raises Refusal provider_busy."""
+        deadline = self._pool.loop.time() + self._pool.total_s
         call = AuthorityRequest(self, write_request, receiver, Share(operator, kind), deadline)
         try:
-            has_slot = self._slots.take(call.share, call)
+            has_permit = self._permits.take(call.share, call)
         except QueueFull:
             raise Refusal(FAULTS["provider_busy"]) from None
         self._watch.add(call)
-        if has_slot:
+        if has_permit:
             call.start(self._pool)
         return call
 
     def retire(self) -> None:
-        """Keep no connection any more. Calls in flight are completed."""
+        """Keeps no connection any more. Calls in flight are completed."""
         self._pool.retire()
 
     def end(self, call: AuthorityRequest) -> None:
-        """Free the slot of an ended call and start the next ones."""
+        """Frees the permit of an ended call and starts the next ones."""
         self.forget(call)
-        for next_call in self._slots.release(call.share):
+        for next_call in self._permits.release(call.share):
             next_call.start(self._pool)
 
     def withdraw(self, call: AuthorityRequest) -> None:
-        """Remove a waiting call."""
+        """Removes a waiting call."""
         self.forget(call)
-        self._slots.withdraw(call.share, call)
+        self._permits.withdraw(call.share, call)
 
     def forget(self, call: AuthorityRequest) -> None:
-        """Drop the deadline of a call."""
+        """Drops the deadline of a call."""
         self._watch.discard(call)

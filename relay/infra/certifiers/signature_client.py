@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, Final
 
+from relay.domain.api import SUCCESS
 from relay.domain.authorization.signed_consent import Defect, HashSigned, NotVerified
 from relay.infra.certifiers.rest import ApiClient, ApiResponse
 from relay.infra.certifiers.token_source import TokenSource
@@ -44,7 +45,7 @@ class SignatureClient:
         rsp_code = response.body.get("rsp_code")
         if response.status in _REFUSED and isinstance(rsp_code, str) and rsp_code:
             raise NotVerified(Defect.SIGNATURE, "password")
-        if response.status != _OK or rsp_code != "00000" or response.body.get("tx_id") != signed.tx_id:
+        if response.status != _OK or rsp_code != SUCCESS or response.body.get("tx_id") != signed.tx_id:
             raise NotVerified(Defect.CERTIFIER_BROKEN, PATH)
         _check_result(response.body, signed.ci)
 

@@ -1,7 +1,6 @@
 """Verifies signed consents at their certifiers, for the authority (통합인증-002)."""
 
 import asyncio
-import hashlib
 import secrets
 import ssl
 import time
@@ -14,6 +13,7 @@ from typing import Any, Final
 import aiohttp
 from cryptography import x509
 
+from relay.domain.authorization.digest import digest_text
 from relay.domain.authorization.signed_consent import CertificateSigned, Defect, HashSigned, NotVerified, SignedConsent
 from relay.domain.queue_full import QueueFull
 from relay.infra.certifiers.chains import TrustStore
@@ -25,7 +25,7 @@ from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signature_client import SignatureClient
 from relay.infra.certifiers.token_source import TokenSource
 from relay.infra.diagnostics.causes import classify_error
-from relay.infra.diagnostics.outages import OutageLog
+from relay.infra.diagnostics.outages import OutageLogs
 from relay.infra.dns.connector import create_tcp_connector
 from relay.infra.fair_semaphore import FairSemaphore, FairThreadPool
 from relay.infra.user_agent import HEADERS
@@ -82,8 +82,11 @@ class _ProviderVerification:
         return signed.consent.encode()
 
 
-_OUTAGES: Final = frozenset({Defect.CERTIFIER_SILENT, Defect.CERTIFIER_BROKEN})
-"""Doubts that concern the certifier, not the consent."""
+CompiledCertifiers = Mapping[str, _CertificateVerification | _ProviderVerification]
+"""How to verify the consents of each certifier, by ca_code."""
+
+_OUTAGES: Final = frozenset({Defect.REVOCATION_UNKNOWN, Defect.BUSY, Defect.CERTIFIER_SILENT, Defect.CERTIFIER_BROKEN})
+"""Defects that are not the consent's: no consent of this certifier can be verified at present."""
 
 
 class ConsentVerifier:
@@ -103,10 +106,10 @@ class ConsentVerifier:
         self._random = random
         self._clock = clock
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._outages: dict[str, OutageLog] = {}
-        self._verifications: Mapping[str, _CertificateVerification | _ProviderVerification] = {}
+        self._outages = OutageLogs(clock)
+        self._verifications: CompiledCertifiers = {}
 
-    async def prove(self, signed: SignedConsent, ca_code: str, now: int) -> bytes:
+    async def verify(self, signed: SignedConsent, ca_code: str, now: int) -> bytes:
         """Returns the consent (전송요구내역, JSON in UTF-8) that the customer of `signed.ci` signed.
 
         `now` is in epoch seconds. Raises NotVerified.
@@ -114,30 +117,32 @@ class ConsentVerifier:
         verification = self._verifications.get(ca_code)
         if verification is None:
             raise NotVerified(Defect.CHAIN, "ca_code")
-        customer = hashlib.sha256(signed.ci.encode()).digest()
+        customer = digest_text(signed.ci)
+        subject = f"certifier: ca_code={ca_code}"
         try:
             consent = await verification.verify(signed, customer, self._verifiers, now)
         except QueueFull:
+            self._outages.record_failure(subject, f"{Defect.BUSY} detail=-")
             raise NotVerified(Defect.BUSY) from None
         except NotVerified as error:
             if error.reason in _OUTAGES:
-                self._outage(ca_code).record_failure(classify_error(error) if error.__cause__ else "answer")
+                cause = classify_error(error) if error.__cause__ else error.reason
+                self._outages.record_failure(subject, f"{cause} detail={error.detail or '-'}")
             raise
-        self._outage(ca_code).record_success()
+        self._outages.record_success(subject)
         return consent
 
-    def replace_certifiers(self, certifiers: Iterable[tuple[CertifierSettings, CertifierCredentials]]) -> None:
-        """Replaces the certifiers, for new settings or files; running verifications keep theirs."""
-        self._verifications = {
+    def compile_certifiers(
+        self, certifiers: Iterable[tuple[CertifierSettings, CertifierCredentials]]
+    ) -> CompiledCertifiers:
+        """Returns the certifiers for `replace_certifiers`. Changes nothing and is safe on a thread."""
+        return {
             certifier.ca_code: self._build_verification(certifier, credentials) for certifier, credentials in certifiers
         }
 
-    def _outage(self, ca_code: str) -> OutageLog:
-        """Returns the outage log of a certifier."""
-        outage = self._outages.get(ca_code)
-        if outage is None:
-            outage = self._outages[ca_code] = OutageLog(f"certifier: ca_code={ca_code}", self._clock)
-        return outage
+    def replace_certifiers(self, certifiers: CompiledCertifiers) -> None:
+        """Replaces the certifiers, for new settings or files; running verifications keep theirs."""
+        self._verifications = certifiers
 
     async def close(self) -> None:
         """Cancels running token requests."""
@@ -182,7 +187,7 @@ async def open_consent_verifier(
     )
     verification = ConsentVerifier(session, relay, verifiers, random, clock)
     try:
-        verification.replace_certifiers(certifiers)
+        verification.replace_certifiers(verification.compile_certifiers(certifiers))
         yield verification
     finally:
         await verification.close()

@@ -1,4 +1,4 @@
-"""Logs the outages of a service: one line at the begin, one at the end."""
+"""Logs the outages of services: one line at the begin, one at the end."""
 
 import logging
 import time
@@ -52,3 +52,24 @@ class OutageLog:
             name, fields = self._subject
             seconds = self._clock() - self._since
             _log.warning("%s available again: %safter_s=%.1f failures=%d", name, fields, seconds, self._failures)
+
+
+class OutageLogs:
+    """The outage logs of several services by subject. Subjects must be few, they are kept."""
+
+    __slots__ = ("_clock", "_logs")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._logs: dict[str, OutageLog] = {}
+
+    def record_failure(self, subject: str, cause: str) -> None:
+        """Counts a failure of `subject`; see `OutageLog`."""
+        if subject not in self._logs:
+            self._logs[subject] = OutageLog(subject, self._clock)
+        self._logs[subject].record_failure(cause)
+
+    def record_success(self, subject: str) -> None:
+        """Ends the outage of `subject`, if any."""
+        if subject in self._logs:
+            self._logs[subject].record_success()

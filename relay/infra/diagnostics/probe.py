@@ -8,9 +8,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from relay.infra.diagnostics.causes import classify_error
-from relay.policy.call.envelope import RequestTemplate, find_flaw
+from relay.policy.call.envelope import find_flaw
+from relay.policy.call.institution_request import RequestTemplate
 from relay.policy.settings.scalars import ProviderTimeouts
-from relay.wire.head import HEAD_END, ProtocolError, build_response_parser, parse_response_head
+from relay.wire.head import HEAD_END, ProtocolError, parse_response_head
 
 _MAX_HEAD_BYTES: Final = 16 * 1024
 _MAX_HEADERS: Final = 100
@@ -111,7 +112,7 @@ class Probe:
         if len(raw) > _MAX_HEAD_BYTES:
             raise _StepFailed("head_too_large")
         try:
-            head = parse_response_head(raw, _MAX_HEADERS, build_response_parser())
+            head = parse_response_head(raw, _MAX_HEADERS)
         except ProtocolError as error:
             raise _StepFailed(error.violation.value) from None
         flaw = find_flaw(head.status, head.headers, self._tran_id)

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from relay.infra.http_client.bounded_answer import BoundedResponseHandler
+from relay.infra.http_client.bounded_response import BoundedResponseHandler
 
 
 def create_tcp_connector(**options: Any) -> aiohttp.TCPConnector:

@@ -23,6 +23,11 @@ def read_file(path: str | Path, max_bytes: int = -1) -> bytes:
             return file.read(max_bytes)
 
 
+def describe_read_error(path: str | Path, error: OSError) -> str:
+    """Returns a line for people: which file cannot be read, and why."""
+    return f"the file {path} cannot be read ({error.strerror or type(error).__name__})"
+
+
 def require_regular_file(path: str | Path) -> None:
     """Raises OSError if a path is not a regular file. Call it before a library opens the path."""
     with awaiting(path):

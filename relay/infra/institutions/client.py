@@ -7,16 +7,18 @@ size is limited, they are parsed as strict JSON and never quoted in an error.
 import json
 import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
 
-from relay.domain.api import Api, Catalogue
+from relay.domain.api import SUCCESS, Api, Catalogue
 from relay.domain.ids import ApiType
 from relay.domain.institution import Holding, InstitutionError
 from relay.domain.strict_json import read_object
+from relay.infra.diagnostics.outages import OutageLogs
 from relay.infra.dns.connector import create_tcp_connector
 from relay.infra.institutions.shared_lists import ListKey, SharedLists
 from relay.infra.user_agent import HEADERS
@@ -55,6 +57,8 @@ class _InstitutionRequest:
 class HttpInstitutionClient:
     """HTTP client of institutions for the authority. Create one for each plan and `close` the former one.
 
+    It logs when an institution begins to fail, and when it responds again.
+
     `context_of` returns the TLS context for an institution, None on a leased line. `serial` returns 14 new characters
     (0-9A-Z) for each 거래고유번호.
     """
@@ -71,6 +75,7 @@ class HttpInstitutionClient:
         self._context_of = context_of
         self._serial = serial
         self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._outages = OutageLogs()
         self._lists: SharedLists[Sequence[Holding]] = SharedLists(HOLDINGS_S)
 
     async def close(self) -> None:
@@ -92,13 +97,14 @@ class HttpInstitutionClient:
             headers["x-customer-ip"] = address
         body = json.dumps(credentials, ensure_ascii=False).encode()
         request = _InstitutionRequest("login", "POST", provider.hosted.login, headers, body=body)
-        status, content = await self._send_to_any(provider, request)
-        if status in _LOGIN_REJECTED:
-            return None
-        ci = _parse_success(request, status, content).get("user_ci")
-        if not isinstance(ci, str) or _CI.fullmatch(ci) is None:
-            raise InstitutionError("login: user_ci is not as documented")
-        return ci
+        with self._log_outage(provider):
+            status, content = await self._send_to_any(provider, request)
+            if status in _LOGIN_REJECTED:
+                return None
+            ci = _parse_success(request, status, content).get("user_ci")
+            if not isinstance(ci, str) or _CI.fullmatch(ci) is None:
+                raise InstitutionError("login: user_ci is not as documented")
+            return ci
 
     async def holdings(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
         """Returns the customer's assets from the institution's list APIs. Raises InstitutionError.
@@ -106,7 +112,18 @@ class HttpInstitutionClient:
         Requests for the same customer and service share a running call, which is cancelled with its last waiter.
         """
         key = ListKey(provider.org_code, ci, client_id)
-        return await self._lists.get(key, lambda: self._load_lists(provider, ci, client_id))
+        with self._log_outage(provider):
+            return await self._lists.get(key, lambda: self._load_lists(provider, ci, client_id))
+
+    @contextmanager
+    def _log_outage(self, provider: Provider) -> Iterator[None]:
+        subject = f"institution: org_code={provider.org_code}"
+        try:
+            yield
+        except InstitutionError as error:
+            self._outages.record_failure(subject, f'"{error}"')
+            raise
+        self._outages.record_success(subject)
 
     async def _load_lists(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
         holdings: list[Holding] = []
@@ -203,6 +220,6 @@ def _parse_success(request: _InstitutionRequest, status: int, content: bytes) ->
         body = read_object(content)
     except ValueError:
         raise InstitutionError(f"{request.name}: HTTP {status} without a JSON object") from None
-    if status != _OK or body.get("rsp_code") != "00000":
+    if status != _OK or body.get("rsp_code") != SUCCESS:
         raise InstitutionError(f"{request.name}: HTTP {status}, rsp_code is not 00000")
     return body

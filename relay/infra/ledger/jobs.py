@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, case, insert, select, update
 
-from relay.domain.jobs import AHEAD_MOST_S, JobState, PortalCall, Term
+from relay.domain.jobs import MAX_AHEAD_S, JobState, PortalCall, Term
 from relay.infra.ledger.database.portal_tables import JOBS, LEADERSHIP, PORTAL_CALLS
 from relay.infra.ledger.database.upsert import insert_into
 from relay.infra.ledger.transaction import Transaction, Transactions
 
+_JOB_COLUMNS: Final = [column.label(column.key) for column in JOBS.c]
 _CALL_COLUMNS: Final = [column for column in PORTAL_CALLS.c if column.name != "number"]
 
 
@@ -25,7 +26,7 @@ class SqlJobs:
 
         A term that a wrong clock wrote (see `Term.is_running`) counts as ended.
         """
-        is_running = (LEADERSHIP.c.until > now) & (LEADERSHIP.c.until <= now + AHEAD_MOST_S)
+        is_running = (LEADERSHIP.c.until > now) & (LEADERSHIP.c.until <= now + MAX_AHEAD_S)
         is_ours = (LEADERSHIP.c.holder == holder) & is_running
         fence = case((is_ours, LEADERSHIP.c.fence), else_=LEADERSHIP.c.fence + 1)
         change = update(LEADERSHIP).where(is_ours | ~is_running)
@@ -34,8 +35,8 @@ class SqlJobs:
             row = (await transaction.connection.execute(change.returning(*LEADERSHIP.c))).one_or_none()
         return None if row is None else _read_term(row)
 
-    async def new_fence(self, holder: str, lasts_s: int, now: int) -> int:
-        """Returns a fence, higher than all before, for a leader that was elected elsewhere."""
+    async def take_lead(self, holder: str, lasts_s: int, now: int) -> int:
+        """Starts the term of a leader that was elected elsewhere. Returns its fence, higher than all before."""
         change = update(LEADERSHIP).values(holder=holder, fence=LEADERSHIP.c.fence + 1, until=now + lasts_s)
         async with self._transactions.begin(now) as transaction:
             fence: int = (await transaction.connection.execute(change.returning(LEADERSHIP.c.fence))).scalar_one()
@@ -47,16 +48,16 @@ class SqlJobs:
         async with self._transactions.begin(now) as transaction:
             await transaction.connection.execute(update(LEADERSHIP).where(is_running).values(until=now))
 
-    async def leader(self) -> Term | None:
+    async def load_leader(self) -> Term | None:
         """Returns the last term, None before the first."""
         async with self._transactions.connect() as connection:
             row = (await connection.execute(select(LEADERSHIP))).one()
         return _read_term(row) if row.fence else None
 
-    async def jobs(self) -> Mapping[str, JobState]:
+    async def load_states(self) -> Mapping[str, JobState]:
         """Returns the states of the jobs, by name."""
         async with self._transactions.connect() as connection:
-            rows = (await connection.execute(select(JOBS).order_by(JOBS.c.name))).mappings()
+            rows = (await connection.execute(select(*_JOB_COLUMNS).order_by(JOBS.c.name))).mappings()
             return {row["name"]: JobState(**row) for row in rows}
 
     async def record_start(self, name: str, fence: int, now: int) -> None:
@@ -64,7 +65,7 @@ class SqlJobs:
 
         `begun_at` is later than `ended_at`, also within one second: this marks the job as running.
         """
-        at = _later(case((JOBS.c.ended_at >= JOBS.c.asked_at, JOBS.c.ended_at + 1), else_=JOBS.c.asked_at), now)
+        at = _later(case((JOBS.c.ended_at >= JOBS.c.requested_at, JOBS.c.ended_at + 1), else_=JOBS.c.requested_at), now)
         async with self._transactions.begin(now, fence=fence) as transaction:
             await _reset_future_times(transaction, name, now)
             await _update_job(transaction, name, begun_at=at)
@@ -72,23 +73,23 @@ class SqlJobs:
     async def record_end(self, name: str, fence: int, *, well: bool, result: str, due_at: int, now: int) -> None:
         """Records that a job ended. Raises Superseded."""
         at = _later(JOBS.c.begun_at, now)
-        outcome: dict[str, Any] = {"succeeded_at": at, "failures": 0} if well else {"failures": JOBS.c.failures + 1}
+        changes: dict[str, Any] = {"succeeded_at": at, "failures": 0} if well else {"failures": JOBS.c.failures + 1}
         async with self._transactions.begin(now, fence=fence) as transaction:
-            await _update_job(transaction, name, ended_at=at, due_at=due_at, told=result, **outcome)
+            await _update_job(transaction, name, ended_at=at, due_at=due_at, result=result, **changes)
 
     async def request_run(self, name: str, now: int) -> None:
         """Requests a run of a job now: it begins again, even if it began in this second."""
         async with self._transactions.begin(now) as transaction:
-            await _update_job(transaction, name, asked_at=_later(JOBS.c.begun_at + 1, now))
+            await _update_job(transaction, name, requested_at=_later(JOBS.c.begun_at + 1, now))
 
     async def record_call(self, call: PortalCall) -> None:
         """Records a call to the portal."""
         async with self._transactions.begin(int(call.at)) as transaction:
             await transaction.connection.execute(insert(PORTAL_CALLS), asdict(call))
 
-    async def calls(self, most: int) -> Sequence[PortalCall]:
+    async def load_calls(self, limit: int) -> Sequence[PortalCall]:
         """Returns the last calls to the portal, the latest first."""
-        query = select(*_CALL_COLUMNS).order_by(PORTAL_CALLS.c.at.desc(), PORTAL_CALLS.c.number.desc()).limit(most)
+        query = select(*_CALL_COLUMNS).order_by(PORTAL_CALLS.c.at.desc(), PORTAL_CALLS.c.number.desc()).limit(limit)
         async with self._transactions.connect() as connection:
             return [PortalCall(**row) for row in (await connection.execute(query)).mappings()]
 
@@ -103,8 +104,8 @@ async def _update_job(transaction: Transaction, name: str, **values: Any) -> Non
 async def _reset_future_times(transaction: Transaction, name: str, now: int) -> None:
     """Sets times in the future, which a clock that ran ahead wrote, to `now`."""
     values = {
-        column.name: case((column > now + AHEAD_MOST_S, now), else_=column)
-        for column in (JOBS.c.begun_at, JOBS.c.ended_at, JOBS.c.succeeded_at, JOBS.c.asked_at)
+        column.key: case((column > now + MAX_AHEAD_S, now), else_=column)
+        for column in (JOBS.c.begun_at, JOBS.c.ended_at, JOBS.c.succeeded_at, JOBS.c.requested_at)
     }
     await transaction.connection.execute(update(JOBS).where(JOBS.c.name == name).values(values))
 

@@ -74,7 +74,7 @@ def _independent_tables(limits: RetentionLimits, now: int) -> Sequence[tuple[Tab
         (REVOCATIONS, REVOCATIONS.c.jti.in_(expired)),
         (SPENT, SPENT.c.spent_at < limits.spent),
         (STATISTICS, STATISTICS.c.stat_date < limits.statistics),
-        (SENDINGS, and_(SENDINGS.c.week <= limits.statistics, not_(SENDINGS.c.asked))),
+        (SENDINGS, and_(SENDINGS.c.week <= limits.statistics, not_(SENDINGS.c.requested))),
         (STATISTICS_BATCHES, STATISTICS_BATCHES.c.taken_at < now - BATCHES_S),
         (STATISTICS_REPAIRS, STATISTICS_REPAIRS.c.stat_date < limits.statistics),
         (PORTAL_CALLS, PORTAL_CALLS.c.at < limits.calls),

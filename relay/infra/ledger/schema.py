@@ -127,11 +127,16 @@ def _upgrade(connection: Connection, sealer: Sealer | None) -> SchemaState:
     if before is SchemaState.NEWER:
         raise SchemaError(before)
     if before is not SchemaState.CURRENT:
-        config = _build_config()
-        config.attributes["connection"] = connection
-        config.attributes["sealer"] = sealer
-        command.upgrade(config, "head")
+        run_migrations(connection, sealer=sealer)
     return before
+
+
+def run_migrations(connection: Connection, revision: str = "head", sealer: Sealer | None = None) -> None:
+    """Runs the missing migrations up to a revision, inside the connection's transaction."""
+    config = _build_config()
+    config.attributes["connection"] = connection
+    config.attributes["sealer"] = sealer
+    command.upgrade(config, revision)
 
 
 def _read_state(connection: Connection) -> SchemaState:

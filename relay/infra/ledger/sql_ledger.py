@@ -7,7 +7,7 @@ from sqlalchemy import select
 from relay.domain.authorization.consent import Consent
 from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
 from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
-from relay.domain.ledger import Denied, Evidence, Reason, TokenHolder
+from relay.domain.ledger import Evidence, LedgerRefused, Reason, TokenHolder
 from relay.domain.transition import InvalidTransition
 from relay.infra.ledger import key_fingerprints, resealing
 from relay.infra.ledger import schema as schemas
@@ -23,11 +23,6 @@ from relay.infra.ledger.retention import SqlArchive
 from relay.infra.ledger.statistics.statistics import SqlStatistics
 from relay.infra.ledger.transaction import Transaction, Transactions
 from relay.infra.ledger.trusted_clock import TrustedClock
-
-
-async def open_ledger(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
-    """Returns the ledger at a URL for the running loop, which must also close it. Raises LedgerUrlError."""
-    return create_ledger(url, sealer, connections)
 
 
 def create_ledger(url: str, sealer: Sealer, connections: int, deadline_s: float | None = None) -> "SqlLedger":
@@ -92,11 +87,11 @@ class SqlLedger:
 
     async def open_request(self, request: AuthorizationRequest) -> None:
         """Stores a new request."""
-        async with self._transactions.begin(request.asked_at) as transaction:
+        async with self._transactions.begin(request.requested_at) as transaction:
             await requests.add(transaction, request)
 
     async def load_request(self, request_id: str, browser: bytes | None, now: int) -> AuthorizationRequest:
-        """Returns a request that can still be answered. The first `browser` becomes its owner. Raises Denied."""
+        """Returns a request that can still be answered. The first `browser` becomes its owner. Raises LedgerRefused."""
         async with self._transactions.connect() as connection:
             row = await requests.load_row(connection, request_id)
         is_owned = browser is None or requests.is_owned(row, browser)
@@ -108,12 +103,12 @@ class SqlLedger:
         return requests.read_request(self._transactions.sealer, row)
 
     async def count_failed_login(self, request_id: str, now: int) -> AuthorizationRequest:
-        """Counts a wrong login; the MAX_LOGINS-th locks the request. Raises Denied."""
+        """Counts a wrong login; the MAX_LOGINS-th locks the request. Raises LedgerRefused."""
         async with self._transactions.begin(now) as transaction:
             return await requests.count_failure(transaction, request_id)
 
     async def answer_request(self, request_id: str, state: RequestState, why: str, now: int) -> None:
-        """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises Denied; InvalidTransition for another state."""
+        """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises LedgerRefused; InvalidTransition for others."""
         if state is RequestState.CONSENTED:
             raise InvalidTransition("only give_consent makes a request consented")
         async with self._transactions.begin(now) as transaction:
@@ -145,9 +140,9 @@ class SqlLedger:
             return [await consents.load_consent(connection, sealer, row) for row in rows]
 
     async def give_consent(self, request_id: str, consent: Consent, code: AuthorizationCode, now: int) -> None:
-        """Completes an authenticated request with a consent and a code; replaces a former consent. Raises Denied.
+        """Completes an authenticated request with a consent and a code; replaces a former consent.
 
-        Raises ValueError for a consent of another customer, service or provider than the request's.
+        Raises LedgerRefused; ValueError for a consent of another customer, service or provider than the request's.
         """
         async with self._transactions.begin(now) as transaction:
             await consents.lock_customer(transaction, consent.ci)
@@ -162,14 +157,14 @@ class SqlLedger:
     async def spend_code(
         self, digest: bytes, holder: TokenHolder, redirect_uri: str, issue: Callable[[Consent], TokenPair], now: int
     ) -> tuple[Consent, TokenPair]:
-        """Exchanges a code, once, for the pair that `issue` makes. Raises Denied.
+        """Exchanges a code, once, for the pair that `issue` makes. Raises LedgerRefused.
 
         Raises CODE_SPENT after it revoked the code's tokens and their consent.
         """
         async with self._transactions.begin(now) as transaction:
             issued = await issuing.spend_code(transaction, digest, holder, redirect_uri, issue)
         if issued is None:
-            raise Denied(Reason.CODE_SPENT)
+            raise LedgerRefused(Reason.CODE_SPENT)
         return issued
 
     async def refresh(
@@ -180,7 +175,10 @@ class SqlLedger:
         again_s: int,
         now: int,
     ) -> tuple[Consent, TokenRecord]:
-        """Returns a refresh token's access token of the last `again_s` seconds, else a new one. Raises Denied."""
+        """Returns a refresh token's access token of the last `again_s` seconds, else a new one.
+
+        Raises LedgerRefused.
+        """
         async with self._transactions.begin(now) as transaction:
             return await issuing.refresh(transaction, jti, holder, issue, again_s)
 
@@ -200,7 +198,7 @@ class SqlLedger:
     ) -> None:
         """Stores a consent of integrated authentication with tokens and evidence; replaces a former consent.
 
-        Raises Denied TX_ID_SPENT, NONCE_SPENT.
+        Raises LedgerRefused TX_ID_SPENT, NONCE_SPENT.
         """
         async with self._transactions.begin(now) as transaction:
             await consents.lock_customer(transaction, consent.ci)

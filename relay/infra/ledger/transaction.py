@@ -44,7 +44,7 @@ class Transaction:
     _revoked: list[str] = field(default_factory=list)
 
     def record_move(self, thing: str, thing_id: str, was: StrEnum | None, became: StrEnum, why: str) -> None:
-        """Record that a request, consent or token changed its state, or was created (`was` is None)."""
+        """Records that a request, consent or token changed its state, or was created (`was` is None)."""
         self._moves.append(
             {
                 "at": self.now,
@@ -57,7 +57,7 @@ class Transaction:
         )
 
     def record_revocation(self, jti: str) -> None:
-        """Record that an access token was revoked. Gateways read it with the revocations."""
+        """Records that an access token was revoked. Gateways read it with the revocations."""
         self._revoked.append(jti)
 
     @property
@@ -66,7 +66,7 @@ class Transaction:
         return self._revoked
 
     async def flush(self) -> None:
-        """Write the history, then the revocations, then check the fence. Raises Superseded.
+        """Writes the history, then the revocations, then checks the fence. Raises Superseded.
 
         Revocations come last: the counter's row stays locked until the commit, so numbers become visible in their
         order, and the lock is short. A sequence would make a later number visible before an earlier one.

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self, TextIO
 
 from relay.infra.output.line_file import LineFile
-from relay.infra.output.line_writer import LineWriter, Sink
+from relay.infra.output.line_writer import Lines, LineWriter, Sink
 
 MAX_LINES: Final = 10_000
 MAX_LINE_LENGTH: Final = 65_536
@@ -38,8 +38,10 @@ class QueuedStderr:
     there is room again. The last lines have `STOP_S`.
     """
 
-    def __init__(self, level: str) -> None:
+    def __init__(self, level: str, label: str = "") -> None:
+        """`label` is a `key=value` at the end of each log line; several workers write to one stream."""
         self._level = level
+        self._format = f"{_FORMAT} {label}" if label else _FORMAT
         self._writer = LineWriter("stderr", MAX_LINES, lambda _reason: None, self._log_loss)
         self._stream = _Stream(self._writer)
         self._previous: TextIO = sys.stderr
@@ -53,9 +55,9 @@ class QueuedStderr:
 
     def __enter__(self) -> Self:
         self._previous = sys.stderr
-        self._writer.start(_build_sink(self._previous))
+        self._writer.start(_build_sink(self._previous, is_shared=self._format != _FORMAT))
         sys.stderr = self._stream
-        self._handler.setFormatter(logging.Formatter(_FORMAT))
+        self._handler.setFormatter(logging.Formatter(self._format))
         root = logging.getLogger()
         self._previous_level = root.level
         root.addHandler(self._handler)
@@ -73,7 +75,7 @@ class QueuedStderr:
         self._writer.stop(STOP_S)
 
     def _log_loss(self, lost: int) -> None:
-        self._writer.put([f"log lines lost: count={lost}\n".encode()])
+        self._writer.put(Lines(f"log lines lost: count={lost}\n".encode(), 1))
 
 
 class _Stream(io.TextIOBase):
@@ -112,10 +114,12 @@ class _Stream(io.TextIOBase):
             self._queue([partial])
 
     def _queue(self, lines: Sequence[str]) -> None:
-        room = self._writer.free_slots
-        encoded = [f"{line[:MAX_LINE_LENGTH]}\n".encode(errors="backslashreplace") for line in lines[:room]]
-        self._writer.put(encoded, max(0, len(lines) - room))
-        self._writer.wake()
+        queued = lines[: self._writer.free_places]
+        if len(queued) < len(lines):
+            self._writer.drop(len(lines) - len(queued))
+        if queued:
+            text = "".join(f"{line[:MAX_LINE_LENGTH]}\n" for line in queued)
+            self._writer.put(Lines(text.encode(errors="backslashreplace"), len(queued)))
 
 
 class _TextSink:
@@ -124,18 +128,18 @@ class _TextSink:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def write(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
+    def write(self, batches: Sequence[Lines]) -> tuple[int, OSError | None]:
         """Writes lines to the stream."""
-        self._stream.write(b"".join(lines).decode())
+        self._stream.write(b"".join(lines.text for lines in batches).decode())
         self._stream.flush()
-        return len(lines), None
+        return sum(lines.number for lines in batches), None
 
     def close(self) -> None:
         """Leaves the stream open: it has another owner."""
 
 
-def _build_sink(stream: TextIO) -> Sink:
+def _build_sink(stream: TextIO, *, is_shared: bool) -> Sink:
     try:
-        return LineFile.from_descriptor(stream.fileno())
+        return LineFile.from_descriptor(stream.fileno(), is_shared=is_shared)
     except (OSError, ValueError):  # io.UnsupportedOperation is both
         return _TextSink(stream)

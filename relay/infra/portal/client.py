@@ -142,7 +142,14 @@ class PortalClient:
         finally:
             took_ms = ((self._effects.ticks() if ended is None else ended) - started) * 1000
             call = PortalCall(
-                at, request.api_id, tran_id, attempt, response.status, response.rsp_code, took_ms, response.outcome
+                at=at,
+                api_id=request.api_id,
+                tran_id=tran_id,
+                attempt=attempt,
+                status=response.status,
+                rsp_code=response.rsp_code,
+                took_ms=took_ms,
+                outcome=response.outcome,
             )
             await self._record_call(call)
         return tran_id, response

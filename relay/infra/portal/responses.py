@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final
 
+from relay.domain.api import SUCCESS_CODES
 from relay.domain.strict_json import read_object
 from relay.infra.portal.connection import RawResponse
 
@@ -18,7 +19,6 @@ MAX_VALUES: Final = 3_000_000
 
 _RSP_CODE: Final = re.compile(r"[0-9A-Za-z]{5}")
 _ERROR: Final = re.compile(r"[a-z_]{1,30}")
-_SUCCESS: Final = frozenset({"00000", "00001"})
 _TRANSIENT: Final = re.compile(r"5[0-9]{4}|429[0-9]{2}")
 """rsp_codes of temporary errors (첨부1): server errors and too many calls."""
 _TOO_MANY: Final = 429
@@ -89,7 +89,7 @@ def find_code(body: Mapping[str, Any] | None) -> str:
 def _judge_success(body: Mapping[str, Any] | None, code: str, check_body: BodyCheck) -> Response:
     if body is None:
         return Response(Verdict.RETRY, _OK, "", "the answer is not a JSON object")
-    if code and code not in _SUCCESS:
+    if code and code not in SUCCESS_CODES:
         verdict = Verdict.RETRY if _TRANSIENT.fullmatch(code) else Verdict.REFUSED
         return Response(verdict, _OK, code, "refused")
     problem = check_body(body)

@@ -41,7 +41,7 @@ class PortalSecrets:
         loop = asyncio.get_running_loop()
         return await asyncio.gather(*(loop.run_in_executor(self._threads, hash_secret, secret) for secret in secrets))
 
-    async def fit(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
+    async def match(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
         """Returns for each pair of secret and slow hash whether they match, in order."""
         loop = asyncio.get_running_loop()
         comparisons = (

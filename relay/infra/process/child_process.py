@@ -11,18 +11,22 @@ _HANGUP: Final = (signal.SIGHUP,)
 
 
 class ChildProcess:
-    """A running child. Its standard input is a pipe that the kernel closes when this process ends.
+    """A running child. Its standard input is a pipe or a socket that the kernel closes when this process ends.
 
     It replaces `asyncio.create_subprocess_exec`, which resets signals under uvloop: a SIGHUP before the child has a
     handler would kill it. Here the child inherits SIGHUP blocked and receives it after unblocking.
     """
 
-    def __init__(self, command: Sequence[str], niceness: int = 0) -> None:
-        """Starts the command in its own session, `niceness` above this process. Raises OSError."""
+    def __init__(self, command: Sequence[str], niceness: int = 0, stdin: int = subprocess.PIPE) -> None:
+        """Starts the command in its own session. Raises OSError.
+
+        Its nice value is that of this process plus `niceness`: it has a lower priority. `stdin` is the descriptor of
+        its standard input, by default a new pipe.
+        """
         previous = signal.pthread_sigmask(signal.SIG_BLOCK, _HANGUP)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
-                command, stdin=subprocess.PIPE, start_new_session=True
+                command, stdin=stdin, start_new_session=True
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous)

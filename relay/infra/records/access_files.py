@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-_LINE_MOST: Final = 65_536
+_MAX_LINE_BYTES: Final = 65_536
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -33,5 +33,5 @@ def read_records(path: Path) -> Iterator[bytes]:
 
 
 def _lines(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
-    while line := file.readline(_LINE_MOST):
+    while line := file.readline(_MAX_LINE_BYTES):
         yield line

@@ -1,23 +1,23 @@
-"""Prometheus metrics: plain numbers counted per exchange, exposed by a collector at the scrape."""
+"""Prometheus metrics: plain numbers counted per exchange, written as text at the scrape."""
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Final
-
-from prometheus_client.core import (
-    CollectorRegistry,
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
+from typing import Any, Final
 
 from relay.domain.exchange import Exchange
+from relay.infra.records.exposition import Family, HistogramFamily, join_pieces
 
-BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
-"""Upper bounds of the latency buckets in seconds; the last one is the total timeout of a provider."""
+BOUNDS: Final[tuple[float, ...]] = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0
+)  # fmt: skip
+"""Upper bounds of the latency buckets in seconds; the last one is the total timeout of a provider.
+
+PERF: with this type the compiled form has it as one object; else it would make a tuple for each look-up.
+"""
+
+_FIRST_BOUND: Final = 0.0005
+"""The first of them. PERF: the relay's own time is nearly always in the first bucket."""
 
 
 GAUGES: Final = {
@@ -37,11 +37,24 @@ GAUGES: Final = {
     "relay_statistics_failures": "Failed deliveries of batches to the ledger since the start",
     "relay_statistics_spool_broken": "Spool files set aside as broken, and unreadable ones",
     "relay_plan_reloads": "Plans applied since the start",
-    "relay_plan_reload_failures": "Settings rejected since the start, because they were invalid",
+    "relay_plan_reload_failures": "Settings rejected since the start: invalid, or an unexpected error",
     "relay_access_log_lost": "Access records lost because the disk was too slow or full",
     "relay_log_lines_lost": "Log lines of this process lost because standard error was not read",
+    "relay_loop_lag_seconds": "Longest delay of the event loop in the last one to two minutes",
+    "relay_gc_pause_seconds": "Longest garbage collection in the last one to two minutes",
 }
 """Gauges that are read at the scrape."""
+
+
+LATENCIES: Final = {
+    "relay_latency_seconds": "Time spent in the relay",
+    "relay_upstream_latency_seconds": "Time from asking an institution to its last byte",
+    "relay_total_latency_seconds": "Time from a request's last byte to its answer's last byte",
+}
+"""Histograms of each institution."""
+
+
+_REQUEST_LABELS: Final = ("api_code", "org_code", "status", "rsp_code")
 
 
 JOB_GAUGES: Final = {
@@ -52,26 +65,13 @@ JOB_GAUGES: Final = {
 
 
 class Histogram:
-    """A histogram as plain numbers."""
+    """Numbers of durations up to each bound, and their sum."""
 
     __slots__ = ("counts", "seconds")
 
     def __init__(self) -> None:
         self.counts = [0] * (len(BOUNDS) + 1)
         self.seconds = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Counts one duration."""
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
-        self.seconds += seconds
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Returns cumulative buckets in the form of Prometheus."""
-        cumulative, total = [], 0
-        for bound, count in zip([*map(str, BOUNDS), "+Inf"], self.counts, strict=True):
-            total += count
-            cumulative.append((bound, float(total)))
-        return cumulative
 
 
 class Metrics:
@@ -90,36 +90,42 @@ class Metrics:
         self.retries: Counter[str] = Counter()
         self.latency: dict[str, tuple[Histogram, Histogram, Histogram]] = {}
 
-    def record(self, exchange: Exchange) -> None:
-        """Counts a closed exchange."""
-        provider = exchange.provider
-        rsp_code = exchange.rsp_code if exchange.rsp_code in self._rsp_codes else ""
-        self.requests[exchange.api_code, provider, exchange.status, rsp_code] += 1
-        if exchange.reason:
-            self.reasons[exchange.reason, provider] += 1
-        if not exchange.industry:  # no data API: at most the authority was called, no institution
-            provider = ""
-        histograms = self.latency.get(provider)
-        if histograms is None:
-            histograms = self.latency[provider] = (Histogram(), Histogram(), Histogram())
-        total, upstream = exchange.total, exchange.upstream
-        own_histogram, upstream_histogram, total_histogram = (
-            histograms  # PERF: `observe` written out for the two that every exchange has
-        )
-        own = total - upstream
-        own_histogram.counts[bisect_left(BOUNDS, own)] += 1
-        own_histogram.seconds += own
-        total_histogram.counts[bisect_left(BOUNDS, total)] += 1
-        total_histogram.seconds += total
-        if exchange.attempts:
-            upstream_histogram.observe(upstream)
-            self.attempts[provider] += exchange.attempts
-            if exchange.attempts > 1:
-                self.retries[provider] += exchange.attempts - 1
+    def record(self, exchanges: Iterable[Exchange]) -> None:
+        """Counts closed exchanges."""
+        rsp_codes, requests, latency = self._rsp_codes, self.requests, self.latency
+        for exchange in exchanges:
+            provider = exchange.provider
+            rsp_code = exchange.rsp_code
+            key = exchange.api_code, provider, exchange.status, rsp_code if rsp_code in rsp_codes else ""
+            requests[key] = requests.get(key, 0) + 1
+            if exchange.reason:
+                self.reasons[exchange.reason, provider] += 1
+            if not exchange.industry:  # no data API: at most the authority was called, no institution
+                provider = ""
+            histograms = latency.get(provider)
+            if histograms is None:
+                histograms = latency[provider] = (Histogram(), Histogram(), Histogram())
+            own_histogram, upstream_histogram, total_histogram = histograms
+            total, upstream = exchange.total, exchange.upstream
+            # PERF: written out for the three histograms, 0.3 us less than a method of each
+            own = total - upstream
+            own_histogram.counts[0 if own <= _FIRST_BOUND else bisect_left(BOUNDS, own)] += 1
+            own_histogram.seconds += own
+            total_histogram.counts[bisect_left(BOUNDS, total)] += 1
+            total_histogram.seconds += total
+            if attempts := exchange.attempts:
+                upstream_histogram.counts[bisect_left(BOUNDS, upstream)] += 1
+                upstream_histogram.seconds += upstream
+                self.attempts[provider] = self.attempts.get(provider, 0) + attempts
+                if attempts > 1:
+                    self.retries[provider] += attempts - 1
 
 
-class RelayCollector(Collector):
-    """Exposes Metrics, and the gauges and pools at the moment of the scrape."""
+class RelayCollector:
+    """Exposes Metrics, and the gauges and pools at the moment of the scrape.
+
+    Another thread may count meanwhile: each number is read once, and label sets that appear later are left out.
+    """
 
     def __init__(
         self,
@@ -134,72 +140,52 @@ class RelayCollector(Collector):
         self._gauges = gauges
         self._pools = pools
         self._info = info
-        self._rejected = rejected
         self._jobs = jobs
+        self._counters = _build_counters(metrics, rejected)
+        self._latencies = [HistogramFamily(name, text, "org_code", BOUNDS) for name, text in LATENCIES.items()]
+        self._pool_family = Family("relay_upstream_pool", "gauge", "Connections and requests", ("org_code", "state"))
 
-    def collect(self) -> Iterable[Metric]:
-        """Yields all families."""
-        yield from self._counters()
-        yield from self._latencies()
-        yield from self._gauge_families()
+    def write(self) -> Iterator[bytes]:
+        """Yields the text of all metrics, in pieces of less than a millisecond."""
+        return join_pieces(self._texts())
 
-    def _counters(self) -> Iterator[Metric]:
-        labels = ["api_code", "org_code", "status", "rsp_code"]
-        requests = CounterMetricFamily("relay_requests", "Exchanges by API, institution and answer", labels=labels)
-        for (api_code, provider, status, rsp_code), count in list(self._metrics.requests.items()):
-            requests.add_metric([api_code, provider, str(status), rsp_code], count)
-        yield requests
-        reasons = CounterMetricFamily("relay_faults", "Refused and failed exchanges", labels=["reason", "org_code"])
-        for (reason, provider), count in list(self._metrics.reasons.items()):
-            reasons.add_metric([reason, provider], count)
-        yield reasons
-        rejected = CounterMetricFamily("relay_handshakes_rejected", "Rejected TLS handshakes", labels=["reason"])
-        for reason, count in dict(self._rejected).items():
-            rejected.add_metric([reason], count)
-        yield rejected
-        for name, text, counts in (
-            ("relay_upstream_attempts", "Requests sent to institutions, and to the authority", self._metrics.attempts),
-            ("relay_upstream_retries", "Requests sent again on a fresh connection", self._metrics.retries),
-        ):
-            family = CounterMetricFamily(name, text, labels=["org_code"])
-            for provider, count in list(counts.items()):
-                family.add_metric([provider], count)
-            yield family
-
-    def _latencies(self) -> Iterator[Metric]:
-        texts = (
-            ("relay_latency_seconds", "Time spent in the relay"),
-            ("relay_upstream_latency_seconds", "Time from asking an institution to its last byte"),
-            ("relay_total_latency_seconds", "Time from a request's last byte to its answer's last byte"),
-        )
-        for index, (name, text) in enumerate(texts):
-            family = HistogramMetricFamily(name, text, labels=["org_code"])
-            for provider, histograms in list(self._metrics.latency.items()):
-                histogram = histograms[index]
-                family.add_metric([provider], histogram.buckets(), histogram.seconds)
-            yield family
-
-    def _gauge_families(self) -> Iterator[Metric]:
+    def _texts(self) -> Iterator[str]:
+        for family, counts in self._counters:
+            yield from family.format(counts)
+        for index, histogram_family in enumerate(self._latencies):
+            yield from histogram_family.format(self._read_histograms(index))
         for name, value in self._gauges().items():
-            yield GaugeMetricFamily(name, GAUGES[name], value=value)
+            yield from Family(name, "gauge", GAUGES[name]).format({(): value})
         for name, by_job in self._jobs().items():
-            job_family = GaugeMetricFamily(name, JOB_GAUGES[name], labels=["job"])
-            for job, value in by_job.items():
-                job_family.add_metric([job], value)
-            yield job_family
-        family = GaugeMetricFamily("relay_upstream_pool", "Connections and requests", labels=["org_code", "state"])
-        for provider, counts in self._pools().items():
-            for state, count in counts.items():
-                family.add_metric([provider, state], count)
-        yield family
+            yield from Family(name, "gauge", JOB_GAUGES[name], ["job"]).format(dict(by_job))
+        pools = self._pools()
+        connections = {(org_code, state): count for org_code in pools for state, count in pools[org_code].items()}
+        yield from self._pool_family.format(connections)
         info = self._info()
-        plan = GaugeMetricFamily("relay_info", "Version and plan in use", labels=list(info))
-        plan.add_metric(list(info.values()), 1)
-        yield plan
+        family = Family("relay_info", "gauge", "Version and plan in use", list(info))
+        yield from family.format({tuple(info.values()): 1})
+
+    def _read_histograms(self, index: int) -> Iterator[tuple[str, list[int], float]]:
+        for org_code in list(self._metrics.latency):
+            histogram = self._metrics.latency[org_code][index]
+            yield org_code, histogram.counts.copy(), histogram.seconds
 
 
-def build_metrics_registry(collector: Collector) -> CollectorRegistry:
-    """Returns a registry with this collector and nothing global."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
-    return registry
+def _build_counters(metrics: Metrics, rejected: Mapping[str, int]) -> list[tuple[Family, Mapping[Any, int]]]:
+    return [
+        (
+            _counter("relay_requests", "Exchanges by API, institution and answer", *_REQUEST_LABELS),
+            metrics.requests,
+        ),
+        (_counter("relay_faults", "Refused and failed exchanges", "reason", "org_code"), metrics.reasons),
+        (_counter("relay_handshakes_rejected", "Rejected TLS handshakes", "reason"), rejected),
+        (
+            _counter("relay_upstream_attempts", "Requests sent to institutions, and to the authority", "org_code"),
+            metrics.attempts,
+        ),
+        (_counter("relay_upstream_retries", "Requests sent again on a fresh connection", "org_code"), metrics.retries),
+    ]
+
+
+def _counter(name: str, text: str, *labels: str) -> Family:
+    return Family(name, "counter", text, labels, sample=f"{name}_total")

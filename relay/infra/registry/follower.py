@@ -1,7 +1,6 @@
 """A process's copy of the portal's registry, read from the ledger and updated with its changes."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Final, TypeVar
 from relay.domain.jobs import seconds_since
 from relay.domain.ledger import LedgerDown
 from relay.domain.registry import Registry, RegistryHead, RegistryReader
+from relay.primitives.event_wait import wait_for_event
 
 _log = logging.getLogger(__name__)
 
@@ -28,27 +28,27 @@ Changed = Callable[[Registry], Awaitable[object]]
 class RegistryFollower:
     """Holds the registry and polls for changes. `registry` is always a consistent state.
 
-    `clock` returns epoch seconds.
+    `applied` is the registry that `changed` has applied. `clock` returns epoch seconds.
     """
 
     def __init__(self, source: RegistryReader, clock: Callable[[], float]) -> None:
         self._source = source
-        self._clock = clock
+        self.clock = clock
         self._started_at = clock()
         self.registry = Registry({}, {})
-        self._applied = self.registry
+        self.applied = self.registry
         self.head = RegistryHead(0, 0, 0)
         self.failures = 0
 
     @property
     def age(self) -> float:
         """Seconds since the leader's last successful sync; since process start when there was none."""
-        return seconds_since(self.head.synced_at, self._started_at, self._clock())
+        return seconds_since(self.head.synced_at, self._started_at, self.clock())
 
     @property
     def held_seconds(self) -> float:
         """Seconds since a sync is held; 0 when none is."""
-        return seconds_since(self.head.held_since, self._started_at, self._clock()) if self.head.held_since else 0.0
+        return seconds_since(self.head.held_since, self._started_at, self.clock()) if self.head.held_since else 0.0
 
     async def poll(self) -> bool:
         """Polls once. Returns whether anything changed. Raises errors of the ledger, and then nothing changed."""
@@ -77,15 +77,14 @@ class RegistryFollower:
     async def follow(self, every: float, stop: asyncio.Event, changed: Changed) -> None:
         """Polls each `every` seconds until `stop`. A change that `changed` fails to apply is tried again."""
         while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), every)
+            if await wait_for_event(stop, every):
                 return
             try:
                 async with asyncio.timeout(POLL_TIMEOUT_S):
                     await self.poll()
-                if self._applied is not self.registry:
+                if self.applied is not self.registry:
                     await changed(self.registry)
-                    self._applied = self.registry
+                    self.applied = self.registry
             except (LedgerDown, TimeoutError):  # the ledger logs its outage itself
                 self.failures += 1
             except Exception as error:  # any error of a driver: keep the last good registry

@@ -1,37 +1,47 @@
 """Job states for the gateway's metrics: the jobs process has no port, so gateways read the ledger."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from relay.domain.jobs import JobState, JobStore, seconds_since
 from relay.domain.ledger import LedgerDown
+from relay.primitives.event_wait import wait_for_event
 
 _log = logging.getLogger(__name__)
 
 EVERY_S: Final = 15.0
-_POLL_TIMEOUT_S: Final = 5.0
+POLL_TIMEOUT_S: Final = 5.0
+"""Timeout for the ledger."""
 
 
 class JobStateWatcher:
-    """Polls the states of these jobs. `clock` returns epoch seconds.
+    """Polls the states of these jobs. `clock` returns epoch seconds, `every_s` is the pause between two polls.
 
     Jobs that run only on request do not belong here: their last success may be old without a fault.
     """
 
-    def __init__(self, store: JobStore, names: Collection[str], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        names: Collection[str],
+        clock: Callable[[], float],
+        every_s: float = EVERY_S,
+        poll_timeout_s: float = POLL_TIMEOUT_S,
+    ) -> None:
         self._store = store
         self._names = names
-        self._clock = clock
+        self.clock = clock
+        self._every_s = every_s
+        self._poll_timeout_s = poll_timeout_s
         self._started_at = clock()
         self._states: Mapping[str, JobState] = {}
         self._is_failing = False
 
     def gauges(self) -> Mapping[str, Mapping[str, float]]:
         """Returns by metric, then by job: failures in a row, seconds since the last success (or process start)."""
-        now = self._clock()
+        now = self.clock()
         states = [self._states.get(name, JobState(name)) for name in self._names]
         return {
             "relay_job_failures": {state.name: float(state.failures) for state in states},
@@ -42,13 +52,13 @@ class JobStateWatcher:
 
     async def poll(self) -> None:
         """Polls once. Raises errors of the ledger."""
-        self._states = await self._store.jobs()
+        self._states = await self._store.load_states()
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Polls at once and each EVERY_S until `stop`; while the ledger is unavailable the last states stay."""
+        """Polls at once and each `every_s` until `stop`; while the ledger is unavailable the last states stay."""
         while not stop.is_set():
             try:
-                async with asyncio.timeout(_POLL_TIMEOUT_S):
+                async with asyncio.timeout(self._poll_timeout_s):
                     await self.poll()
             except (LedgerDown, TimeoutError):
                 _log.debug("the ledger logs its outage itself")
@@ -58,5 +68,4 @@ class JobStateWatcher:
                 self._is_failing = True
             else:
                 self._is_failing = False
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), EVERY_S)
+            await wait_for_event(stop, self._every_s)

@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from relay.domain.jobs import JobStore, Term
+from relay.infra.diagnostics.outages import OutageLog
 
 _log = logging.getLogger(__name__)
 
@@ -18,14 +19,14 @@ _KEY: Final = "relay:leader"
 _IF_OURS: Final = "if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end "
 _RENEW: Final = _IF_OURS + "return redis.call('pexpire', KEYS[1], ARGV[2])"
 _RELEASE: Final = _IF_OURS + "return redis.call('del', KEYS[1])"
-ANSWER_S: Final = 2.0
+RESPONSE_S: Final = 2.0
 """Timeout of Redis, or a third of a term if that is shorter."""
 
 
 def make_redis_client(url: str) -> Redis:
     """Returns a Redis client without retries: they would hide an outage, 5 s per command as measured."""
     no_retries = Retry(NoBackoff(), 0)
-    return Redis.from_url(url, retry=no_retries, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
+    return Redis.from_url(url, retry=no_retries, socket_timeout=RESPONSE_S, socket_connect_timeout=RESPONSE_S)
 
 
 class LedgerLeadership:
@@ -51,7 +52,8 @@ class RedisLeadership:
 
     Candidates ask Redis, and only the holder of its key writes into the ledger. A Redis that loses its keys, or two
     that disagree after a failover, may name two leaders for a while: the ledger accepts only writes of the higher
-    fence. While Redis is unavailable the ledger decides, so that losing Redis ends no term and blocks no leader.
+    fence. While Redis is unavailable the ledger elects, so that losing Redis ends no term and blocks no leader.
+    `response_s` is the timeout of Redis.
     """
 
     def __init__(self, redis: Redis, store: JobStore, holder: str, term_s: float, clock: Callable[[], float]) -> None:
@@ -60,33 +62,34 @@ class RedisLeadership:
         self._holder = holder
         self._term_s = max(1, round(term_s))
         self._clock = clock
-        self._answer_s = min(ANSWER_S, term_s / 3)
-        self._is_failing = False
+        self.response_s = min(RESPONSE_S, term_s / 3)
+        self._outages = OutageLog("redis")
 
     async def campaign(self, now: int) -> Term | None:
-        """Becomes or stays leader; returns None while another instance leads. Raises errors of the ledger."""
+        """Becomes or stays leader; returns None while another instance leads. Raises errors of the ledger.
+
+        The holder of the key in Redis gets None too while the term of another instance runs in the ledger.
+        """
         try:
-            async with asyncio.timeout(self._answer_s):
+            async with asyncio.timeout(self.response_s):
                 is_renewed = await self._redis.eval(_RENEW, 1, _KEY, self._holder, self._term_s * 1000)
                 is_leader = is_renewed or await self._redis.set(_KEY, self._holder, nx=True, px=self._term_s * 1000)
         except (RedisError, OSError, TimeoutError) as error:
-            if not self._is_failing:
-                _log.warning("redis unavailable, the ledger elects the leader: reason=%s", type(error).__name__)
-            self._is_failing = True
+            self._outages.record_failure(type(error).__name__)
             return await self._store.lead(self._holder, self._term_s, now)
-        self._is_failing = False
+        self._outages.record_success()
         if not is_leader:
             return None
         if is_renewed:
             return await self._store.lead(self._holder, self._term_s, now)
-        fence = await self._store.new_fence(self._holder, self._term_s, now)
+        fence = await self._store.take_lead(self._holder, self._term_s, now)
         return Term(self._holder, fence, now + self._term_s)
 
     async def resign(self) -> None:
         """Lets another instance lead at once. Raises errors of the ledger."""
         try:
-            async with asyncio.timeout(self._answer_s):
+            async with asyncio.timeout(self.response_s):
                 await self._redis.eval(_RELEASE, 1, _KEY, self._holder)
         except (RedisError, OSError, TimeoutError) as error:
-            _log.warning("redis unavailable, its key expires: reason=%s", type(error).__name__)
+            _log.warning("leader key in redis not released, it expires: cause=%s", type(error).__name__)
         await self._store.release_lead(self._holder, int(self._clock()))

@@ -1,20 +1,16 @@
 """Counts exchanges on a gateway: in memory at once, in the ledger half a second later (지원-004, 지원-005)."""
 
 import asyncio
-import contextlib
 import time
-import uuid
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from relay.domain.exchange import Exchange
 from relay.domain.statistics import Line, Pulse
-from relay.infra.statistics.delivery import LINES_MOST, Delivery, TakeBatch
-from relay.infra.statistics.spool import Spool
+from relay.infra.statistics.delivery import Delivery
 from relay.policy.call.access import Callers
-from relay.policy.statistics.batches import split_batches
-from relay.policy.statistics.counting import Counting, ended_at, find_single_services, is_answered
+from relay.policy.statistics.counting import Counting, ended_at, find_single_services, has_responded
+from relay.primitives.event_wait import wait_for_event
 
 _LAST_S: Final = 3.0
 _NO_PULSE: Final = Pulse(0, 0, 0)
@@ -23,7 +19,7 @@ _NO_PULSE: Final = Pulse(0, 0, 0)
 class StatisticsCounter:
     """Counts closed exchanges and delivers them to the ledger in batches, each exactly once.
 
-    `callers` returns who may call now, `take` is StatisticsStore.take_batch, `spool` the folder of the spool.
+    `callers` returns who may call now.
     It belongs to one event loop. A hard kill loses only what was counted since the last flush, or was being written.
     """
 
@@ -31,10 +27,8 @@ class StatisticsCounter:
         self,
         counting: Counting,
         callers: Callable[[], Callers],
-        take: TakeBatch,
-        spool: Path,
+        delivery: Delivery,
         clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
     ) -> None:
         self._counting = counting
         self._callers = callers
@@ -42,11 +36,11 @@ class StatisticsCounter:
         self._last_callers: Callers | None = None
         self._single_services: Mapping[str, str] = {}
         self._counts: dict[Line, int] = {}
-        self._answers: dict[str, Exchange] = {}
+        self._last_responses: dict[str, Exchange] = {}
         self._pulses: dict[str, Pulse] = {}
         self._counted = 0
         self._since = 0.0
-        self._delivery = Delivery(take, Spool(spool, _new_id), clock, wall, _new_id)
+        self._delivery = delivery
         self.unattributed = 0
 
     @property
@@ -72,7 +66,7 @@ class StatisticsCounter:
             "relay_statistics_spool_broken": self._delivery.broken,
         }
 
-    def count(self, closed: list[Exchange]) -> None:
+    def count(self, closed: Sequence[Exchange]) -> None:
         """Counts exchanges; sets their client_id when the operator has one service and no token named it.
 
         So the access records have it too. PERF: 1.3 us for each, most of it finding the line.
@@ -92,21 +86,21 @@ class StatisticsCounter:
                 continue
             counts[line] = counts.get(line, 0) + 1
             self._counted += 1
-            is_success = is_answered(exchange)
+            is_success = has_responded(exchange)
             if is_success:
-                self._answers[exchange.provider] = exchange
+                self._last_responses[exchange.provider] = exchange
             elif is_success is False:
                 self._record_failure(exchange)
 
-    async def follow(self, every: float, stop: asyncio.Event) -> None:
+    async def run(self, every: float, stop: asyncio.Event) -> None:
         """Flushes each `every` seconds until `stop`, and delivers. Spooled batches of others go first."""
         delivering = asyncio.ensure_future(self._delivery.run())
         try:
             while not stop.is_set():
-                await _wait(stop, every / 2)
+                await wait_for_event(stop, every / 2)
                 if not self._delivery.is_idle:
                     await self._delivery.save()
-                await _wait(stop, every / 2)
+                await wait_for_event(stop, every / 2)
                 await self.flush()
         finally:
             delivering.cancel()
@@ -118,42 +112,33 @@ class StatisticsCounter:
         So counts are in memory alone for at most one and a half flushes.
         """
         is_behind = not self._delivery.is_idle
-        self._pass_on()
+        await self._pass_on()
         if is_behind:
             await self._delivery.save()
 
     async def settle(self) -> int:
-        """Delivers or spools the rest after `follow` ended. Returns the number of exchanges missing in the ledger."""
-        self._pass_on()
+        """Delivers or spools the rest after `run` ended. Returns the number of exchanges missing in the ledger."""
+        await self._pass_on()
         return await self._delivery.settle(_LAST_S)
 
-    def _pass_on(self) -> None:
+    async def _pass_on(self) -> None:
         counts = self._counts
         if not counts:
             return
-        for provider in list(self._answers):
+        for provider in list(self._last_responses):
             self._update_pulse(provider)
         pulses = self._pulses
         self._counts, self._counted, self._pulses = {}, 0, {}
-        self._delivery.add(split_batches(counts, pulses, LINES_MOST, _new_id), self._since)
+        await self._delivery.add_counts(counts, pulses, self._since)
 
     def _record_failure(self, exchange: Exchange) -> None:
         pulse = self._update_pulse(exchange.provider)
         self._pulses[exchange.provider] = pulse._replace(failed_at=ended_at(exchange), failures=pulse.failures + 1)
 
     def _update_pulse(self, provider: str) -> Pulse:
-        """Returns the pulse of an institution up to now, its last answer included."""
+        """Returns the pulse of an institution up to now, its last response included."""
         pulse = self._pulses.get(provider, _NO_PULSE)
-        answer = self._answers.pop(provider, None)
-        if answer is not None:
-            pulse = self._pulses[provider] = Pulse(ended_at(answer), pulse.failed_at, 0)
+        response = self._last_responses.pop(provider, None)
+        if response is not None:
+            pulse = self._pulses[provider] = Pulse(ended_at(response), pulse.failed_at, 0)
         return pulse
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Final, Self
 
 from relay.domain.ledger import LedgerDown
-from relay.domain.statistics import Batch
-from relay.infra.statistics.spool import Spool
+from relay.domain.statistics import Batch, Line, Pulse
+from relay.infra.statistics.pauses import with_pauses
+from relay.infra.statistics.spool import Spool, new_uuid
 from relay.policy.statistics.batches import merge_batches, split_batches
 
 _log = logging.getLogger(__name__)
@@ -18,16 +21,26 @@ _log = logging.getLogger(__name__)
 TakeBatch = Callable[[Batch, int], Awaitable[bool]]
 """StatisticsStore.take_batch."""
 
-LINES_MOST: Final = 500
-"""Maximum lines of a batch: 3 ms of the loop, 20 ms of a SQLite ledger."""
+MAX_LINES: Final = 500
+"""Maximum lines of a batch: 20 ms of a SQLite ledger, 0.1 ms of the loop to make it."""
 
-_TAKE_S: Final = 5.0
-_PAUSE_S: Final = 0.1
-_PAUSE_MOST_S: Final = 2.0
-_LOOK_S: Final = 60.0
-"""Interval for inheriting folders of killed processes, and for reading again what could not be read."""
-FREE_MOST: Final = 64
-"""Batches that may wait separately; more are merged."""
+MAX_FREE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """Times in seconds, and the number of batches.
+
+    `take_s` is the time for an answer of the ledger. The pause between two tries doubles from `pause_s` to
+    `max_pause_s`. Folders of ended processes, and files that could not be read, are read each `look_s`. At most
+    `max_free` batches wait separately; more are merged.
+    """
+
+    take_s: float = 5.0
+    pause_s: float = 0.1
+    max_pause_s: float = 2.0
+    look_s: float = 60.0
+    max_free: int = MAX_FREE
 
 
 @dataclass(slots=True, eq=False)
@@ -49,26 +62,31 @@ class Waiting:
 class Delivery:
     """Delivers batches to the ledger. `waiting` exchanges are undelivered, the oldest since `since` (monotonic).
 
-    An offered batch may have been taken without an acknowledgement: it keeps its content and id, and no other batch
-    overtakes it. Other batches are known to this process only: when too many wait, they are merged under new ids.
+    A batch in `_maybe_taken` was offered by this process or a former one, and may have been taken without an
+    acknowledgement: it keeps its content and id, and no other batch overtakes it. Batches in `_unoffered` are known to
+    this process only: when too many wait, they are merged under new ids.
+
+    `take` is StatisticsStore.take_batch; `clock` is monotonic, `wall` returns epoch seconds.
     """
 
     def __init__(
         self,
         take: TakeBatch,
         spool: Spool,
-        clock: Callable[[], float],
-        wall: Callable[[], float],
-        new_id: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = new_uuid,
+        options: DeliveryOptions = DeliveryOptions(),
     ) -> None:
-        self._take = take
+        self.take = take
         self._spool = spool
         self._clock = clock
         self._wall = wall
         self._new_id = new_id
-        self._offered: deque[Waiting] = deque()
-        self._free: deque[Waiting] = deque()
-        self._free_most = FREE_MOST
+        self._maybe_taken: deque[Waiting] = deque()
+        self._unoffered: deque[Waiting] = deque()
+        self._options = options
+        self._max_free = options.max_free
         self._changed = asyncio.Event()
         self._lock = asyncio.Lock()
         self._is_merging = False
@@ -77,6 +95,7 @@ class Delivery:
         self._is_disk_failing = False
         self._set_aside = 0
         self._unreadable: set[Path] = set()
+        self._unsplit = 0
         self.waiting = 0
         self.since: float | None = None
         self.failures = 0
@@ -85,36 +104,56 @@ class Delivery:
     @property
     def is_idle(self) -> bool:
         """Whether no batch waits."""
-        return not self._offered and not self._free
+        return not self._maybe_taken and not self._unoffered
+
+    @property
+    def batches(self) -> Sequence[Batch]:
+        """The waiting batches in the order of delivery."""
+        return [waiting.batch for waiting in (*self._maybe_taken, *self._unoffered)]
+
+    async def add_counts(self, counts: Mapping[Line, int], pulses: Mapping[str, Pulse], since: float) -> None:
+        """Adds counts and pulses as batches of at most MAX_LINES lines, one in each turn of the loop.
+
+        They are all added, also when the caller is cancelled: `settle` waits for them.
+        """
+        self._unsplit += sum(counts.values())
+        self._update()
+        await self._run_shielded(self._add_counts(counts, pulses, since))
+
+    async def _add_counts(self, counts: Mapping[Line, int], pulses: Mapping[str, Pulse], since: float) -> None:
+        for batch in split_batches(counts, pulses, MAX_LINES, self._new_id):
+            self._unsplit -= sum(batch.counts.values())
+            self.add([batch], since)
+            await asyncio.sleep(0)
 
     def add(self, batches: Iterable[Batch], since: float) -> None:
         """Adds batches. `since` is when the first exchange in them was counted."""
-        self._free += [Waiting.of(batch, since) for batch in batches]
+        self._unoffered += [Waiting.of(batch, since) for batch in batches]
         self._update()
 
     async def run(self) -> None:
         """Delivers for ever: first what other processes left, then what is added, and what they leave meanwhile."""
-        await self._inherit()
+        await self.inherit()
         async with asyncio.TaskGroup() as both:
             both.create_task(self._deliver())
             both.create_task(self._inherit_regularly())
 
     async def _inherit_regularly(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK_S)
-            await self._inherit()
+            await asyncio.sleep(self._options.look_s)
+            await self.inherit()
 
     async def _deliver(self) -> None:
-        pause = _PAUSE_S
+        pause = self._options.pause_s
         while True:
-            while self.is_idle or (self._is_merging and not self._offered):
+            while self.is_idle or (self._is_merging and not self._maybe_taken):
                 self._changed.clear()
                 await self._changed.wait()
-            if await self._offer():
-                pause = _PAUSE_S
+            if await self.offer():
+                pause = self._options.pause_s
             else:
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, _PAUSE_MOST_S)
+                pause = min(2 * pause, self._options.max_pause_s)
 
     async def save(self) -> None:
         """Writes batches that are not on disk yet, and merges free ones when there are too many.
@@ -131,12 +170,13 @@ class Delivery:
         """
         await asyncio.gather(*self._shielded, return_exceptions=True)
         deadline = self._clock() + within
-        while not self.is_idle and self._clock() < deadline and await self._offer(deadline - self._clock()):
+        while not self.is_idle and self._clock() < deadline and await self.offer(deadline - self._clock()):
             pass
         if not self.is_idle:
             await self.save()
-            lost = sum(waiting.size for waiting in (*self._offered, *self._free) if not waiting.is_saved)
-            _log.error("statistics not delivered: spooled=%d lost=%d", self.waiting - lost, lost)
+            lost = sum(waiting.size for waiting in (*self._maybe_taken, *self._unoffered) if not waiting.is_saved)
+            level = logging.ERROR if lost else logging.WARNING
+            _log.log(level, "statistics not delivered: spooled=%d lost=%d", self.waiting - lost, lost)
         try:
             await asyncio.to_thread(self._spool.close)
         except OSError as error:
@@ -145,17 +185,18 @@ class Delivery:
 
     async def _save(self) -> None:
         async with self._lock:
-            unsaved = [waiting for waiting in (*self._offered, *self._free) if not waiting.is_saved]
+            unsaved = [waiting for waiting in (*self._maybe_taken, *self._unoffered) if not waiting.is_saved]
             is_written = not unsaved or await self._write([waiting.batch for waiting in unsaved], ())
             for waiting in unsaved if is_written else ():
                 waiting.is_saved = True
                 if waiting.is_taken:  # during the write
                     await self._forget(waiting.batch.batch_id)
-            free = [waiting for waiting in self._free if is_written or not waiting.is_saved]
-            if len(free) > self._free_most:
+            free = [waiting for waiting in self._unoffered if is_written or not waiting.is_saved]
+            if len(free) > self._max_free:
                 await self._merge(free, is_on_disk=is_written)
 
-    async def _inherit(self) -> None:
+    async def inherit(self) -> None:
+        """Adds batches that ended processes left in the spool. They come before the free ones."""
         try:
             recovered = await asyncio.to_thread(self._spool.inherit)
         except Exception as error:  # for example, no thread: counting must go on
@@ -164,12 +205,12 @@ class Delivery:
             return
         now = self._clock()
         waiting = [Waiting.of(batch, now, is_saved=True) for batch in recovered.batches]
-        self._offered.extend(waiting)
+        self._maybe_taken.extend(waiting)
         self._update()
         self._set_aside += len(recovered.broken)
         self.broken = self._set_aside + len(recovered.unreadable)
-        for path in recovered.broken:
-            _log.error("spool file broken and set aside, reconcile its day: path=%s", path)
+        for path, reason in recovered.broken.items():
+            _log.error("spool file broken and set aside, reconcile its day: path=%s reason=%s", path, reason)
         for path, reason in recovered.unreadable.items():
             if path not in self._unreadable:
                 _log.error("spool file not read, retried each minute: path=%s reason=%s", path, reason)
@@ -177,14 +218,14 @@ class Delivery:
         if waiting:
             _log.warning("statistics recovered from the spool: exchanges=%d", sum(item.size for item in waiting))
 
-    async def _offer(self, most_s: float = _TAKE_S) -> bool:
-        """Offers the oldest batch to the ledger. Returns whether the ledger has it."""
-        if not self._offered:
-            self._offered.append(self._free.popleft())
-        first = self._offered[0]
+    async def offer(self, most_s: float = inf) -> bool:
+        """Offers the oldest waiting batch to the ledger. Returns whether the ledger has it."""
+        if not self._maybe_taken:
+            self._maybe_taken.append(self._unoffered.popleft())
+        first = self._maybe_taken[0]
         try:
-            async with asyncio.timeout(min(most_s, _TAKE_S)):
-                await self._take(first.batch, int(self._wall()))
+            async with asyncio.timeout(min(most_s, self._options.take_s)):
+                await self.take(first.batch, int(self._wall()))
         except Exception as error:  # any error of a driver: not acknowledged
             if not isinstance(error, LedgerDown):  # the ledger logs its outage itself
                 if not self._refused:
@@ -192,7 +233,7 @@ class Delivery:
                 self._refused += 1
             self.failures += 1
             return False
-        self._offered.remove(first)
+        self._maybe_taken.remove(first)
         self._update()
         if self._refused:
             _log.warning("ledger takes statistics again: failures=%d", self._refused)
@@ -208,7 +249,8 @@ class Delivery:
             await asyncio.to_thread(self._spool.write, batches, replaces)
         except OSError as error:
             if not self._is_disk_failing:
-                _log.error("statistics in memory only, spool not written: reason=%s", error.strerror)
+                _log.error("statistics in memory only, spool not written: setting=statistics.spool path=%s reason=%s",
+                           error.filename or self._spool.folder, error.strerror)  # fmt: skip
             self._is_disk_failing = True
             return False
         self._is_disk_failing = False
@@ -228,7 +270,7 @@ class Delivery:
         await asyncio.shield(task)
 
     async def _merge(self, former: Sequence[Waiting], *, is_on_disk: bool) -> None:
-        """Merges adjacent batches of `_free`; meanwhile nothing is taken from there.
+        """Merges adjacent batches of `_unoffered`; meanwhile nothing is taken from there.
 
         It runs again when there are twice as many batches as its result: so repeated merging costs no more than the
         batches that were added.
@@ -238,23 +280,24 @@ class Delivery:
             batches = await asyncio.to_thread(self._merge_batches, [item.batch for item in former])
             if is_on_disk and not await self._write(batches, [item.batch.batch_id for item in former]):
                 return
-            waiting = list(self._free)
+            waiting = list(self._unoffered)
             start = waiting.index(former[0])
             waiting[start : start + len(former)] = [
                 Waiting.of(batch, former[0].since, is_saved=is_on_disk) for batch in batches
             ]
-            self._free = deque(waiting)
-            self._free_most = FREE_MOST + 2 * len(batches)
+            self._unoffered = deque(waiting)
+            self._max_free = self._options.max_free + 2 * len(batches)
         finally:
             self._is_merging = False
             self._update()
 
     def _merge_batches(self, former: Sequence[Batch]) -> Sequence[Batch]:
-        return list(split_batches(*merge_batches(former), LINES_MOST, self._new_id))
+        counts, pulses = merge_batches(with_pauses(former))
+        return list(with_pauses(split_batches(counts, pulses, MAX_LINES, self._new_id)))
 
     def _update(self) -> None:
         """Updates `waiting` and `since`. They are plain values because another thread reads them."""
-        waiting = [*self._offered, *self._free]
-        self.waiting = sum(item.size for item in waiting)
+        waiting = [*self._maybe_taken, *self._unoffered]
+        self.waiting = self._unsplit + sum(item.size for item in waiting)
         self.since = waiting[0].since if waiting else None
         self._changed.set()

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import threading
+import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,11 @@ _LOCK: Final = "lock"
 _SUFFIX: Final = ".jsonl"
 
 
+def new_uuid() -> str:
+    """Returns a random id."""
+    return str(uuid.uuid4())
+
+
 @dataclass(slots=True)
 class SpoolFile:
     """One file: ids of its batches, those that still count, and those that it replaces in older files."""
@@ -33,10 +39,10 @@ class SpoolFile:
 
 @dataclass(slots=True)
 class Recovery:
-    """Batches in order, paths of broken files, and unreadable paths with their reasons."""
+    """Batches in order, broken files and unreadable paths, both with their reasons."""
 
     batches: list[Batch] = field(default_factory=list)
-    broken: list[Path] = field(default_factory=list)
+    broken: dict[Path, str] = field(default_factory=dict)
     unreadable: dict[Path, str] = field(default_factory=dict)
 
 
@@ -62,7 +68,7 @@ class SpoolFolder:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the folder has no open files."""
+        """Whether the folder has nothing left to deliver."""
         return not self._files and not self._unreadable and not self._broken
 
     def read(self, recovered: Recovery) -> None:
@@ -84,12 +90,12 @@ class SpoolFolder:
                 batches, replaces = read_batches(path)
             except FileNotFoundError:
                 continue
-            except BrokenFile:
-                if not _set_aside(path, recovered):
+            except BrokenFile as error:
+                if not _set_aside(path, str(error), recovered):
                     self._broken.add(path)
-                    recovered.broken.append(path)
+                    recovered.broken[path] = str(error)
             except OSError as error:
-                if path not in unreadable_before or path == paths[0] or not _set_aside(path, recovered):
+                if path not in unreadable_before or path == paths[0] or not _set_aside(path, _reason(error), recovered):
                     self._postpone(path, error, recovered)
                     break
             else:
@@ -167,15 +173,15 @@ class SpoolFolder:
 class Spool:
     """The spool of one process below `folder`, and what it inherits. It blocks: use it off the event loop."""
 
-    def __init__(self, folder: Path, new_id: Callable[[], str]) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, new_id: Callable[[], str] = new_uuid) -> None:
+        self.folder = folder
         self._new_id = new_id
         self._own: SpoolFolder | None = None
         self._inherited: list[SpoolFolder] = []
         self._lock = threading.Lock()
 
     def inherit(self) -> Recovery:
-        """Returns batches of killed processes that were not returned before. To be called from time to time.
+        """Returns batches of ended processes that were not returned before. To be called from time to time.
 
         Folders and files are independent: an unreadable one does not stop the others.
         """
@@ -200,11 +206,11 @@ class Spool:
         """Returns folders of other processes with files; adds unreadable ones to `recovered`."""
         known = {spool_folder.folder for spool_folder in self._all_folders()}
         try:
-            folders = sorted(path for path in self._folder.iterdir() if path not in known)
+            folders = sorted(path for path in self.folder.iterdir() if path not in known)
         except FileNotFoundError:  # nothing was ever written
             return []
         except OSError as error:
-            recovered.unreadable[self._folder] = _reason(error)
+            recovered.unreadable[self.folder] = _reason(error)
             return []
         return [folder for folder in folders if _has_files(folder, recovered)]
 
@@ -254,7 +260,7 @@ class Spool:
                 _log_not_removed(error)
 
     def _make_folder(self) -> SpoolFolder:
-        folder = self._folder / self._new_id()
+        folder = self.folder / self._new_id()
         folder.mkdir(mode=0o700, parents=True)
         return SpoolFolder(folder)
 
@@ -274,10 +280,10 @@ def _has_files(folder: Path, recovered: Recovery) -> bool:
         return False
 
 
-def _set_aside(path: Path, recovered: Recovery) -> bool:
+def _set_aside(path: Path, reason: str, recovered: Recovery) -> bool:
     """Renames a broken file so that it is not read again. Returns whether that succeeded."""
     try:
-        recovered.broken.append(path.rename(path.with_suffix(".bad")))
+        recovered.broken[path.rename(path.with_suffix(".bad"))] = reason
     except OSError:
         return False
     return True

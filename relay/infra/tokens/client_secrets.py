@@ -77,11 +77,21 @@ def hash_secret(secret: str) -> str:
 
 def matches_hash(secret_hash: str, secret: str) -> bool:
     """Returns whether a secret matches a hash; slow. Raises ValueError if the hash is malformed."""
-    return _compare(secret_hash, secret, 0)
+    return compare_secret(secret_hash, secret, 0)
+
+
+def compare_secret(secret_hash: str, secret: str, cost: int) -> bool:
+    """Returns whether a secret matches a hash, after work of `cost` in total."""
+    expected = _Hash.parse(secret_hash)
+    matches = hmac.compare_digest(expected.derive(secret), expected.digest)
+    ln, r = _PAD
+    if (p := (cost - expected.cost) // (2**ln * r)) > 0:
+        _Hash(ln, r, p, b"", bytes(_HASH_BYTES)).derive(secret)
+    return matches
 
 
 class ClientSecrets:
-    """Implements Secrets of the authority. At most `max_cached` successes are cached for `memory_s`.
+    """A SecretChecker of `domain.authorization.ports`. At most `max_cached` successes are cached for `memory_s`.
 
     The cache holds an HMAC under a key of this process, never a secret. Concurrent calls with the same secret share one
     comparison: an operator that begins with fifty calls waits for one.
@@ -95,12 +105,18 @@ class ClientSecrets:
     """
 
     def __init__(
-        self, clock: Callable[[], float], threads: int = 2, memory_s: float = 60.0, max_cached: int = 1000
+        self,
+        clock: Callable[[], float],
+        threads: int = 2,
+        memory_s: float = 60.0,
+        max_cached: int = 1000,
+        compare: Callable[[str, str, int], bool] = compare_secret,
     ) -> None:
         self._clock = clock
         self._memory_s = memory_s
         self._max_cached = max_cached
         self._key = os.urandom(32)
+        self._compare = compare
         self._cache: OrderedDict[bytes, float] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
         self._cost = _COST
@@ -108,7 +124,7 @@ class ClientSecrets:
             threads, FairSemaphore(threads, 1, waiting_each=MAX_WAITING_PER_CALLER), "client-secret"
         )
 
-    async def fit(self, caller: str, secret_hash: str, secret: str) -> bool:
+    async def matches(self, caller: str, secret_hash: str, secret: str) -> bool:
         """Returns whether a secret matches a hash. `caller` is "" for all unknown callers.
 
         A client without a hash ("") costs the same and never matches. Raises ValueError if the hash is malformed,
@@ -121,7 +137,9 @@ class ClientSecrets:
         self._cost = max(self._cost, _Hash.parse(secret_hash).cost)
         running = self._running.get(digest)
         if running is None:
-            running = asyncio.create_task(self._workers.run(caller, partial(_compare, secret_hash, secret, self._cost)))
+            running = asyncio.create_task(
+                self._workers.run(caller, partial(self._compare, secret_hash, secret, self._cost))
+            )
             self._running[digest] = running
             running.add_done_callback(partial(self._end_comparison, digest))
         matches = await asyncio.shield(running)  # a cancelled caller must not cancel the others
@@ -145,16 +163,6 @@ class ClientSecrets:
         self._cache.move_to_end(digest)
         while len(self._cache) > self._max_cached:
             self._cache.popitem(last=False)
-
-
-def _compare(secret_hash: str, secret: str, cost: int) -> bool:
-    """Returns whether a secret matches a hash, after work of `cost` in total."""
-    expected = _Hash.parse(secret_hash)
-    matches = hmac.compare_digest(expected.derive(secret), expected.digest)
-    ln, r = _PAD
-    if (p := (cost - expected.cost) // (2**ln * r)) > 0:
-        _Hash(ln, r, p, b"", bytes(_HASH_BYTES)).derive(secret)
-    return matches
 
 
 def _encode(raw: bytes) -> str:

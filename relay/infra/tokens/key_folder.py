@@ -82,6 +82,26 @@ def read_private_key(folder: Path, kid: str) -> Any:
         raise TokenKeyError(f"{file} is not a private key in PEM without a passphrase") from error
 
 
+def read_signing_key(folder: Path, key: TokenKey) -> Any:
+    """Returns the private key that belongs to `key`. Raises TokenKeyError."""
+    private = read_private_key(folder, key.kid)
+    if private.public_key() != key.public:
+        raise TokenKeyError(f"{folder / key.kid}.pem is not the private key of this kid")
+    return private
+
+
+def check_private_keys(folder: Path, keys: Iterable[TokenKey]) -> None:
+    """Checks that each key that signs has its private key. Raises TokenKeyError.
+
+    A folder without any private key only verifies: a machine with gateways alone needs none.
+    """
+    if not any(folder.glob("*.pem")):
+        return
+    for key in keys:
+        if key.signs_from is not None:
+            read_signing_key(folder, key)
+
+
 def add_key(folder: Path, kid: str, signs_from: int) -> TokenKey:
     """Adds an ES256 key that signs from `signs_from`. Raises TokenKeyError, OSError.
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from relay.infra.tokens.key_folder import KEY_SET_FILE, TokenKey, add_key, read_keys, write_key_set
 
 
-class Duty(StrEnum):
-    """What a key does now: it waits for its time, signs, or only verifies."""
+class KeyState(StrEnum):
+    """What a key does: it waits for its time, signs, or only verifies."""
 
     WAITS = "waits"
     SIGNS = "signs"
@@ -21,10 +21,10 @@ class Duty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """A key, its duty, and the epoch second at which its last token expires; None if unknown."""
+    """A key, its state, and the epoch second at which its last token expires; None if unknown."""
 
     key: TokenKey
-    duty: Duty
+    state: KeyState
     needed_until: int | None
 
 
@@ -41,10 +41,10 @@ def assess_keys(keys: Sequence[TokenKey], now: int, lifetime_s: int) -> tuple[Ke
         start = key.signs_from
         successor = next((other for other in starts if start is not None and other > start), None)
         if start is not None and start > now:
-            duty = Duty.WAITS
+            state = KeyState.WAITS
         else:
-            duty = Duty.SIGNS if start is not None and start == current else Duty.VERIFIES
-        statuses.append(KeyStatus(key, duty, None if successor is None else successor + lifetime_s))
+            state = KeyState.SIGNS if start is not None and start == current else KeyState.VERIFIES
+        statuses.append(KeyStatus(key, state, None if successor is None else successor + lifetime_s))
     return tuple(statuses)
 
 
@@ -56,7 +56,7 @@ def rotate(folder: Path, kid: str, now: int, overlap_s: int) -> TokenKey:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _lock(folder):
         keys = read_keys(folder) if (folder / KEY_SET_FILE).exists() else ()
-        has_signer = any(status.duty is Duty.SIGNS for status in assess_keys(keys, now, 0))
+        has_signer = any(status.state is KeyState.SIGNS for status in assess_keys(keys, now, 0))
         return add_key(folder, kid, now + overlap_s if has_signer else now)
 
 

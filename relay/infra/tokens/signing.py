@@ -1,6 +1,5 @@
 """Signs tokens with the keys of a folder and reads signed tokens (규격 3.1; RFC 7515)."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from jwt.algorithms import ECAlgorithm
 from jwt.utils import der_to_raw_signature
 
+from relay.domain.authorization.digest import digest_text
 from relay.domain.authorization.token import ACCESS, Claims
-from relay.infra.tokens.key_folder import TokenKey, TokenKeyError, read_keys, read_private_key
+from relay.infra.tokens.key_folder import TokenKey, TokenKeyError, read_keys, read_signing_key
 from relay.infra.tokens.verification import Verifier, VerifyingKey
 
 _MAX_TOKEN_BYTES: Final = 1500
@@ -59,7 +59,7 @@ class SigningKey:
 
 
 class TokenSigner:
-    """Implements Signer of the authority. The signing time of a token selects its key.
+    """Implements TokenSigner of `domain.authorization.ports`. The signing time of a token selects its key.
 
     So signing the same claims for the same time gives the same header, and every verifier knows a new key before it
     signs.
@@ -89,7 +89,7 @@ class TokenSigner:
         token = self._jws.encode(payload, key.private, key.algorithm, {"kid": key.kid})
         if len(token) > _MAX_TOKEN_BYTES:
             raise TokenTooLong(f"a token of {len(token)} bytes")
-        return token, hashlib.sha256(token.rpartition(".")[0].encode()).digest()
+        return token, digest_text(token.rpartition(".")[0])
 
     def read(self, token: str, now: int, use: str = ACCESS) -> Claims:
         """Returns the claims of a token of this issuer for `use` at epoch second `now`. Raises Refusal (40101)."""
@@ -109,7 +109,4 @@ class TokenSigner:
 def _load_signing_keys(folder: Path, keys: Iterable[TokenKey]) -> Iterable[SigningKey]:
     for key in keys:
         if key.signs_from is not None:
-            private = read_private_key(folder, key.kid)
-            if private.public_key() != key.public:
-                raise TokenKeyError(f"{folder / key.kid}.pem is not the private key of this kid")
-            yield SigningKey(key.kid, key.algorithm, key.signs_from, private)
+            yield SigningKey(key.kid, key.algorithm, key.signs_from, read_signing_key(folder, key))

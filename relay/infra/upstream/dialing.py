@@ -34,13 +34,13 @@ class Instance:
 
     @classmethod
     def of(cls, base_url: str) -> "Instance":
-        """Build the instance of a base URL."""
+        """Builds the instance of a base URL."""
         url = urlsplit(base_url)
         return cls(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
 
 
 def _abandon(connection: ClientConnection) -> None:
-    """Detach a failed attempt. uvloop closes its transport and may call neither connection_made nor connection_lost."""
+    """Detaches a failed attempt. uvloop closes its transport, maybe without connection_made and connection_lost."""
     connection.reusable = False
     connection.transport.abort()
     connection.transport = CLOSED
@@ -63,7 +63,7 @@ class Dialer:
         self._handshakes: set[asyncio.Task[Any]] = set()
 
     def idle_limit(self, connection: ClientConnection) -> float:
-        """Return how many seconds a connection may idle: `idle_s`, or less by its `Keep-Alive: timeout=N`."""
+        """Returns how many seconds a connection may idle: `idle_s`, or less by its `Keep-Alive: timeout=N`."""
         idle_s = self.timeouts.idle_s
         if connection.keep_alive is None:
             return idle_s
@@ -79,7 +79,7 @@ class Dialer:
         return len(self._instances)
 
     async def dial(self, on_lost: Callable[[ClientConnection], None], first: int) -> ClientConnection:
-        """Connect to instance `first`, else to the next that accepts in time. Raises NotConnected."""
+        """Connects to instance `first`, else to the next that accepts in time. Raises NotConnected."""
         causes: list[str] = []
         for step in range(len(self._instances)):
             index = (first + step) % len(self._instances)
@@ -116,7 +116,7 @@ class Dialer:
         return connection
 
     def _start_handshake(self, connected: socket.socket, host: str, connection: ClientConnection) -> asyncio.Task[Any]:
-        """Start a TLS handshake that is not cancelled with its caller; it ends by its own timeout.
+        """Starts a TLS handshake that is not cancelled with its caller; it ends by its own timeout.
 
         uvloop keeps the buffers of a cancelled handshake (256 KiB) until a full garbage collection.
         """

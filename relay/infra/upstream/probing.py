@@ -32,7 +32,7 @@ class Probes:
         self._running: dict[_Key, asyncio.Task[bool | None]] = {}
 
     async def reaches(self, provider: Provider) -> bool | None:
-        """Return whether an instance accepts a connection in time; None if TLS files are unusable."""
+        """Returns whether an instance accepts a connection in time; None if TLS files are unusable."""
         key, now = (provider.org_code, provider.base_urls), self._clock()
         self._results = {each: result for each, result in self._results.items() if now - result[0] < CACHED_S}
         if key in self._results:
@@ -43,7 +43,7 @@ class Probes:
         return await asyncio.shield(running)  # a cancelled caller must not cancel the others
 
     def close(self) -> None:
-        """Cancel running probes."""
+        """Cancels running probes."""
         for running in tuple(self._running.values()):
             running.cancel()
 
@@ -75,7 +75,7 @@ class Probes:
 
 
 async def _accepts(instance: Instance, context: ssl.SSLContext | None) -> bool:
-    """Return whether an instance accepts a connection. The connection is aborted at once."""
+    """Returns whether an instance accepts a connection. The connection is aborted at once."""
     name = instance.host if context is not None else None
     try:
         _, writer = await asyncio.open_connection(instance.host, instance.port, ssl=context, server_hostname=name)

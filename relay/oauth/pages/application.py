@@ -7,7 +7,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from relay.domain.ledger import Denied, LedgerDown
+from relay.domain.ledger import LedgerDown, LedgerRefused
+from relay.oauth.dependencies import AuthorityDependencies
 from relay.oauth.flows import PAGES_PATH, RETURN_PATH
 from relay.oauth.pages.error_pages import (
     ERRORS_BY_REASON,
@@ -21,29 +22,28 @@ from relay.oauth.pages.forms import MAX_BODY_BYTES
 from relay.oauth.pages.hosted import HostedPages
 from relay.oauth.pages.redirect_result import RedirectResultHandler, ResultKeyLookup
 from relay.oauth.pages.rendering import STYLE_PATH, add_headers, get_stylesheet, render_error_page, set_headers
-from relay.oauth.services import AuthorityServices
 
 REQUEST_ID: Final = "[A-Za-z0-9_-]{1,128}"
-"""Form of a request_id (`services.random`). Other values get 404: PostgreSQL refuses a NUL in a text."""
+"""Form of a request_id (`dependencies.random`). Other values get 404: PostgreSQL refuses a NUL in a text."""
 
 _log: Final = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def build_pages_application(services: AuthorityServices, get_key: ResultKeyLookup) -> web.Application:
+def build_pages_application(dependencies: AuthorityDependencies, get_key: ResultKeyLookup) -> web.Application:
     """Returns the application. `get_key` returns the key of an institution of the redirect flow, by org_code.
 
-    `services.random` must return URL-safe texts of at least 192 random bits: they become secrets.
+    `dependencies.random` must return URL-safe texts of at least 192 random bits: they become secrets.
     """
     app = web.Application(middlewares=[_build_error_middleware()], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(add_headers)
-    hosted = HostedPages(services)
+    hosted = HostedPages(dependencies)
     path = f"{PAGES_PATH}/{{request_id:{REQUEST_ID}}}"
     app.add_routes(
         [
             web.get(STYLE_PATH, get_stylesheet),
             # link previews send HEAD: it must not bind a request to a browser
-            web.post(RETURN_PATH, RedirectResultHandler(services, get_key).handle),
+            web.post(RETURN_PATH, RedirectResultHandler(dependencies, get_key).handle),
             web.get(path, hosted.show_login, allow_head=False),
             web.post(f"{path}/login", hosted.login),
             web.get(f"{path}/consent", hosted.show_consent, allow_head=False),
@@ -71,7 +71,7 @@ def _build_error_middleware() -> Middleware:
             return await handler(request)
         except PageError as error:
             return render_error_page(error.page, error.retry_path)
-        except Denied as error:
+        except LedgerRefused as error:
             if error.reason in ERRORS_BY_REASON:
                 return render_error_page(ERRORS_BY_REASON[error.reason])
             _log.error("page refused by the ledger: reason=%s", error.reason)

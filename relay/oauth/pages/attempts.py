@@ -9,14 +9,10 @@ from typing import Final
 
 from aiohttp import web
 
-from relay.oauth.services import AuthorityServices
-from relay.policy.consent.login_limits import (
-    ADDRESS_RATE,
-    LOGIN_ID_RATE,
-    KeyedRateLimiter,
-    find_customer_address,
-    get_customer_network,
-)
+from relay.oauth.dependencies import AuthorityDependencies
+from relay.policy.consent.login_limits import ADDRESS_RATE, LOGIN_ID_RATE, find_customer_address
+from relay.policy.quota.keyed_limits import KeyedRateLimiter
+from relay.policy.quota.networks import get_network
 
 _FORWARDED: Final = "X-Forwarded-For"
 
@@ -36,15 +32,15 @@ class LoginAttempts:
     It stores only digests under a key of this process. Each authority process counts separately.
     """
 
-    def __init__(self, services: AuthorityServices) -> None:
-        self._services = services
-        self._key = services.random().encode()
+    def __init__(self, dependencies: AuthorityDependencies) -> None:
+        self._dependencies = dependencies
+        self._key = dependencies.random().encode()
         self._by_address = KeyedRateLimiter(ADDRESS_RATE)
         self._by_login_id = KeyedRateLimiter(LOGIN_ID_RATE)
 
     def count(self, http: web.Request, org_code: str, login_id: str) -> Attempt | int:
         """Counts a login before it is tried. After too many, returns the seconds to wait and counts nothing."""
-        now = self._services.clock()
+        now = self._dependencies.clock()
         attempt = self._build_attempt(http, org_code, login_id)
         wait_s = self._by_login_id.get_wait_s(attempt.login_key, now)
         if attempt.address_key is not None:
@@ -64,12 +60,12 @@ class LoginAttempts:
 
     def _build_attempt(self, http: web.Request, org_code: str, login_id: str) -> Attempt:
         address = find_customer_address(
-            http.remote or "", ",".join(http.headers.getall(_FORWARDED, ())), self._services.settings.pages_proxies
+            http.remote or "", ",".join(http.headers.getall(_FORWARDED, ())), self._dependencies.settings.pages_proxies
         )
         # institutions may ignore case, blanks and full-width forms, so these must not make a new login id
         folded = unicodedata.normalize("NFKC", login_id).casefold()
         login_key = self._digest("login", org_code, "".join(folded.split()))
-        return Attempt(address, self._digest("address", get_customer_network(address)) if address else None, login_key)
+        return Attempt(address, self._digest("address", get_network(address)) if address else None, login_key)
 
     def _digest(self, *parts: str) -> bytes:
         return hmac.digest(self._key, "\0".join(parts).encode(), hashlib.sha256)

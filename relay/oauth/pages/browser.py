@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from relay.domain.authorization.digest import digest_text
+
 _COOKIE: Final = "__Host-relay-"
 """Browsers refuse this prefix from another host or without Secure (RFC 6265bis 4.1.3)."""
 
@@ -21,7 +23,7 @@ _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{32,128}")
 
 def cookie_name(request_id: str) -> str:
     """Returns the cookie name of a request, which does not reveal its id."""
-    return _COOKIE + urlsafe_b64encode(hashlib.sha256(request_id.encode()).digest()[:12]).decode()
+    return _COOKIE + urlsafe_b64encode(digest_text(request_id)[:12]).decode()
 
 
 @dataclass(frozen=True, slots=True)

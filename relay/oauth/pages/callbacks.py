@@ -1,6 +1,5 @@
 """Results of a request: the callback URL with a code or an error, code and consent (규격 3.2.1, RFC 6749 4.1.2)."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from relay.domain.authorization.consent import Authentication, Consent, Particulars
+from relay.domain.authorization.digest import digest_text
 from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest
 from relay.oauth.redirects import build_callback_url
 
@@ -54,7 +54,7 @@ def _build_url(request: AuthorizationRequest, **parameters: str) -> str:
 
 def build_code_record(code: str, code_s: int, now: int) -> AuthorizationCode:
     """Returns the ledger record of `code`: its SHA-256 and expiry."""
-    return AuthorizationCode(hashlib.sha256(code.encode()).digest(), now + code_s)
+    return AuthorizationCode(digest_text(code), now + code_s)
 
 
 def build_consent(request: AuthorizationRequest, consent_id: str, particulars: Particulars, now: int) -> Consent:

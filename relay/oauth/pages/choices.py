@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 
-from relay.domain.authorization.consent import KOREA, Asset, Particulars, Target
+from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.oauth.pages.questions import LABELS, Question, Section
 from relay.policy.call.period import subtract_months
 from relay.policy.consent.demand import UNTIL_WITHDRAWN
@@ -77,11 +77,6 @@ class ConsentPage:
             if self.sections
             else self.today + timedelta(LIST_ONLY_DAYS)
         )
-
-
-def korean_date(now: float) -> date:
-    """Returns the Korean date of `now` (epoch seconds)."""
-    return datetime.fromtimestamp(now, KOREA).date()
 
 
 def initial_choices(page: ConsentPage) -> Choices:

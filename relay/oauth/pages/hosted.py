@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,8 +14,10 @@ from aiohttp import web
 from relay.domain.authorization.consent import Particulars
 from relay.domain.authorization.request import MAX_LOGINS, AuthorizationRequest, RequestState
 from relay.domain.institution import InstitutionError
-from relay.domain.ledger import Denied, Reason
+from relay.domain.korea import date_in_korea
+from relay.domain.ledger import LedgerRefused, Reason
 from relay.endpoint.connections.timed import run_while_connected
+from relay.oauth.dependencies import AuthorityDependencies
 from relay.oauth.flows import PAGES_PATH
 from relay.oauth.pages.attempts import Attempt, LoginAttempts
 from relay.oauth.pages.browser import Browser, cookie_name
@@ -30,23 +33,24 @@ from relay.oauth.pages.choices import (
     find_contradictions,
     find_mistakes,
     initial_choices,
-    korean_date,
     read_choices,
 )
 from relay.oauth.pages.completion import (
     InvalidParticulars,
+    complete_particulars,
     deny_request,
-    grant_consent,
+    record_consent,
     redirect_to_operator,
-    scopes_at,
-    validate_particulars,
 )
 from relay.oauth.pages.error_pages import INSTITUTION_UNAVAILABLE, INVALID_FORM_TOKEN, PageError
 from relay.oauth.pages.forms import find_flaw, read_field, read_form
 from relay.oauth.pages.questions import build_sections, select_questions
 from relay.oauth.pages.rendering import render_page
-from relay.oauth.services import AuthorityServices
+from relay.oauth.scopes import load_scopes
 from relay.policy.settings.directory import AuthenticationMethod, Provider
+from relay.primitives.log_throttle import LogThrottle
+
+_log = logging.getLogger(__name__)
 
 _RETRY_QUERY: Final = "again"
 """Query of the single redirect for a browser without a cookie: another tab may just have received the cookie."""
@@ -104,20 +108,21 @@ class HostedPages:
     Otherwise a hundred concurrent password guesses would be tried before the first of them is counted.
     """
 
-    def __init__(self, services: AuthorityServices) -> None:
-        self._services = services
+    def __init__(self, dependencies: AuthorityDependencies) -> None:
+        self._dependencies = dependencies
         self._redirects = RecentRedirects()
-        self._attempts = LoginAttempts(services)
+        self._attempts = LoginAttempts(dependencies)
+        self._throttle = LogThrottle()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def show_login(self, http: web.Request) -> web.Response:
         """Handles GET: shows the login form and binds the request to the first browser."""
         request_id = http.match_info["request_id"]
         known_browser = Browser.from_cookies(http.cookies, request_id)
-        browser = known_browser or Browser(self._services.random())
+        browser = known_browser or Browser(self._dependencies.random())
         try:
             context = await self._load_context(request_id, browser)
-        except Denied as error:
+        except LedgerRefused as error:
             if known_browser is None and error.reason is Reason.REQUEST_UNKNOWN and not http.query_string:
                 return web.Response(status=303, headers={"Location": f"{path_of(request_id)}?{_RETRY_QUERY}"})
             raise
@@ -127,7 +132,7 @@ class HostedPages:
         if known_browser is None:
             # Lax and not Strict: customers come from the operator's page, and Strict would withhold the cookie when
             # they open the request again. Forms of other sites are still sent without it.
-            remaining_s = context.request.expires_at - int(self._services.clock())
+            remaining_s = context.request.expires_at - int(self._dependencies.clock())
             response.set_cookie(
                 cookie_name(request_id),
                 browser.secret,
@@ -157,10 +162,9 @@ class HostedPages:
             if isinstance(attempt, int):
                 return _refuse_login(context, login_id, attempt)
             try:
-                ci = await self._services.institutions.login(context.provider, login_id, password, attempt.address)
-            except InstitutionError as error:
+                ci = await self._dependencies.institutions.login(context.provider, login_id, password, attempt.address)
+            except InstitutionError:
                 self._attempts.uncount(attempt)
-                self._log_outage(context, error)
                 return _login_form(context, login_id, {"login_id": _NO_RESPONSE}, 503)
             return await self._finish_login(context, login_id, ci, attempt)
 
@@ -190,8 +194,8 @@ class HostedPages:
             mistakes = find_mistakes(page, choices)
             if mistakes:
                 return _consent_form(context, page, choices, mistakes=mistakes)
-            location = await grant_consent(
-                self._services, context.request, self._build_particulars(context, page, choices)
+            location = await record_consent(
+                self._dependencies, context.request, self._build_particulars(context, page, choices)
             )
             return self._end("consent", context, location)
 
@@ -203,58 +207,67 @@ class HostedPages:
             if recent is not None:
                 return recent
             context = await self._load_context(request_id, browser)
-            return self._end("cancel", context, await deny_request(self._services, context.request, Denial.CANCELLED))
+            location = await deny_request(self._dependencies, context.request, Denial.CANCELLED)
+            return self._end("cancel", context, location)
 
     def _recent_redirect(self, button: str, request_id: str, browser: Browser) -> web.Response | None:
         """Returns the recent redirect of this button; None if it was not pressed just before."""
-        location = self._redirects.get(_sender_key(button, request_id, browser), self._services.clock())
+        location = self._redirects.get(_sender_key(button, request_id, browser), self._dependencies.clock())
         return None if location is None else redirect_to_operator(location)
 
     def _end(self, button: str, context: PageContext, location: str) -> web.Response:
         sender = _sender_key(button, context.request.request_id, context.browser)
-        self._redirects.remember(sender, location, self._services.clock())
+        self._redirects.remember(sender, location, self._dependencies.clock())
         return redirect_to_operator(location)
 
     async def _finish_login(
         self, context: PageContext, login_id: str, ci: str | None, attempt: Attempt
     ) -> web.Response:
         """Treats the right password of another customer like a wrong one, so that guessing reveals nothing."""
-        request_id, now = context.request.request_id, int(self._services.clock())
+        request_id, now = context.request.request_id, int(self._dependencies.clock())
         if ci is None or not hmac.compare_digest(ci.encode(), context.request.ci.encode()):
-            request = await self._services.ledger.count_failed_login(request_id, now)
+            request = await self._dependencies.ledger.count_failed_login(request_id, now)
             if request.state is RequestState.LOCKED:
                 return redirect_to_operator(build_denial_url(context.request, Denial.TOO_MANY_LOGINS))
             remaining = MAX_LOGINS - request.failures
             message = f"아이디 또는 비밀번호가 올바르지 않습니다. {remaining}회 더 시도할 수 있습니다."
             return _login_form(context, login_id, {"login_id": message})
         self._attempts.uncount(attempt)
-        await self._services.ledger.answer_request(request_id, RequestState.AUTHENTICATED, "customer_logged_in", now)
+        await self._dependencies.ledger.answer_request(
+            request_id, RequestState.AUTHENTICATED, "customer_logged_in", now
+        )
         return _redirect_to_consent(context)
 
     async def _load_context(self, request_id: str, browser: Browser) -> PageContext:
-        settings = self._services.settings
-        digest, now = browser.digest(request_id), int(self._services.clock())
-        request = await self._services.ledger.load_request(request_id, digest, now)
+        settings = self._dependencies.settings
+        digest, now = browser.digest(request_id), int(self._dependencies.clock())
+        request = await self._dependencies.ledger.load_request(request_id, digest, now)
         provider, client = settings.providers.get(request.provider), settings.clients.get(request.client_id)
         if provider is None or client is None or provider.authentication is not AuthenticationMethod.HOSTED:
-            raise Denied(Reason.REQUEST_UNKNOWN)
+            raise LedgerRefused(Reason.REQUEST_UNKNOWN)
         operator_name = settings.organisations.get(client.service.operator, "")
-        return PageContext(request, provider, client.service.name, operator_name, settings.relay_name, browser)
+        return PageContext(
+            request=request,
+            provider=provider,
+            service_name=client.service.name,
+            operator_name=operator_name,
+            relay_name=settings.relay_name,
+            browser=browser,
+        )
 
     async def _load_consent_page(self, context: PageContext, http: web.Request) -> ConsentPage:
         request = context.request
         try:
-            load_holdings = self._services.institutions.holdings(context.provider, request.ci, request.client_id)
+            load_holdings = self._dependencies.institutions.holdings(context.provider, request.ci, request.client_id)
             holdings = await run_while_connected(http, load_holdings)
         except InstitutionError as error:
-            self._log_outage(context, error)
             raise PageError(INSTITUTION_UNAVAILABLE, f"{context.path}/consent") from error
-        former = await self._services.ledger.find_consent(request.ci, request.client_id, request.provider)
-        sections = build_sections(scopes_at(context.provider), holdings, request.request_id)
+        former = await self._dependencies.ledger.find_consent(request.ci, request.client_id, request.provider)
+        sections = build_sections(load_scopes(context.provider.industry), holdings, request.request_id)
         return ConsentPage(
             sections,
             select_questions(context.provider.industry, sections),
-            korean_date(self._services.clock()),
+            date_in_korea(self._dependencies.clock()),
             former.particulars if former else None,
         )
 
@@ -269,13 +282,14 @@ class HostedPages:
 
     def _build_particulars(self, context: PageContext, page: ConsentPage, choices: Choices) -> Particulars:
         try:
-            return validate_particulars(build_particulars(page, choices), context.provider, self._services.clock())
+            return complete_particulars(build_particulars(page, choices), context.provider, self._dependencies.clock())
         except InvalidParticulars as error:  # the form cannot cause it: the institution returned invalid assets
-            self._log_outage(context, error)
+            self._log_invalid_assets(context.provider.org_code, str(error))
             raise PageError(INSTITUTION_UNAVAILABLE) from error
 
-    def _log_outage(self, context: PageContext, error: InstitutionError | InvalidParticulars) -> None:
-        self._services.log_outage(f"institution {context.provider.org_code}", str(error))
+    def _log_invalid_assets(self, org_code: str, fields: str) -> None:
+        if count := self._throttle.count_event(org_code, self._dependencies.clock()):
+            _log.warning('institution sent invalid assets: org_code=%s fields="%s" count=%d', org_code, fields, count)
 
     def _lock(self, request_id: str) -> asyncio.Lock:
         return self._locks.setdefault(request_id, asyncio.Lock())
@@ -317,11 +331,7 @@ def _refuse_login(context: PageContext, login_id: str, wait_s: int) -> web.Respo
 
 
 def _consent_form(
-    context: PageContext,
-    page: ConsentPage,
-    choices: Choices,
-    *,
-    mistakes: dict[str, str] | None = None,
+    context: PageContext, page: ConsentPage, choices: Choices, *, mistakes: dict[str, str] | None = None
 ) -> web.Response:
     return render_page(
         "consent.html",

@@ -1,12 +1,12 @@
 """Contents of the consent page: assets by scope, and questions that depend on the industry (규격 3.2.1, 6.2)."""
 
-import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from relay.domain.authorization.consent import Asset
+from relay.domain.authorization.digest import digest_text
 from relay.domain.institution import Holding
 from relay.policy.consent.particulars import Scopes
 
@@ -82,11 +82,11 @@ QUESTIONS: Final = (
         frozenset({"bank", "invest", "efin"}),
     ),
     Question(
-        "is_consent_merchant_name_regno",
-        "가맹점 이름과 사업자등록번호도 보낼까요?",
-        "어느 가게에서 결제했는지 알 수 있는 정보입니다.",
-        frozenset({"card", "efin", "telecom"}),
-        frozenset({"bank.prepaid"}),
+        name="is_consent_merchant_name_regno",
+        text="가맹점 이름과 사업자등록번호도 보낼까요?",
+        hint="어느 가게에서 결제했는지 알 수 있는 정보입니다.",
+        industries=frozenset({"card", "efin", "telecom"}),
+        scopes=frozenset({"bank.prepaid"}),
     ),
     Question(
         "is_consent_trans_category",
@@ -119,5 +119,5 @@ def select_questions(industry: str, sections: Sequence[Section]) -> tuple[Questi
 
 def _build_row(holding: Holding, request_id: str) -> AssetRow:
     identity = f"{request_id}\n{holding.scopes[0]}\n{holding.asset.asset}\n{holding.asset.seqno}"
-    key = urlsafe_b64encode(hashlib.sha256(identity.encode()).digest()[:15]).decode()
+    key = urlsafe_b64encode(digest_text(identity)[:15]).decode()
     return AssetRow(key, holding.scopes, holding.label, holding.asset)

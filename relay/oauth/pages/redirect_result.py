@@ -3,7 +3,6 @@
 The protocol is our own (docs/reference/individual-authentication.md); the standard leaves it to relays.
 """
 
-import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
@@ -14,22 +13,23 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from relay.domain.authorization.consent import Particulars
+from relay.domain.authorization.digest import digest_text
 from relay.domain.authorization.request import AuthorizationRequest, RequestState
-from relay.domain.ledger import Denied, Reason
+from relay.domain.korea import date_in_korea
+from relay.domain.ledger import LedgerRefused, Reason
 from relay.domain.strict_json import read_object
+from relay.oauth.dependencies import AuthorityDependencies
 from relay.oauth.pages.callbacks import Denial, RecentRedirects
-from relay.oauth.pages.choices import korean_date
 from relay.oauth.pages.completion import (
     InvalidParticulars,
+    complete_particulars,
     deny_request,
-    grant_consent,
+    record_consent,
     redirect_to_operator,
-    scopes_at,
-    validate_particulars,
 )
 from relay.oauth.pages.error_pages import INVALID_RESULT, PageError
 from relay.oauth.pages.forms import read_field, read_form
-from relay.oauth.services import AuthorityServices
+from relay.oauth.scopes import load_scopes
 from relay.policy.consent.demand import DemandContext, DemandError, check_demand, read_demand
 from relay.policy.settings.directory import AuthenticationMethod, Provider
 
@@ -49,8 +49,8 @@ _DENIED: Final = "denied"
 class RedirectResultHandler:
     """Handles signed results. The request's institution must have signed the result for this request."""
 
-    def __init__(self, services: AuthorityServices, get_key: ResultKeyLookup) -> None:
-        self._services = services
+    def __init__(self, dependencies: AuthorityDependencies, get_key: ResultKeyLookup) -> None:
+        self._dependencies = dependencies
         self._get_key = get_key
         self._redirects = RecentRedirects()
 
@@ -61,8 +61,8 @@ class RedirectResultHandler:
         """
         form = await read_form(http)
         request_id, result = read_field(form, "request_id", _MAX_REQUEST_ID), read_field(form, "result", _MAX_RESULT)
-        digest = hashlib.sha256(result.encode()).digest()
-        now = self._services.clock()
+        digest = digest_text(result)
+        now = self._dependencies.clock()
         recent = self._redirects.get(digest, now)
         if recent is not None:
             return redirect_to_operator(recent)
@@ -74,21 +74,24 @@ class RedirectResultHandler:
 
     async def _complete(self, request: AuthorizationRequest, provider: Provider, claims: Mapping[str, Any]) -> str:
         if claims["result"] == _DENIED:
-            return await deny_request(self._services, request, Denial.DENIED_BY_INSTITUTION)
+            return await deny_request(self._dependencies, request, Denial.DENIED_BY_INSTITUTION)
         if not hmac.compare_digest(str(claims.get("ci_hash")).encode(), ci_hash(request).encode()):
-            return await deny_request(self._services, request, Denial.ANOTHER_CUSTOMER)
-        particulars = _read_particulars(request, provider, claims.get("consent"), self._services.clock())
+            return await deny_request(self._dependencies, request, Denial.ANOTHER_CUSTOMER)
+        particulars = _read_particulars(request, provider, claims.get("consent"), self._dependencies.clock())
         if request.state is RequestState.OPEN:  # already authenticated if this process failed between the two steps
-            await self._services.ledger.answer_request(
-                request.request_id, RequestState.AUTHENTICATED, "institution_authenticated", int(self._services.clock())
+            await self._dependencies.ledger.answer_request(
+                request.request_id,
+                RequestState.AUTHENTICATED,
+                "institution_authenticated",
+                int(self._dependencies.clock()),
             )
-        return await grant_consent(self._services, request, particulars)
+        return await record_consent(self._dependencies, request, particulars)
 
     async def _load_request(self, request_id: str, now: int) -> tuple[AuthorizationRequest, Provider]:
-        request = await self._services.ledger.load_request(request_id, None, now)
-        provider = self._services.settings.providers.get(request.provider)
+        request = await self._dependencies.ledger.load_request(request_id, None, now)
+        provider = self._dependencies.settings.providers.get(request.provider)
         if provider is None or provider.authentication is not AuthenticationMethod.REDIRECT:
-            raise Denied(Reason.REQUEST_UNKNOWN)
+            raise LedgerRefused(Reason.REQUEST_UNKNOWN)
         return request, provider
 
     def _verify_result(self, request: AuthorizationRequest, result: str, now: int) -> dict[str, Any]:
@@ -99,7 +102,7 @@ class RedirectResultHandler:
             claims = read_object(jwt.PyJWS().decode(result, key=key, algorithms=["ES256"]))
         except (jwt.PyJWTError, ValueError) as error:
             raise PageError(INVALID_RESULT) from error
-        if not _are_claims_valid(claims, request, self._services.settings.relay, now):
+        if not _are_claims_valid(claims, request, self._dependencies.settings.relay, now):
             raise PageError(INVALID_RESULT)
         return claims
 
@@ -109,7 +112,7 @@ def ci_hash(request: AuthorizationRequest) -> str:
 
     The CI itself must not pass through browsers.
     """
-    digest = hashlib.sha256(f"{request.request_id}.{request.ci}".encode()).digest()
+    digest = digest_text(f"{request.request_id}.{request.ci}")
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
@@ -130,11 +133,11 @@ def _are_claims_valid(claims: Mapping[str, Any], request: AuthorizationRequest, 
 def _read_particulars(request: AuthorizationRequest, provider: Provider, consent: object, now: float) -> Particulars:
     """Returns the particulars of the 전송요구내역 (JSON text)."""
     frame = DemandContext(
-        request.provider, request.operator, scopes_at(provider), request_type=None, today=korean_date(now)
+        request.provider, request.operator, load_scopes(provider.industry), request_type=None, today=date_in_korea(now)
     )
     try:
         demand = read_demand(consent.encode() if isinstance(consent, str) else b"")
         check_demand(demand, frame)
-        return validate_particulars(demand.particulars, provider, now)
+        return complete_particulars(demand.particulars, provider, now)
     except (DemandError, InvalidParticulars, UnicodeEncodeError) as error:
         raise PageError(INVALID_RESULT) from error

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -113,7 +113,7 @@ def _sanitize(text: str) -> str:
     return _NOT_PRINTED.sub("?", text)[:_MAX_DESCRIBED_CHARACTERS] or "-"
 
 
-def check_tran_id(tran_id: str, callers: tuple[Caller, ...]) -> None:
+def check_tran_id(tran_id: str, callers: Sequence[Caller]) -> None:
     """Raises Refusal tran_id_of_other_operator (40002) unless 거래고유번호 belongs to one of `callers` (첨부14)."""
     for caller in callers:
         if tran_id.startswith(caller.tran_id_prefixes):
@@ -121,7 +121,7 @@ def check_tran_id(tran_id: str, callers: tuple[Caller, ...]) -> None:
     raise Refusal(FAULTS["tran_id_of_other_operator"], "x-api-tran-id (기관코드와 주체구분코드)")
 
 
-def find_token_owner(claims: Claims, callers: tuple[Caller, ...]) -> Caller:
+def find_token_owner(claims: Claims, callers: Sequence[Caller]) -> Caller:
     """Returns the caller to which the token was issued. Raises Refusal token_of_other_operator (40101)."""
     for caller in callers:
         if claims.client_id in caller.client_ids and claims.aud == caller.operator.org_code:

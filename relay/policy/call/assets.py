@@ -1,22 +1,37 @@
 """Checks that the customer consented to the asset that a call names (규격 2.2, 3.2; 40105)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from relay.domain.api import Api, Field
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy.call.fields import compile_field_check
 
-ConsentedAssets = Mapping[str, frozenset[tuple[str, str]] | None]
-"""Consented (asset, seqno) pairs by scope; None means all assets of the scope (`Grant.assets`)."""
+AssetCheck = Callable[[Mapping[str, object], str], None]
+"""Checks a call's parameters (path, query, body) against the assets of its grant, as `encode_assets` returns them.
 
-AssetCheck = Callable[[Mapping[str, object], ConsentedAssets], None]
-"""Checks a call's parameters (path, query, body) against the consented assets. Raises Refusal(asset_not_consented)."""
+Raises Refusal(asset_not_consented).
+"""
 
 _MAX_EXACT_INTEGER: Final = 2**53
 """Larger integers are rounded by readers that use IEEE doubles (RFC 8259 6)."""
 
-_NO_ASSETS: Final[frozenset[tuple[str, str]]] = frozenset()
+
+def encode_assets(assets: Mapping[str, Iterable[tuple[str, str]] | None]) -> str:
+    """Returns consented (asset, seqno) pairs by scope, None for all assets of the scope, as one text.
+
+    Each pair is a line of scope, asset and seqno with tabs between them, a scope with all assets a line of its own. A
+    name with control characters names no asset, so that it is left out.
+
+    PERF: a text of three accounts has 120 bytes, a dict of sets 900; gateways keep one for each token.
+    """
+    lines = [""]
+    for scope, pairs in assets.items():
+        if pairs is None:
+            lines.append(scope)
+        else:
+            lines += [f"{scope}\t{asset}\t{seqno}" for asset, seqno in pairs if (asset + seqno).isprintable()]
+    return "\n".join([*lines, ""])
 
 
 def compile_asset_check(api: Api, scope: str) -> AssetCheck:
@@ -30,23 +45,20 @@ def compile_asset_check(api: Api, scope: str) -> AssetCheck:
     if api.asset is None:
         return _accept_all
     field, seqno = api.asset.field, api.asset.seqno
+    all_assets, prefix = f"\n{scope}\n", f"\n{scope}\t"
 
-    def check(parameters: Mapping[str, object], assets: ConsentedAssets) -> None:
+    def check(parameters: Mapping[str, object], assets: str) -> None:
         # PERF: 0.1 us when all assets are consented to, 0.25 us with a list, 0.45 us by seqno
-        consented = assets.get(scope, _NO_ASSETS)
-        if consented is None:
+        if all_assets in assets:
             return
         asset = parse_asset_name(parameters.get(field))
-        if asset and ((asset, "") in consented or (seqno and _has_seqno(consented, asset, parameters.get(seqno)))):
-            return
+        if asset and asset.isprintable():
+            entry = f"{prefix}{asset}\t"
+            if f"{entry}\n" in assets or (seqno and _has_seqno(assets, entry, parameters.get(seqno))):
+                return
         raise Refusal(FAULTS["asset_not_consented"], field)
 
     return check
-
-
-def check_asset(api: Api, scope: str, parameters: Mapping[str, object], assets: ConsentedAssets) -> None:
-    """Compiles and runs the check of one call, for tests. Raises Refusal(asset_not_consented)."""
-    compile_asset_check(api, scope)(parameters, assets)
 
 
 def parse_asset_name(value: object) -> str:
@@ -70,11 +82,11 @@ def is_asset_name(field: Field | None, text: str) -> bool:
     )
 
 
-def _accept_all(parameters: Mapping[str, object], assets: ConsentedAssets) -> None:
+def _accept_all(parameters: Mapping[str, object], assets: str) -> None:
     """Accepts every call: the API has no asset field."""
 
 
-def _has_seqno(consented: frozenset[tuple[str, str]], asset: str, seqno: object) -> bool:
-    """Whether this 회차 of the asset was consented to."""
+def _has_seqno(assets: str, entry: str, seqno: object) -> bool:
+    """Whether this 회차 of the asset of `entry` was consented to."""
     name = parse_asset_name(seqno)
-    return bool(name) and (asset, name) in consented
+    return bool(name) and name.isprintable() and f"{entry}{name}\n" in assets

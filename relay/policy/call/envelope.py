@@ -1,15 +1,14 @@
-"""Builds requests to institutions and responses to operators from parts, by allow-list, never from received bytes."""
+"""Checks headers of calls; builds responses to operators from parts, by allow-list, never from received bytes."""
 
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, Self
-from urllib.parse import unquote_to_bytes, urlsplit
+from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ids import TRAN_ID, TRAN_ID_FORM
+from relay.domain.ids import TRAN_ID_FORM, is_tran_id
 
 JSON_TYPE: Final = b"application/json; charset=UTF-8"
 
@@ -20,7 +19,7 @@ _TRAN_ID_HEADER: Final = re.compile(rb"\r\nx-api-tran-id:[ \t]*([!-~]{1,64})[ \t
 _REQUEST_LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[^ ?\r\n]*)")
 _MAX_MESSAGE_BYTES: Final = 450
 _FORWARDED_HEADERS: Final = (b"x-api-type", b"accept-encoding")
-"""Request headers of operators that are passed to institutions, beside those written here."""
+"""Optional headers of operators that `InstitutionRequest.write` passes on; both name the same."""
 
 MAX_TARGET_BYTES: Final = 4096
 """A request target of this many bytes is accepted by all servers."""
@@ -46,37 +45,6 @@ def build_head_prefixes(statuses: Iterable[int]) -> dict[int, bytes]:
 _HEAD_PREFIXES: Final = build_head_prefixes(RESPONSE_STATUSES)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestTemplate:
-    """The constant parts of requests to one base URL: `get` and `post` precede the target, `tail` follows it."""
-
-    get: bytes
-    post: bytes
-    tail: bytes
-
-    @classmethod
-    def from_url(cls, base_url: str) -> Self:
-        """Returns the template for a base URL of the settings."""
-        url = urlsplit(base_url)
-        path = url.path.encode()
-        host = url.netloc.encode()
-        return cls(b"GET " + path, b"POST " + path, b" HTTP/1.1\r\nHost: " + host + b"\r\nx-api-tran-id: ")
-
-
-@dataclass(slots=True)
-class CallContext:
-    """The service that calls, the customer, and the fields that the response must not hold.
-
-    `withheld` are the fields that the institution must leave out. `is_filtered` is true when the relay removes them,
-    which needs a response without content coding. PERF: created for each call; frozen it costs 0.6 us more.
-    """
-
-    client_id: str
-    ci: bytes
-    withheld: frozenset[str] = frozenset()
-    is_filtered: bool = False
-
-
 def echo_tran_id(tran_id: bytes | None) -> bytes:
     """Returns the received `x-api-tran-id` for the response if it is printable and short, else b""."""
     return tran_id if tran_id is not None and _ECHOED.fullmatch(tran_id) else b""
@@ -97,7 +65,7 @@ def find_request_line(raw: bytes) -> tuple[bytes, bytes]:
 def parse_tran_id(tran_id: bytes | None) -> str:
     """Returns 거래고유번호 for the record of a refused call, "" when it is malformed."""
     text = (tran_id or b"").decode("latin-1")
-    return text if TRAN_ID.fullmatch(text) else ""
+    return text if is_tran_id(text) else ""
 
 
 def require_tran_id(tran_id: bytes | None) -> str:
@@ -105,7 +73,7 @@ def require_tran_id(tran_id: bytes | None) -> str:
     if tran_id is None:
         raise Refusal(FAULTS["header_missing"], TRAN_ID_FORM)
     text = tran_id.decode("latin-1")
-    if TRAN_ID.fullmatch(text) is None:
+    if not is_tran_id(text):
         raise Refusal(FAULTS["header_malformed"], TRAN_ID_FORM)
     return text
 
@@ -156,35 +124,6 @@ def find_flaw(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> st
     if content_type == JSON_TYPE or _JSON.fullmatch(content_type) is not None:
         return ""
     return "charset" if content_type.lower().startswith(b"application/json;") else "type"
-
-
-def build_request(
-    template: RequestTemplate,
-    method: str,
-    target: bytes,
-    headers: Mapping[bytes, bytes],
-    context: CallContext,
-    body: bytes,
-) -> bytes:
-    """Returns a complete request to an institution with the matched target; headers pass by allow-list.
-
-    Of the operator's checked `headers`, x-api-tran-id, x-api-type and, unless the relay filters the response,
-    Accept-Encoding are passed. Written here are x-client-id, x-user-ci, x-consent-withheld when the customer did not
-    consent to fields of the response (규격 6.2) and, with a body, its type and length. Authorization and all other
-    headers of the operator are never passed.
-    """
-    is_post = method == "POST"
-    parts = [template.post if is_post else template.get, target, template.tail, headers[b"x-api-tran-id"]]
-    parts += (b"\r\nx-client-id: ", context.client_id.encode(), b"\r\nx-user-ci: ", context.ci)
-    if context.withheld and not context.is_filtered:
-        parts += (b"\r\nx-consent-withheld: ", " ".join(sorted(context.withheld)).encode())
-    for name in _FORWARDED_HEADERS[: 1 if context.is_filtered else 2]:
-        if name in headers:
-            parts += (b"\r\n", name, b": ", headers[name])
-    if is_post:
-        parts += (b"\r\nContent-Type: ", JSON_TYPE, b"\r\nContent-Length: %d" % len(body))
-    parts += (b"\r\n\r\n", body)
-    return b"".join(parts)
 
 
 def build_response_head(

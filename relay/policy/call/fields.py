@@ -123,7 +123,7 @@ def _compile_max_characters(limit: int) -> Check:
 
 
 def _compile_max_bytes(limit: int) -> Check:
-    def fits(text: str) -> bool:
+    def matches(text: str) -> bool:
         if text.isascii():
             return 0 < len(text) <= limit
         try:
@@ -131,4 +131,4 @@ def _compile_max_bytes(limit: int) -> Check:
         except UnicodeEncodeError:  # a lone surrogate: JSON can write it, UTF-8 cannot
             return False
 
-    return fits
+    return matches

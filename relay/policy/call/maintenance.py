@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Final
 
-from relay.domain.authorization.consent import KOREA
-from relay.policy.call.slot import MINUTES_PER_DAY
+from relay.domain.korea import MINUTES_PER_DAY, UTC_OFFSET_MINUTES, parse_clock, start_of_day
 from relay.policy.settings.portal import MaintenanceWindow
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEK: Final = len(_DAYS) * MINUTES_PER_DAY
-_EPOCH_MINUTE: Final = _DAYS.index("thu") * MINUTES_PER_DAY + 9 * 60
+_EPOCH_MINUTE: Final = _DAYS.index("thu") * MINUTES_PER_DAY + UTC_OFFSET_MINUTES
 """Minute of the Korean week (from Monday) at which the epoch began: Thursday 09:00."""
 
 
@@ -35,10 +34,10 @@ def compile_maintenance(entries: Iterable[MaintenanceWindow]) -> MaintenanceCale
     minutes = bytearray(_WEEK)
     single: list[tuple[int, int]] = []
     for entry in entries:
-        start, end = _parse_minute(entry.start), _parse_minute(entry.end)
+        start, end = parse_clock(entry.start), parse_clock(entry.end)
         length = (end - start) % MINUTES_PER_DAY or MINUTES_PER_DAY
         if entry.date is not None:
-            begin = _get_midnight(entry.date) + start * 60
+            begin = start_of_day(date.fromisoformat(entry.date)) + start * 60
             single.append((begin, begin + length * 60))
             continue
         for number, day in enumerate(_DAYS):
@@ -56,11 +55,3 @@ def is_in_maintenance(calendar: MaintenanceCalendar | None, now: float) -> bool:
     if calendar.weekly and calendar.weekly[(int(now // 60) + _EPOCH_MINUTE) % _WEEK]:
         return True
     return any(first <= now < after for first, after in calendar.single)
-
-
-def _parse_minute(clock: str) -> int:
-    return int(clock[:2]) * 60 + int(clock[2:])
-
-
-def _get_midnight(day: str) -> int:
-    return int(datetime.fromisoformat(day).replace(tzinfo=KOREA).timestamp())

@@ -3,21 +3,20 @@
 import json
 import re
 from collections.abc import Mapping
-from functools import partial
 from http import HTTPStatus
 from typing import Final
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, FaultOwner, Refusal
 from relay.policy.call import envelope
-from relay.policy.call.envelope import RequestTemplate
+from relay.policy.call.institution_request import RequestTemplate
 
 _TEMPLATE: Final = RequestTemplate(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
 
 REVOCATIONS_PATH: Final = "/relay/revocations"
 """Path of the authority's revocation feed for gateways; callers cannot reach it."""
 
-_REVOKED_HEADER: Final = b"x-relay-revoked"
+REVOKED_HEADER: Final = b"x-relay-revoked"
 
 _FORWARDED_HEADERS: Final = (b"x-api-tran-id", b"content-type", b"content-encoding")
 OAUTH_HEADERS: Final = (*_FORWARDED_HEADERS, b"x-user-ci")
@@ -37,7 +36,7 @@ _METHOD: Final = re.compile(rb"[A-Z]{3,20} (?=/)")
 _TOKEN_PATH: Final = b"/oauth/2.0/token"
 _GRANT_TYPE: Final = re.compile(rb"(?:^|&)grant_type=(authorization_code|refresh_token|password)(?:&|$)")
 
-_RECORD_HEADERS: Final = (
+RECORD_HEADERS: Final = (
     (b"x-relay-api-code", "api_code"),
     (b"x-relay-provider", "provider"),
     (b"x-relay-client-id", "client_id"),
@@ -86,6 +85,7 @@ def build_request(
     method: str,
     target: bytes,
     headers: Mapping[bytes, bytes],
+    *,
     operators: tuple[str, ...],
     fault: str,
     body: bytes,
@@ -119,21 +119,30 @@ def find_flaw(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> st
 
 def copy_record_headers(exchange: Exchange, headers: Mapping[bytes, bytes]) -> None:
     """Copies the authority's record headers to the exchange."""
-    for name, field in _RECORD_HEADERS:
+    for name, field in RECORD_HEADERS:
         if name in headers:
             setattr(exchange, field, headers[name].decode("latin-1"))
 
 
 def get_revoked_jtis(headers: Mapping[bytes, bytes]) -> list[str]:
     """Returns the jtis of the access tokens that the authority revoked in this call."""
-    return headers[_REVOKED_HEADER].decode("latin-1").split(",") if _REVOKED_HEADER in headers else []
+    return headers[REVOKED_HEADER].decode("latin-1").split(",") if REVOKED_HEADER in headers else []
 
 
-build_response_head: Final = partial(envelope.build_response_head, heads=_HEAD_PREFIXES, allowed=_RETURNED_HEADERS)
-"""Returns the head of an OAuth response to an operator, with OAuth's statuses and headers."""
+def build_response_head(
+    status: int, tran_id: bytes, headers: Mapping[bytes, bytes], length: int | None, *, close: bool
+) -> bytes:
+    """Returns the head of an OAuth response to an operator, with OAuth's statuses and headers."""
+    return envelope.build_response_head(
+        status, tran_id, headers, length, close=close, heads=_HEAD_PREFIXES, allowed=_RETURNED_HEADERS
+    )
 
-build_support_head: Final = partial(envelope.build_response_head, allowed=_RETURNED_HEADERS)
-"""Returns the head of a support API's response: statuses of the data APIs, headers of OAuth."""
+
+def build_support_head(
+    status: int, tran_id: bytes, headers: Mapping[bytes, bytes], length: int | None, *, close: bool
+) -> bytes:
+    """Returns the head of a support API's response: statuses of the data APIs, headers of OAuth."""
+    return envelope.build_response_head(status, tran_id, headers, length, close=close, allowed=_RETURNED_HEADERS)
 
 
 def to_relay_fault(fault: Fault) -> Fault:

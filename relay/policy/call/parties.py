@@ -39,11 +39,24 @@ def iter_directory_operators(directory: Directory) -> Iterator[Operator]:
     """Yields the operators of `directory.yaml`; they may use M and C: the file does not mark other receivers."""
     for entry in directory.operators:
         services = tuple(
-            Service(service.client_id, service.name, entry.org_code, service.callbacks, service.app_schemes)
+            Service(
+                client_id=service.client_id,
+                name=service.name,
+                operator=entry.org_code,
+                callbacks=service.callbacks,
+                app_schemes=service.app_schemes,
+            )
             for service in entry.services
         )
         serial = normalize_serial(entry.serial_num)
-        yield Operator(entry.org_code, entry.name, serial, entry.addresses, services, _OPERATOR_AND_RECEIVER_CODES)
+        yield Operator(
+            org_code=entry.org_code,
+            name=entry.name,
+            serial=serial,
+            addresses=entry.addresses,
+            services=services,
+            subject_codes=_OPERATOR_AND_RECEIVER_CODES,
+        )
 
 
 def iter_registry_operators(registry: Registry) -> Iterator[Operator]:
@@ -59,12 +72,25 @@ def iter_registry_operators(registry: Registry) -> Iterator[Operator]:
 def _build_operator(organisation: Organisation, registered: list[RegisteredService]) -> Operator:
     org_code = organisation.org_code
     services = tuple(
-        Service(service.client_id, service.name, org_code, service.callbacks, service.app_schemes)
+        Service(
+            client_id=service.client_id,
+            name=service.name,
+            operator=org_code,
+            callbacks=service.callbacks,
+            app_schemes=service.app_schemes,
+        )
         for service in registered
     )
     serial = normalize_serial(organisation.serial_num)
     addresses, subject_codes = organisation.addresses, organisation.subject_codes
-    return Operator(org_code, organisation.name, serial, addresses, services, subject_codes)
+    return Operator(
+        org_code=org_code,
+        name=organisation.name,
+        serial=serial,
+        addresses=addresses,
+        services=services,
+        subject_codes=subject_codes,
+    )
 
 
 def get_member_slots(registry: Registry, relay: str) -> Mapping[str, tuple[str, ...]]:
@@ -84,5 +110,12 @@ def build_portal_caller(settings: PortalSettings) -> Caller:
     services = tuple(Service(client_id, _PORTAL_NAME, settings.org_code) for client_id in client_ids)
     serial = normalize_serial(settings.serial_num)
     return Caller.from_operator(
-        Operator(settings.org_code, _PORTAL_NAME, serial, settings.addresses, services, _PORTAL_CODE)
+        Operator(
+            org_code=settings.org_code,
+            name=_PORTAL_NAME,
+            serial=serial,
+            addresses=settings.addresses,
+            services=services,
+            subject_codes=_PORTAL_CODE,
+        )
     )

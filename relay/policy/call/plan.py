@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from relay.domain.api import Api, Catalogue
+from relay.domain.api import SUCCESS, Api, Catalogue
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy.call.access import Callers
 from relay.policy.call.assets import AssetCheck, compile_asset_check
@@ -48,10 +48,10 @@ class ApiRules:
 class Institution:
     """A 정보제공자 with its settings compiled.
 
-    `rules` are the checks of the offered APIs by api_code, `api_list` the response to 공통-001, `slots` the times of
-    scheduled calls, `maintenance` the planned maintenance (None for none). `withholds` is true when the relay removes
-    fields without consent from its responses. Timeouts, concurrency, queue and rate come from its file, else from
-    the relay's settings.
+    `is_strict` is true for `Checking.STRICT`. `rules` are the checks of the offered APIs by api_code, `api_list` the
+    response to 공통-001, `slots` the times of scheduled calls, `maintenance` the planned maintenance (None for none).
+    `withholds` is true when the relay removes fields without consent from its responses. Timeouts, concurrency, queue
+    and rate come from its file, else from the relay's settings.
     """
 
     org_code: str
@@ -59,6 +59,7 @@ class Institution:
     first_version: int
     last_version: int
     checking: Checking
+    is_strict: bool
     rules: dict[str, ApiRules]
     api_list: bytes
     slots: Slots
@@ -84,7 +85,7 @@ class Plan:
     without a portal, may call support APIs. `checking` is the relay's setting for calls of both.
     """
 
-    generation: str
+    fingerprint: str
     routes: Routes
     callers: Callers
     institutions: dict[str, Institution]
@@ -133,7 +134,7 @@ def _build_version_refusal(first: int, last: int) -> Refusal:
 
 
 def compile_plan(
-    settings: Settings, providers: tuple[Provider, ...], parties: Parties, catalogue: Catalogue, generation: str
+    settings: Settings, providers: tuple[Provider, ...], parties: Parties, catalogue: Catalogue, fingerprint: str
 ) -> Plan:
     """Compiles a plan. All decisions that do not depend on a call are made here."""
     offers: dict[_OfferKey, _Offer] = {}
@@ -144,7 +145,7 @@ def compile_plan(
     support_apis = [catalogue.apis[api_id] for api_id in OFFERED_SUPPORT_APIS] if portal.all else []
     oauth_apis = [api for api in catalogue.apis.values() if api.path.startswith("/oauth/")]
     plan = Plan(
-        generation=generation,
+        fingerprint=fingerprint,
         routes=compile_routes(catalogue),
         callers=portal,
         institutions=institutions,
@@ -208,6 +209,7 @@ def _compile_institution(
         first_version=int((provider.min_version or "v1")[1:]),
         last_version=int(provider.version[1:]),
         checking=checking,
+        is_strict=checking is Checking.STRICT,
         rules=rules,
         api_list=api_list,
         slots=compile_slots(provider.scheduled_slots),
@@ -244,7 +246,7 @@ def _compile_rules(api: Api, industry: str, checking: Checking) -> ApiRules:
 
 def _build_api_list(provider: Provider, offered: list[tuple[str, str]]) -> bytes:
     """Returns the response to 공통-001 (규격 6.1): version, min_version unless version is v1, and the data APIs."""
-    body: dict[str, object] = {"rsp_code": "00000", "rsp_msg": "성공", "version": provider.version}
+    body: dict[str, object] = {"rsp_code": SUCCESS, "rsp_msg": "성공", "version": provider.version}
     if provider.version != "v1":
         body["min_version"] = provider.min_version or "v1"
     body["api_cnt"] = str(len(offered))

@@ -44,8 +44,30 @@ NameCheck = Callable[[Mapping[str, object]], None]
 """Raises Refusal(parameter_ambiguous); the detail is the standard's name that another name resembles."""
 
 
-def parse_query(query: bytes) -> Mapping[str, Any]:
-    """Returns the parameters of a GET query. Raises Refusal (40001) for a duplicate name or a value not in UTF-8.
+class Parameters:
+    """The parameters of a call. The values never change; the last check that they passed is remembered.
+
+    Parsed queries are cached, so one object may serve many calls.
+    """
+
+    __slots__ = ("_passed", "values")
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+        self._passed: object = None
+
+    def validate_once(self, check: Callable[[Mapping[str, object]], None]) -> None:
+        """Runs a check unless the parameters have passed it last. Raises what it raises.
+
+        PERF: operators send few different queries; the check of a new one costs 0.7 us.
+        """
+        if self._passed is not check:
+            check(self.values)
+            self._passed = check
+
+
+def parse_query(query: bytes) -> Parameters:
+    """Parses the query of a GET. Raises Refusal (40001) for a duplicate name or a value not in UTF-8.
 
     `+` is a space and `%xx` a byte, in names too, so that all spellings of `org_code` are found.
     PERF: operators send few different queries; a cached one costs 0.3 us, a new one 1.7 us. Long queries hold cursors
@@ -54,10 +76,10 @@ def parse_query(query: bytes) -> Mapping[str, Any]:
     return _parse_cached(query) if len(query) < _MAX_CACHED_QUERY_BYTES else _parse(query)
 
 
-def _parse(query: bytes) -> Mapping[str, Any]:
+def _parse(query: bytes) -> Parameters:
     parameters: dict[str, Any] = {}
     if not query:
-        return MappingProxyType(parameters)
+        return Parameters(MappingProxyType(parameters))
     text = query.decode("ascii")
     is_encoded = "%" in text or "+" in text
     for pair in text.split("&"):
@@ -67,7 +89,7 @@ def _parse(query: bytes) -> Mapping[str, Any]:
         if name in parameters:
             raise Refusal(FAULTS["parameter_twice"], _redact(name))
         parameters[name] = value
-    return MappingProxyType(parameters)
+    return Parameters(MappingProxyType(parameters))
 
 
 _parse_cached = lru_cache(maxsize=4096)(_parse)
@@ -99,8 +121,8 @@ def parse_body(body: bytes) -> Mapping[str, Any]:
         if not is_flat and body.count(b"[") + body.count(b"{") > _MAX_NESTING:
             _check_nesting(body)
         return read_object(body)
-    except DuplicateName as error:
-        raise Refusal(FAULTS["parameter_twice"]) from error
+    except DuplicateName as duplicate:
+        raise Refusal(FAULTS["parameter_twice"]) from duplicate
     except ValueError as error:
         raise Refusal(FAULTS["body_not_json"]) from error
 

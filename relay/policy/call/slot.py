@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
 
 from relay.domain.fault import FAULTS, Refusal
-
-MINUTES_PER_DAY: Final = 24 * 60
-_UTC_OFFSET_MINUTES: Final = 9 * 60
+from relay.domain.korea import MINUTES_PER_DAY, minute_in_korea, parse_clock
 
 Slots = bytes
 """One byte for each minute of a day in Korea, 1 where scheduled calls are accepted; empty means always."""
@@ -27,18 +24,13 @@ def _compile(slots: tuple[str, ...]) -> Slots:
     """PERF: 100 µs for a day; a registry change compiles the slots of all institutions, and few of them differ."""
     minutes = bytearray(MINUTES_PER_DAY)
     for slot in slots:
-        start, end = (int(clock[:2]) * 60 + int(clock[2:]) for clock in slot.split(":"))
+        start, end = map(parse_clock, slot.split(":"))
         for minute in range(start, end if start <= end else end + MINUTES_PER_DAY):
             minutes[minute % MINUTES_PER_DAY] = 1
     return bytes(minutes) if slots else b""
 
 
-def get_korean_minute(now: float) -> int:
-    """Returns the minute of the day in Korea (0 to 1439) at `now`, in seconds since the epoch."""
-    return (int(now // 60) + _UTC_OFFSET_MINUTES) % MINUTES_PER_DAY
-
-
 def check_slot(slots: Slots, now: float) -> None:
     """Checks a scheduled call received at `now`, in seconds since the epoch. Raises Refusal(slot_closed)."""
-    if slots and not slots[get_korean_minute(now)]:
+    if slots and not slots[minute_in_korea(now)]:
         raise Refusal(FAULTS["slot_closed"])

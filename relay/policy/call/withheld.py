@@ -10,7 +10,6 @@ from typing import Final
 
 from relay.domain.api import Api
 from relay.domain.authorization.consent import Particulars
-from relay.policy.call.member_filter import MemberFilter
 
 _NO_FIELDS: Final[frozenset[str]] = frozenset()
 
@@ -67,11 +66,3 @@ def select_withheld(api: Api, withheld: frozenset[str]) -> frozenset[str]:
     if not withheld:
         return withheld
     return _FIELDS_BY_API.get(api.api_id, _NO_FIELDS) & withheld
-
-
-def remove_members(body: bytes, fields: frozenset[str]) -> bytes:
-    """Returns a JSON response without the members of these names, at any depth. Raises ValueError."""
-    member_filter = MemberFilter(body, fields)
-    while not member_filter.read(1000):
-        pass
-    return member_filter.result

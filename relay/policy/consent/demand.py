@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.domain.ids import ORG_CODE
+from relay.domain.korea import format_day, parse_day
 from relay.domain.strict_json import read_object
 from relay.policy.consent.particulars import LIST_ONLY_DAYS, Scopes, find_flaws, format_days
 
@@ -114,7 +115,7 @@ class DemandContext:
 
 
 def read_demand(text: bytes) -> Demand:
-    """Parse the demand in `text` (UTF-8 JSON). Raises DemandError invalid_request with the name of a bad member."""
+    """Parses the demand in `text` (UTF-8 JSON). Raises DemandError invalid_request with the name of a bad member."""
     if len(text) > MAX_CONSENT_BYTES:
         raise _build_error("consent")
     try:
@@ -145,7 +146,7 @@ def read_demand(text: bytes) -> Demand:
 
 
 def check_demand(demand: Demand, context: DemandContext) -> None:
-    """Check that a demand is valid for the call that brings it.
+    """Checks that a demand is valid for the call that brings it.
 
     Raises DemandError: invalid_grant for other parties or a past end_date, invalid_scope for a scope that the industry
     or the request_type does not have, invalid_request for invalid particulars.
@@ -164,7 +165,7 @@ def check_demand(demand: Demand, context: DemandContext) -> None:
 
 
 def _check_request_type(particulars: Particulars, context: DemandContext) -> None:
-    """Check scopes and `period` by request_type (규격 6.2): lists for a week, or other scopes until withdrawn."""
+    """Checks scopes and `period` by request_type (규격 6.2): lists for a week, or other scopes until withdrawn."""
     if context.request_type is None:
         return
     wants_lists = context.request_type is RequestType.LISTS
@@ -176,7 +177,7 @@ def _check_request_type(particulars: Particulars, context: DemandContext) -> Non
         raise DemandError("invalid_request", "period", format_days(context.today, last))
     if not wants_lists and particulars.period != UNTIL_WITHDRAWN:
         raise DemandError(
-            "invalid_request", "period", f"request_type이 {context.request_type}이면 {UNTIL_WITHDRAWN:%Y%m%d}"
+            "invalid_request", "period", f"request_type이 {context.request_type}이면 {format_day(UNTIL_WITHDRAWN)}"
         )
 
 
@@ -196,7 +197,7 @@ def _read_text(members: Mapping[str, Any], name: str, pattern: re.Pattern[str]) 
 
 
 def _read_flag(members: Mapping[str, Any], name: str) -> bool:
-    """Read "true" or "false" (첨부2), or a JSON boolean, which operators of 2021 send."""
+    """Reads "true" or "false" (첨부2), or a JSON boolean, which operators of 2021 send."""
     value = members.get(name)
     if isinstance(value, bool):
         return value
@@ -210,7 +211,7 @@ def _read_optional_flag(members: Mapping[str, Any], name: str) -> bool | None:
 
 
 def _read_cycle(members: Mapping[str, Any], name: str, *, is_scheduled: bool) -> str:
-    """Read a cycle of a scheduled transfer. Apps send "1/w" for other transfers too; then it is ignored."""
+    """Reads a cycle of a scheduled transfer. Apps send "1/w" for other transfers too; then it is ignored."""
     cycle = _read_text(members, name, _CYCLE) if is_scheduled or name in members else ""
     return cycle if is_scheduled else ""
 
@@ -218,7 +219,7 @@ def _read_cycle(members: Mapping[str, Any], name: str, *, is_scheduled: bool) ->
 def _read_date(members: Mapping[str, Any], name: str) -> date:
     text = _read_text(members, name, _DATE)
     try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        return parse_day(text)
     except ValueError:
         raise _build_error(name) from None
 
@@ -250,7 +251,7 @@ def _read_target(entry: Any) -> Target:
 
 
 def _read_assets(entries: Any) -> tuple[Asset, ...] | None:
-    """Read `asset_list`; returns None for all assets."""
+    """Reads `asset_list`; returns None for all assets."""
     if not isinstance(entries, list) or not entries:
         raise _build_error("asset_list")
     assets = tuple(_read_asset(entry) for entry in entries)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from relay.domain.api import Api, Catalogue, Field
+from relay.domain.api import SUCCESS, Api, Catalogue, Field
 from relay.domain.authorization.consent import Asset
 from relay.domain.institution import Holding, InstitutionError
 from relay.policy.call.assets import is_asset_name, parse_asset_name
@@ -67,7 +67,7 @@ class ListApi:
 
 
 def find_list_apis(industry: str, catalogue: Catalogue, *, later: bool = False) -> tuple[ListApi, ...]:
-    """Return the list APIs of an industry, its own before shared ones; with `later` also future ones."""
+    """Returns the list APIs of an industry, its own before shared ones; with `later` also future ones."""
     scopes = get_scopes(industry, catalogue)
     apis = [
         _build_list_api(api, industry, scopes)
@@ -77,21 +77,15 @@ def find_list_apis(industry: str, catalogue: Catalogue, *, later: bool = False) 
     return tuple(sorted(apis, key=lambda list_api: list(scopes).index(list_api.scope)))
 
 
-def find_scopes_without_assets(industry: str, catalogue: Catalogue) -> tuple[str, ...]:
-    """Return scopes whose APIs name no asset, so that consent is to the whole scope (card.point, card.bill, ...)."""
-    rules = get_scopes(industry, catalogue)
-    return tuple(scope for scope, rule in rules.items() if rule.asset is None and not scope.endswith(".list"))
-
-
 def read_holdings(list_api: ListApi, body: Mapping[str, object]) -> list[Holding]:
-    """Return the assets in one response of a list API.
+    """Returns the assets in one response of a list API.
 
     Raises InstitutionError with API and field if the response is no success, has no list, or has an invalid row.
     """
     rows = body.get(list_api.list_name)
     if rows is None and to_text(body.get(list_api.list_name.replace("_list", "_cnt"))) == "0":
         rows = []  # an empty list is often omitted
-    if to_text(body.get("rsp_code")) != "00000":
+    if to_text(body.get("rsp_code")) != SUCCESS:
         raise _build_fault(list_api, "rsp_code")
     if not isinstance(rows, list) or len(rows) > MAX_ROWS:
         raise _build_fault(list_api, list_api.list_name)
@@ -99,7 +93,7 @@ def read_holdings(list_api: ListApi, body: Mapping[str, object]) -> list[Holding
 
 
 def distinguish_labels(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
-    """Return the holdings with labels that are unique within their scope.
+    """Returns the holdings with labels that are unique within their scope.
 
     Equal labels get as many digits of the asset's number as make them differ.
     """
@@ -117,7 +111,7 @@ def _label_key(holding: Holding) -> tuple[str, str]:
 
 
 def _relabel(group: Sequence[Holding]) -> Sequence[tuple[Holding, str]]:
-    """Return holdings of equal labels with different labels; with a counter if their numbers are equal."""
+    """Returns holdings of equal labels with different labels; with a counter if their numbers are equal."""
     longest = max(len(holding.asset.asset) for holding in group)
     for digits in range(_SHOWN_DIGITS, longest + 1):
         labels = [_add_digits(holding, digits) for holding in group]
@@ -127,7 +121,7 @@ def _relabel(group: Sequence[Holding]) -> Sequence[tuple[Holding, str]]:
 
 
 def _add_digits(holding: Holding, digits: int) -> str:
-    """Return the label with the last `digits` characters of the number, in place of the shown digits or at the end."""
+    """Returns the label with the last `digits` characters of the number, in place of the shown digits or at the end."""
     number = holding.asset.asset
     before, shown, after = holding.label.rpartition(_last_digits(number, _SHOWN_DIGITS))
     longer = _last_digits(number, digits)
@@ -139,7 +133,7 @@ def _last_digits(number: str, digits: int) -> str:
 
 
 def remove_duplicates(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
-    """Return the holdings of all lists and pages without duplicates; pages may overlap by one row (규격 1.6)."""
+    """Returns the holdings of all lists and pages without duplicates; pages may overlap by one row (규격 1.6)."""
     return tuple({(holding.scopes, holding.asset): holding for holding in holdings}.values())
 
 
@@ -152,13 +146,13 @@ def _build_list_api(api: Api, industry: str, scopes: Mapping[str, ScopeRule]) ->
     if rule.asset is None:
         raise ValueError(f"{api.api_id} lists assets, but no API of {scope} names an asset")
     return ListApi(
-        api,
-        scope,
-        {digit: f"{industry}.{name}" for digit, name in _BY_TYPE.get(api.api_id, {}).items()},
-        list_name,
-        fields[rule.asset.name],
-        fields[rule.seqno.name] if rule.seqno else None,
-        tuple(fields[name] for name in label_names),
+        api=api,
+        scope=scope,
+        scope_by_type={digit: f"{industry}.{name}" for digit, name in _BY_TYPE.get(api.api_id, {}).items()},
+        list_name=list_name,
+        asset=fields[rule.asset.name],
+        seqno=fields[rule.seqno.name] if rule.seqno else None,
+        label_fields=tuple(fields[name] for name in label_names),
     )
 
 
@@ -188,7 +182,7 @@ def _read_seqno(list_api: ListApi, row: Mapping[str, object]) -> str:
 
 
 def _read_scopes(list_api: ListApi, row: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the scopes of a row. A minus account is a deposit and a loan, so it has both (규격 2.2)."""
+    """Returns the scopes of a row. A minus account is a deposit and a loan, so it has both (규격 2.2)."""
     if not list_api.scope_by_type:
         return (list_api.scope,)
     digit = to_text(row.get("account_type"))[:1]
@@ -210,6 +204,6 @@ def _build_label(list_api: ListApi, row: Mapping[str, object], asset: Asset) -> 
 
 
 def _clean(field: Field, text: str) -> str:
-    """Return text for display: codes in words, no line ends, control or bidi characters, limited length."""
+    """Returns text for display: codes in words, no line ends, control or bidi characters, limited length."""
     text = field.codes.get(text, text)
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_LABEL_CHARS]

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
-from relay.domain.api import Api, Catalogue, Field
+from relay.domain.api import SUCCESS, Api, Catalogue, Field
 from relay.domain.authorization.consent import Asset, Particulars, Target
+from relay.domain.korea import format_day
 from relay.policy.call.assets import is_asset_name
 from relay.policy.call.fields import describe_allowed
 from relay.policy.call.period import subtract_months
@@ -46,7 +47,7 @@ class Flaw:
 
 
 def get_scopes(industry: str, catalogue: Catalogue) -> Scopes:
-    """Return the scopes of an industry, including those of future APIs."""
+    """Returns the scopes of an industry, including those of future APIs."""
     apis = sorted(
         (api for api in catalogue.iter_apis(industry, later=True) if api.scope),
         key=lambda api: (not _is_list(api.scope), len(api.industries + api.later) > 1),
@@ -55,7 +56,7 @@ def get_scopes(industry: str, catalogue: Catalogue) -> Scopes:
 
 
 def find_flaws(particulars: Particulars, scopes: Scopes, today: date) -> tuple[Flaw, ...]:
-    """Return what is invalid in particulars of a consent given on `today`, the date in Korea.
+    """Returns what is invalid in particulars of a consent given on `today`, the date in Korea.
 
     `scopes` are the scopes of the institution's industry (`get_scopes`).
     """
@@ -69,17 +70,17 @@ def find_flaws(particulars: Particulars, scopes: Scopes, today: date) -> tuple[F
 
 
 def encode_particulars(particulars: Particulars) -> bytes:
-    """Return the response body of 정보제공-공통-002: JSON strings in the catalogue's order, without empty members."""
+    """Returns the response body of 정보제공-공통-002: JSON strings in the catalogue's order, without empty members."""
     flags = {name: getattr(particulars, name) for name in FLAGS}
     members = {
-        "rsp_code": "00000",
+        "rsp_code": SUCCESS,
         "rsp_msg": "성공",
         "is_scheduled": _format_flag(particulars.is_scheduled),
         "fnd_cycle": particulars.fnd_cycle,
         "add_cycle": particulars.add_cycle,
-        "end_date": _format_date(particulars.end_date),
+        "end_date": format_day(particulars.end_date),
         "purpose": particulars.purpose,
-        "period": _format_date(particulars.period),
+        "period": format_day(particulars.period),
         **{name: _format_flag(flag) for name, flag in flags.items() if flag is not None},
     }
     body = {name: value for name, value in members.items() if value}
@@ -87,7 +88,7 @@ def encode_particulars(particulars: Particulars) -> bytes:
 
 
 def collect_assets(particulars: Particulars) -> dict[str, frozenset[tuple[str, str]] | None]:
-    """Return the allowed (asset, seqno) pairs by scope, None for all assets, as in `Grant.assets`."""
+    """Returns the allowed (asset, seqno) pairs by scope, None for all assets, for `encode_assets`."""
     return {
         target.scope: None if target.assets is None else frozenset((each.asset, each.seqno) for each in target.assets)
         for target in particulars.targets
@@ -95,7 +96,7 @@ def collect_assets(particulars: Particulars) -> dict[str, frozenset[tuple[str, s
 
 
 def add_list_scope(particulars: Particulars, industry: str) -> Particulars:
-    """Return particulars with scope `<industry>.list`, which every consent includes (규격 2.2)."""
+    """Returns particulars with scope `<industry>.list`, which every consent includes (규격 2.2)."""
     scope = f"{industry}.list"
     if scope in particulars.scopes:
         return particulars
@@ -115,10 +116,6 @@ def _format_flag(flag: bool) -> str:
     return "true" if flag else "false"
 
 
-def _format_date(value: date) -> str:
-    return value.isoformat().replace("-", "")
-
-
 def _check_cycles(particulars: Particulars) -> Iterator[Flaw]:
     expected = SCHEDULED_CYCLE if particulars.is_scheduled else ""
     for member in ("fnd_cycle", "add_cycle"):
@@ -136,8 +133,8 @@ def _check_dates(particulars: Particulars, today: date) -> Iterator[Flaw]:
 
 
 def format_days(first: date, last: date | None = None) -> str:
-    """Return Korean words for the days from `first` to `last`, or from `first` on."""
-    return f"{_format_date(first)}부터" + (f" {_format_date(last)}까지" if last else "")
+    """Returns Korean words for the days from `first` to `last`, or from `first` on."""
+    return f"{format_day(first)}부터" + (f" {format_day(last)}까지" if last else "")
 
 
 def _check_purpose(purpose: str) -> Iterator[Flaw]:
@@ -147,7 +144,7 @@ def _check_purpose(purpose: str) -> Iterator[Flaw]:
 
 
 def _check_flags(particulars: Particulars, scopes: Scopes) -> Iterator[Flaw]:
-    """Refuse flags that the industry does not have: they must be omitted (규격 1.1, 6.2)."""
+    """Refuses flags that the industry does not have: they must be omitted (규격 1.1, 6.2)."""
     industries = {scope.partition(".")[0] for scope in scopes}
     for name, flag in FLAGS.items():
         if getattr(particulars, name) is not None and industries.isdisjoint(flag.industries):
@@ -167,7 +164,7 @@ def _check_targets(particulars: Particulars, scopes: Scopes) -> Iterator[Flaw]:
 
 
 def _check_assets(scope: str, assets: tuple[Asset, ...], rule: ScopeRule) -> Iterator[Flaw]:
-    """Refuse assets (or a 회차) where API calls name none: the limit could not be enforced."""
+    """Refuses assets (or a 회차) where API calls name none: the limit could not be enforced."""
     if rule.asset is None:
         yield Flaw("asset_list", f"{scope}는 자산을 지정할 수 없음")
         return

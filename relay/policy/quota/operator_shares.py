@@ -1,49 +1,49 @@
-"""Shares the slots of an institution between operators, so that no operator takes all of them."""
+"""Shares the permits of an institution between operators, so that no operator takes all of them."""
 
-from collections import Counter
 from typing import Final
 
 _TIMES_FREE: Final = 3
-"""An operator may hold this multiple of the free slots: alone three quarters of all, beside another 3 of 7."""
+"""An operator may hold this multiple of the free permits: alone three quarters of all, beside another 3 of 7."""
 
 
 class OperatorShares:
-    """Counts the slots that operators hold, of `most`.
+    """Counts the permits that operators hold, of `max_permits`.
 
-    An operator without a name ("") has no share: it may take all slots. PERF: 0.3 us for a call.
+    An operator without a name ("") has no share: it may take all permits. PERF: 0.3 us for a call.
     """
 
-    __slots__ = ("_by_operator", "_most", "taken")
+    __slots__ = ("_by_operator", "_max_permits", "taken")
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._by_operator: Counter[str] = Counter()
+    def __init__(self, max_permits: int) -> None:
+        self._max_permits = max_permits
+        self._by_operator: dict[str, int] = {}
         self.taken = 0
 
     def take(self, operator: str, more: int = 0) -> bool:
-        """Take one slot, of `more` additional ones if given. Returns whether the operator may have it."""
+        """Takes one permit, of `more` additional ones if given. Returns whether the operator may have it."""
         taken = self.taken
-        share = _TIMES_FREE * (self._most + more - taken)
-        if taken < share or (share > 0 and (self._by_operator[operator] < share or not operator)):
+        share = _TIMES_FREE * (self._max_permits + more - taken)
+        held = self._by_operator.get(operator, 0)
+        if taken < share or (share > 0 and (held < share or not operator)):
             self.taken = taken + 1
-            self._by_operator[operator] += 1
+            self._by_operator[operator] = held + 1
             return True
         return False
 
     def fits(self, operator: str) -> bool:
-        """Return whether an operator may take one more slot."""
-        share = _TIMES_FREE * (self._most - self.taken)
+        """Returns whether an operator may take one more permit."""
+        share = _TIMES_FREE * (self._max_permits - self.taken)
         return share > 0 and (self.taken < share or self.taken_by(operator) < share or not operator)
 
     def taken_by(self, operator: str) -> int:
-        """Return how many slots the operator holds."""
-        return self._by_operator[operator]
+        """Returns how many permits the operator holds."""
+        return self._by_operator.get(operator, 0)
 
     def is_full(self, more: int = 0) -> bool:
-        """Return whether no operator may take a slot."""
-        return self.taken >= self._most + more
+        """Returns whether no operator may take a permit."""
+        return self.taken >= self._max_permits + more
 
     def release(self, operator: str) -> None:
-        """Free one slot."""
+        """Frees one permit."""
         self.taken -= 1
         self._by_operator[operator] -= 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from relay.domain.ids import normalize_serial
+from relay.domain.korea import DAY_S
 from relay.domain.registry import (
     NO_PARTIES,
     FormerValue,
@@ -26,12 +27,12 @@ from relay.policy.settings.portal import Guard
 
 WINDOW_DAYS: Final = 7
 """Syncs of this many days count together."""
-WINDOW_S: Final = WINDOW_DAYS * 86_400
+WINDOW_S: Final = WINDOW_DAYS * DAY_S
 
-SHARED_MOST: Final = 20
+MAX_SHARED: Final = 20
 """Maximum number of org_codes of one company that share a certificate. Gateways check each of them on every call."""
 
-_NAMED_MOST: Final = 10
+_MAX_NAMED: Final = 10
 """Maximum number of organisations named in one sentence; the others are counted."""
 
 Harms = Mapping[str, tuple[str, ...]]
@@ -144,10 +145,10 @@ class _Sync:
         """Checks that few organisations share a serial_num: more would slow down every call with it, also of others."""
         if overshared := self._overshared_serials():
             words = [f"{count} with {serial}" for serial, count in sorted(overshared.items())]
-            yield f"more than {SHARED_MOST} organisations would share a serial_num: {_join_names(words)}"
+            yield f"more than {MAX_SHARED} organisations would share a serial_num: {_join_names(words)}"
 
     def _overshared_serials(self) -> Mapping[str, int]:
-        """Returns serial numbers that this sync assigns and that more than SHARED_MOST organisations would have.
+        """Returns serial numbers that this sync assigns and that more than MAX_SHARED organisations would have.
 
         Serial numbers are in their normal form; the values are numbers of organisations.
         """
@@ -156,7 +157,7 @@ class _Sync:
         given = {_serial(org) for code, org in new.items() if _serial(org) != _serial(former[code])} - {""}
         organisations = {**self._registry.organisations, **self._changes.organisations}
         counts = Counter(_serial(org) for org in organisations.values() if org is not None)
-        return {serial: counts[serial] for serial in given if counts[serial] > SHARED_MOST}
+        return {serial: counts[serial] for serial in given if counts[serial] > MAX_SHARED}
 
     def counted(self) -> PartySet:
         """Returns parties that count from now on."""
@@ -232,6 +233,6 @@ def _check_share(harms: Harms, earlier: set[str], known: int, guard: Guard, word
 
 
 def _join_names(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED_MOST
-    listed = ", ".join(names[:_NAMED_MOST])
+    more = len(names) - _MAX_NAMED
+    listed = ", ".join(names[:_MAX_NAMED])
     return f"{listed} and {more} more" if more > 0 else listed

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
-from relay.domain.authorization.consent import KOREA
+from relay.domain.api import UP_TO_DATE
 from relay.domain.ids import ORG_CODE
+from relay.domain.korea import DAY_S, format_timestamp
 from relay.policy.registry.rows import Row, TextFormat
 
 EVERYTHING: Final = "0"
@@ -20,10 +20,8 @@ OP: Final = TextFormat(re.compile("[IMD]"), 1, "is not I, M or D")
 ANY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 """No control characters, no marks of the writing direction, no lone surrogates."""
 
-_ROWS_MOST: Final = 99_999
+_MAX_ROWS: Final = 99_999
 """`org_cnt` has five digits."""
-_AHEAD_MOST_S: Final = 86_400
-_UP_TO_DATE: Final = "00001"
 _STAMP: Final = TextFormat(re.compile(r"[0-9]{1,14}"), 14, "is not 1 to 14 digits")
 _RSP_CODE: Final = TextFormat(re.compile(r"[0-9A-Za-z]{5}"), 5, "is not 5 letters or digits")
 
@@ -33,7 +31,7 @@ def is_up_to_date(root: Row, since: str) -> bool:
 
     It is a problem when everything was requested, or beside a list that is not empty.
     """
-    if root.text("rsp_code", _RSP_CODE) != _UP_TO_DATE:
+    if root.text("rsp_code", _RSP_CODE) != UP_TO_DATE:
         return False
     if since == EVERYTHING:
         root.add_problem("rsp_code", "says up to date, though everything was requested")
@@ -43,19 +41,19 @@ def is_up_to_date(root: Row, since: str) -> bool:
     return True
 
 
-def list_rows(root: Row, most: int = _ROWS_MOST) -> Iterator[Row]:
-    """Yields rows of `org_list`, at most `most`. The count is required, so that half a list is noticed.
+def list_rows(root: Row, max_rows: int = _MAX_ROWS) -> Iterator[Row]:
+    """Yields rows of `org_list`, at most `max_rows`. The count is required, so that half a list is noticed.
 
     The place of a row names its org_code, when it is valid: `org_list[17] (ZOPA000001)`.
     """
     if not root.has("org_cnt"):
         root.add_problem("org_cnt", "is missing")
-    return map(_name_place, root.rows("org_list", "org_cnt", most))
+    return map(_name_place, root.rows("org_list", "org_cnt", max_rows))
 
 
 def _name_place(row: Row) -> Row:
     org_code = row.values.get("org_code")
-    is_valid = isinstance(org_code, str) and ORG.fits(org_code)
+    is_valid = isinstance(org_code, str) and ORG.matches(org_code)
     return replace(row, place=f"{row.place} ({org_code})") if is_valid else row
 
 
@@ -70,7 +68,7 @@ def is_far_ahead(stamp: str, now: int) -> bool:
 
     The portal's clock is Korea's; a day is more than any time zone or slow clock explains.
     """
-    return int(stamp) > int(f"{datetime.fromtimestamp(now + _AHEAD_MOST_S, KOREA):%Y%m%d%H%M%S}")
+    return int(stamp) > int(format_timestamp(now + DAY_S))
 
 
 def check_unique(row: Row, name: str, value: str, places: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-LISTED_MOST: Final = 100
+MAX_LISTED: Final = 100
 """Maximum number of problems listed one by one; the others are counted."""
 
 
@@ -37,7 +37,7 @@ class Problems:
     def add(self, place: str, rule: str) -> None:
         """Adds a problem at a place such as `org_list[17] (ZOPA000001).serial_num`."""
         self.count += 1
-        if len(self.listed) < LISTED_MOST:
+        if len(self.listed) < MAX_LISTED:
             self.listed.append(f"{place}: {rule}")
 
     def raise_if_any(self) -> None:
@@ -51,12 +51,12 @@ class TextFormat:
     """Format of a text: a pattern for all of it, its maximum number of bytes, and both in words."""
 
     pattern: re.Pattern[str]
-    most: int
+    max_bytes: int
     words: str
 
-    def fits(self, value: str) -> bool:
+    def matches(self, value: str) -> bool:
         """Returns whether a value has this format."""
-        return self.pattern.fullmatch(value) is not None and len(value.encode("utf-8", "replace")) <= self.most
+        return self.pattern.fullmatch(value) is not None and len(value.encode("utf-8", "replace")) <= self.max_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Row:
         if value is None or value == "":
             return ""
         text = str(value) if type(value) is int else value
-        if isinstance(text, str) and text_format.fits(text):
+        if isinstance(text, str) and text_format.matches(text):
             return text
         self.add_problem(name, text_format.words)
         return ""
@@ -96,10 +96,10 @@ class Row:
             self.add_problem(name, f"is missing ({why})" if why else "is missing")
         return self.text(name, text_format)
 
-    def displayed(self, name: str, most: int) -> str:
+    def displayed(self, name: str, max_length: int) -> str:
         """Returns a value that is only displayed: "" unless it is printable and short."""
         value = self.values.get(name)
-        return value if isinstance(value, str) and len(value) <= most and value.isprintable() else ""
+        return value if isinstance(value, str) and len(value) <= max_length and value.isprintable() else ""
 
     def boolean(self, name: str) -> bool:
         """Returns a Boolean, JSON's own or "true" or "false". False when missing; False with a problem when invalid."""
@@ -110,16 +110,16 @@ class Row:
             self.add_problem(name, "is neither true nor false")
         return value == "true"
 
-    def rows(self, name: str, count: str, most: int | None = None) -> Iterator[Self]:
-        """Yields the objects of a list. Its length must equal `count`, if that is present, and be at most `most`."""
+    def rows(self, name: str, count: str, max_entries: int | None = None) -> Iterator[Self]:
+        """Yields the objects of a list of at most `max_entries`. Its length must equal `count`, if that is present."""
         value = self.values.get(name)
         entries = [] if value in (None, "") else value
         if not isinstance(entries, list):
             self.add_problem(name, "is no list")
             return
         self._check_count(name, count, len(entries))
-        if most is not None and len(entries) > most:
-            self.add_problem(name, f"holds {len(entries)} entries, {most} at most")
+        if max_entries is not None and len(entries) > max_entries:
+            self.add_problem(name, f"holds {len(entries)} entries, {max_entries} at most")
             return
         for number, entry in enumerate(entries):
             place = f"{self.place_of(name)}[{number}]"

@@ -21,12 +21,12 @@ from relay.policy.registry.messages import (
     list_rows,
     next_timestamp,
 )
-from relay.policy.registry.organizations import ListedOrganisations
+from relay.policy.registry.organisations import ListedOrganisations
 from relay.policy.registry.rows import Problems, Row, TextFormat
 from relay.policy.settings.portal import SyncLimits
 
-_CALLBACKS_MOST: Final = 4
-_APP_SCHEMES_MOST: Final = 9
+_MAX_CALLBACKS: Final = 4
+_MAX_APP_SCHEMES: Final = 9
 """Maximum values of their counts (지원-003): 4 by rule, one digit."""
 _LIMITS: Final = SyncLimits()
 _NAME: Final = TextFormat(ANY, 30, "is longer than 30 bytes or not printable")
@@ -149,23 +149,23 @@ def _service(row: Row, client_id: str, operator: str) -> ListedService:
     if not row.has("redirect_uri_cnt") and not row.has("redirect_uri_list"):
         row.add_problem("redirect_uri_list", "is missing")
     return ListedService(
-        client_id,
-        operator,
-        row.required("service_name", _NAME),
-        row.required("client_secret", _SECRET),
-        _callbacks(row),
-        _app_schemes(row),
+        client_id=client_id,
+        operator=operator,
+        name=row.required("service_name", _NAME),
+        secret=row.required("client_secret", _SECRET),
+        callbacks=_callbacks(row),
+        app_schemes=_app_schemes(row),
     )
 
 
 def _app_schemes(row: Row) -> tuple[str, ...]:
-    rows = row.rows("app_scheme_list", "app_scheme_cnt", _APP_SCHEMES_MOST)
+    rows = row.rows("app_scheme_list", "app_scheme_cnt", _MAX_APP_SCHEMES)
     return tuple(entry.required("app_scheme", _SCHEME) for entry in rows)
 
 
 def _callbacks(row: Row) -> tuple[str, ...]:
     uris = []
-    for entry in row.rows("redirect_uri_list", "redirect_uri_cnt", _CALLBACKS_MOST):
+    for entry in row.rows("redirect_uri_list", "redirect_uri_cnt", _MAX_CALLBACKS):
         uri = entry.required("redirect_uri", _URI)
         if uri and not _has_host(uri):
             entry.add_problem("redirect_uri", "names no host, or holds a user, or a fragment (RFC 6749 3.1.2)")

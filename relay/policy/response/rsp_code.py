@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Final
 
+from relay.domain.api import SUCCESS, SUCCESS_CODES
+
 HEAD_BYTES: Final = 512
 """Nearly all responses have their rsp_code within this many bytes."""
 
@@ -21,10 +23,8 @@ _BOM: Final = codecs.BOM_UTF8
 _CHECKED_TEXT_BYTES: Final = 64
 """This many bytes of a response are checked for UTF-8; they include the beginning of `rsp_msg`."""
 _GZIP_OR_ZLIB: Final = 47
-_SUCCESSES: Final = frozenset({"00000", "00001"})
 _OK: Final = 200
-
-SUCCESS: Final = "00000"
+_decode_utf8: Final = codecs.utf_8_decode
 
 NO_CODE: Final = "answer_without_code"
 """Reason of a response without rsp_code; a streamed response may have it in its last part."""
@@ -111,13 +111,13 @@ def judge_rsp_code(status: int, headers: Mapping[bytes, bytes], body: bytes, kno
         return "", "answer_charset"
     if code not in known:
         return code, "code_unknown"
-    return code, "code_contradicts_status" if code in _SUCCESSES and status != _OK else ""
+    return code, "code_contradicts_status" if code in SUCCESS_CODES and status != _OK else ""
 
 
 def _is_utf8(body: bytes) -> bool:
     """Whether the first bytes are UTF-8. PERF: 0.3 us."""
     try:
-        codecs.utf_8_decode(body[:_CHECKED_TEXT_BYTES], "strict", False)
+        _decode_utf8(body[:_CHECKED_TEXT_BYTES], "strict", False)
     except UnicodeDecodeError:
         return False
     return True

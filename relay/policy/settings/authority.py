@@ -10,6 +10,7 @@ from relay.policy.settings.scalars import (
     BaseUrl,
     ClientId,
     FilePath,
+    ListenerTimeouts,
     Network,
     OrgCode,
     Port,
@@ -109,12 +110,9 @@ class PagesLimits(Section):
     new_connections: Rate = Rate(per_second=20, burst=200)
 
 
-class PagesTimeouts(Section):
+class PagesTimeouts(ListenerTimeouts):
     """How long the pages wait for a browser: TLS handshake, request head, request body, next request."""
 
-    handshake_s: Seconds = 5.0
-    head_s: Seconds = 5.0
-    body_s: Seconds = 10.0
     idle_s: Seconds = 15.0
 
 

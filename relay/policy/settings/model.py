@@ -1,4 +1,4 @@
-"""Model of `config/relay.yaml`: every key, its type and its default. That file documents them.
+"""Model of `config/relay.yaml`: every key, its type and its default. `docs/reference/settings.md` describes each key.
 
 Names end in their unit (`_s` seconds, `_bytes`). File paths are relative to the file that contains them. Secrets are
 references (`file:PATH`, `env:NAME`), never values.
@@ -14,6 +14,7 @@ from relay.policy.settings.scalars import (
     STDOUT,
     Checking,
     FilePath,
+    ListenerTimeouts,
     LogPath,
     Network,
     OrgCode,
@@ -24,6 +25,7 @@ from relay.policy.settings.scalars import (
     SecretReference,
     Section,
     Text,
+    WorkerCount,
     build_error,
 )
 
@@ -84,12 +86,9 @@ class GatewayLimits(Section):
     pipelined: Annotated[int, Field(ge=1, le=256)] = 8
 
 
-class GatewayTimeouts(Section):
+class GatewayTimeouts(ListenerTimeouts):
     """How long the gateway waits for an operator: TLS handshake, request head, request body, next request."""
 
-    handshake_s: Seconds = 5.0
-    head_s: Seconds = 5.0
-    body_s: Seconds = 10.0
     idle_s: Seconds = 75.0
 
 
@@ -101,8 +100,13 @@ class DrainSettings(Section):
 
 
 class GatewaySettings(Section):
-    """Listeners of the data plane, their TLS, limits and timeouts."""
+    """Listeners of the data plane, their TLS, limits and timeouts.
 
+    With more than one of `workers`, processes share the work, and `relay restart` replaces them through `socket`.
+    """
+
+    workers: WorkerCount = 1
+    socket: Annotated[FilePath, Field(validate_default=True)] = "gateway.sock"
     listeners: Annotated[tuple[Listener, ...], Field(min_length=1)] = (Listener(),)
     tls: ServerTls | None = None
     limits: GatewayLimits = GatewayLimits()

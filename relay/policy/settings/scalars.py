@@ -10,15 +10,26 @@ import re
 from enum import StrEnum
 from pathlib import PurePath
 from posixpath import normpath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from relay.domain.ids import normalize_serial
 
 STDOUT = "stdout"
+AUTO: Literal["auto"] = "auto"
+MAX_WORKERS = 64
 _BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
 )
@@ -27,18 +38,18 @@ SLOT_CLOCK_PATTERN = re.compile(r"([01]\d|2[0-3])[0-5]\d|2400")
 
 
 def build_error(key: str, wrong: str, allowed: str) -> PydanticCustomError:
-    """Return the error of a validator; `key` is the dotted key within the section, "" for the section itself."""
+    """Returns the error of a validator; `key` is the dotted key within the section, "" for the section itself."""
     context = {"key": key, "wrong": wrong, "allowed": allowed}
     return PydanticCustomError("settings_error", "{key}: {wrong}; expected: {allowed}", context)
 
 
 def describe_section(model: type["Section"]) -> str:
-    """Return words for a section with the keys of `model`."""
+    """Returns words for a section with the keys of `model`."""
     return "a section with the keys " + ", ".join(model.model_fields)
 
 
 def resolve_path(value: str, info: ValidationInfo) -> str:
-    """Return `value` as a path relative to the folder of the validation context."""
+    """Returns `value` as a path relative to the folder of the validation context."""
     folder = (info.context or {}).get("folder")
     return value if folder is None else normpath(PurePath(folder, value))
 
@@ -52,6 +63,14 @@ def _check_secret(value: str, info: ValidationInfo) -> str:
     if scheme not in {"file", "env"} or not rest:
         raise ValueError("a secret is written as a reference: file:PATH or env:NAME")
     return value if scheme == "env" else f"file:{resolve_path(rest, info)}"
+
+
+def _check_workers(value: Any) -> int | Literal["auto"]:
+    if value == AUTO:
+        return AUTO
+    if type(value) is not int or not 1 <= value <= MAX_WORKERS:
+        raise ValueError("a number of workers is written as a whole number, or auto")
+    return value
 
 
 def _check_network(value: str) -> str:
@@ -89,6 +108,16 @@ def _check_serial(value: str) -> str:
     return value
 
 
+WorkerCount = Annotated[
+    int | Literal["auto"],
+    PlainValidator(_check_workers),
+    WithJsonSchema(
+        {
+            "oneOf": [{"type": "integer", "minimum": 1, "maximum": MAX_WORKERS}, {"const": AUTO}],
+            "description": f"a whole number from 1 to {MAX_WORKERS}, or auto",
+        }
+    ),
+]
 Industry = Literal["bank", "card", "invest", "insu", "efin", "capital", "ginsu", "telecom", "p2p", "bond", "usury"]
 OrgCode = Annotated[
     str, StringConstraints(pattern=r"^[0-9A-Za-z]{10}$"), Field(description="10 letters or digits, in quotes")
@@ -165,7 +194,7 @@ class Checking(StrEnum):
 
 
 class Rate(Section):
-    """Token bucket: requests per second, and how many may come at once."""
+    """A rate limit: requests per second, and how many may come at once."""
 
     per_second: Annotated[float, Field(gt=0, le=1_000_000)]
     burst: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -178,3 +207,12 @@ class ProviderTimeouts(Section):
     first_byte_s: Seconds = 12.0
     total_s: Seconds = 15.0
     idle_s: Seconds = 4.0
+
+
+class ListenerTimeouts(Section):
+    """How long a listener waits for its client: TLS handshake, request head, request body, next request."""
+
+    handshake_s: Seconds = 5.0
+    head_s: Seconds = 5.0
+    body_s: Seconds = 10.0
+    idle_s: Seconds

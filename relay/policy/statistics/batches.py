@@ -30,10 +30,10 @@ def combine_pulses(older: Pulse | None, newer: Pulse) -> Pulse:
 
 
 def split_batches(
-    counts: Mapping[Line, int], pulses: Mapping[str, Pulse], most: int, new_id: Callable[[], str]
+    counts: Mapping[Line, int], pulses: Mapping[str, Pulse], max_lines: int, new_id: Callable[[], str]
 ) -> Iterator[Batch]:
-    """Yields batches of at most `most` lines; the first one has the pulses. Yields none for nothing."""
+    """Yields batches of at most `max_lines` lines; the first one has the pulses. Yields none for nothing."""
     lines = iter(counts.items())
-    while (part := dict(islice(lines, most))) or pulses:
+    while (part := dict(islice(lines, max_lines))) or pulses:
         yield Batch(new_id(), part, pulses)
         pulses = {}

@@ -4,22 +4,20 @@ It is the same for an exchange that just ended and for one read from its access 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from relay.domain.api import Catalogue
+from relay.domain.api import SUCCESS, SUCCESS_CODES, Catalogue
 from relay.domain.exchange import Exchange
 from relay.domain.ids import ApiType
+from relay.domain.korea import KOREA, format_day
 from relay.domain.statistics import ON_DEMAND, SCHEDULED, SLOTS, Line
 from relay.policy.call.access import Callers
 
 _HOUR_S: Final = 3600
-_KOREA_AHEAD_H: Final = 9
 _DAYTIME: Final = range(9, 18)
 _SCHEDULED_TYPE: Final = ApiType.SCHEDULED.value
-_SUCCESS: Final = "00000"
-_SUCCESSES: Final = frozenset({_SUCCESS, "00001"})
 _GOOD_STATUSES: Final = frozenset({200, 302})
 _INSTITUTION_FAULTS: Final = frozenset(
     {"provider_refused", "provider_reset", "provider_broken", "answer_unidentified", "provider_silent"}
@@ -79,8 +77,8 @@ class Counting:
         """
         code = error or rsp_code
         if not code:
-            return f"{status}_{_SUCCESS if status in _GOOD_STATUSES and not reason else NONE}"
-        if code not in self._codes or (code in _SUCCESSES and status not in _GOOD_STATUSES):
+            return f"{status}_{SUCCESS if status in _GOOD_STATUSES and not reason else NONE}"
+        if code not in self._codes or (code in SUCCESS_CODES and status not in _GOOD_STATUSES):
             return f"{status}_{OTHER}"
         return f"{status}_{code}"
 
@@ -101,11 +99,11 @@ def _day_and_slot(hour: int) -> tuple[str, str]:
 
     PERF: one look-up for everything that ends in the same hour.
     """
-    korean = datetime.fromtimestamp((hour + _KOREA_AHEAD_H) * _HOUR_S, UTC)
-    return f"{korean:%Y%m%d}", SLOTS[0 if korean.hour in _DAYTIME else 1]
+    korean = datetime.fromtimestamp(hour * _HOUR_S, KOREA)
+    return format_day(korean.date()), SLOTS[0 if korean.hour in _DAYTIME else 1]
 
 
-def is_answered(exchange: Exchange) -> bool | None:
+def has_responded(exchange: Exchange) -> bool | None:
     """Returns whether the institution answered (True) or failed (False); None when it was not involved.
 
     Answers of the authority say nothing about institutions: only data calls have an industry.

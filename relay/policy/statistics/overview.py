@@ -10,6 +10,7 @@ from relay.policy.statistics.report import NO_CALLS, Calls, is_sent
 _AUTHORIZE: Final = "AU01"
 _OAUTH: Final = "AU"
 _CODE: Final = 5
+_RSP_CODE: Final = "rsp_code_3_"
 
 _AUTHORIZE_ERRORS: Final = (
     "400_invalid_request",
@@ -34,25 +35,13 @@ _TOKEN_ERRORS: Final = (
     "500_server_error",
     "503_temporarily_unavailable",
 )
-_RSP_CODES: Final = {
-    "200": ("00000", "00001"),
-    "400": ("40001", "40002", "40003", "40004"),
-    "401": ("40101", "40102", "40103", "40104", "40105", "40106"),
-    "403": ("40301", "40302", "40303", "40304", "40305"),
-    "404": ("40401", "40402", "40403"),
-    "405": ("40501",),
-    "429": ("42901",),
-    "500": tuple(str(code) for code in range(50001, 50011)),
-}
-
-CODE_NAMES: Final = (
+_ERROR_NAMES: Final = (
     *(f"err_code_1_{error}" for error in _AUTHORIZE_ERRORS),
     *(f"err_code_2_{error}" for error in _TOKEN_ERRORS),
-    *(f"rsp_code_3_{status}_{code}" for status, codes in _RSP_CODES.items() for code in codes),
 )
-"""Counters per code of the addendum of 2022-10-19, in its order. 지원-005 of this edition has no fields for them."""
+"""Counters of OAuth errors in the order of the addendum of 2022-10-19; 지원-005 of this edition has no fields."""
 
-_POSITIONS: Final = {name: place for place, name in enumerate(CODE_NAMES)}
+_POSITIONS: Final = {name: position for position, name in enumerate(_ERROR_NAMES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +76,16 @@ def sum_by_day(counts: Iterable[tuple[Line, int]]) -> Sequence[DayRow]:
 
 
 def codes(counts: Iterable[tuple[Line, int]]) -> Mapping[str, int]:
-    """Returns counts by the names of the addendum, in its order; unknown outcomes come last."""
+    """Returns counts by the names of the addendum, in its order: OAuth errors, then rsp_codes by status and number."""
     counts_by_name: dict[str, int] = {}
     for line, count in counts:
         name = code_name(line)
         counts_by_name[name] = counts_by_name.get(name, 0) + count
-    return {
-        name: counts_by_name[name]
-        for name in sorted(counts_by_name, key=lambda name: (_POSITIONS.get(name, len(_POSITIONS)), name))
-    }
+    return {name: counts_by_name[name] for name in sorted(counts_by_name, key=_get_sort_key)}
+
+
+def _get_sort_key(name: str) -> tuple[bool, int, str]:
+    return name.startswith(_RSP_CODE), _POSITIONS.get(name, len(_POSITIONS)), name
 
 
 def code_name(line: Line) -> str:
@@ -105,5 +95,5 @@ def code_name(line: Line) -> str:
     """
     code = line.outcome.rpartition("_")[2]
     if not line.api_code.startswith(_OAUTH) or (len(code) == _CODE and code.isdigit()):
-        return f"rsp_code_3_{line.outcome}"
+        return f"{_RSP_CODE}{line.outcome}"
     return f"err_code_{1 if line.api_code == _AUTHORIZE else 2}_{line.outcome}"

@@ -21,7 +21,7 @@ _FIELDS: Final = (
 )
 """Fields that determine the line: name in the access record, name in the exchange."""
 
-_END_MOST: Final = 1e11
+_MAX_END: Final = 1e11
 """Seconds; an end after the year 5000 is not valid."""
 
 
@@ -81,7 +81,7 @@ def parse_record(text: bytes | str) -> Exchange:
     """Returns an access record as an exchange, with the fields of a line; `received` is its end. Raises NoRecord."""
     record = _parse_object(text)
     ended, status = record.get("ended"), record.get("status")
-    if not isinstance(ended, int | float) or not 0 <= ended < _END_MOST:
+    if not isinstance(ended, int | float) or not 0 <= ended < _MAX_END:
         raise NoRecord
     if type(status) is not int or isinstance(ended, bool):  # JSON's true is a number to Python
         raise NoRecord

@@ -5,16 +5,16 @@ import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import click
 
+from relay.infra.process.cpus import count_usable_cpus
+from relay.runtime.commands.options import config_option
+from relay.runtime.commands.printing import EXIT_UNUSABLE
 from relay.runtime.settings.loading import LoadedSettings, SettingsError, SettingsProblem, load_settings
 from relay.runtime.settings.warnings import find_file_warnings, find_setting_warnings
+from relay.runtime.settings.worker_warnings import find_worker_warnings
 from relay.runtime.wiring.key_files import find_file_problems
-
-EXIT_PROBLEMS: Final = 2
-"""Exit code when there is a problem."""
 
 
 @click.command(
@@ -27,15 +27,7 @@ Examples:
 
 Exit code 0 when all is fine, 2 when there are problems.""",
 )
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("config/relay.yaml"),
-    show_default=True,
-    help="The relay's settings; other files are relative to it.",
-)
+@config_option
 @click.option("--files", is_flag=True, help="Open certificates and keys, too, not only yaml files.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {file, key, wrong, allowed}.")
 def command(path: Path, files: bool, as_json: bool) -> None:
@@ -55,11 +47,12 @@ def command(path: Path, files: bool, as_json: bool) -> None:
     if loaded is not None and not problems and not as_json:
         for warning in [
             *find_setting_warnings(path, loaded),
+            *find_worker_warnings(path, loaded, count_usable_cpus()),
             *(find_file_warnings(path, loaded, now) if files else ()),
         ]:
             click.echo(f"warning: {warning}", err=True)
     if problems:
-        raise SystemExit(EXIT_PROBLEMS)
+        raise SystemExit(EXIT_UNUSABLE)
 
 
 def _load(path: Path) -> tuple[LoadedSettings | None, list[SettingsProblem]]:
@@ -70,6 +63,10 @@ def _load(path: Path) -> tuple[LoadedSettings | None, list[SettingsProblem]]:
 
 
 def _summary(loaded: LoadedSettings) -> str:
-    count = f"{len(loaded.directory.operators)} operators"
+    count = _count(len(loaded.directory.operators), "operator")
     operators = count if loaded.settings.portal is None else "operators from the portal"
-    return f"ok: {len(loaded.providers)} providers, {operators}, generation {loaded.generation}"
+    return f"ok: {_count(len(loaded.providers), 'provider')}, {operators}, plan {loaded.fingerprint}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

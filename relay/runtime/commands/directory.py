@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from relay.domain.jobs import JobState
+from relay.domain.korea import DAY_S
 from relay.domain.registry import (
     Discard,
     HeldSync,
@@ -30,24 +31,15 @@ from relay.runtime.commands.directory_output import (
     print_organisations,
     print_status,
 )
-from relay.runtime.commands.ledger_session import (
-    EXIT_FAILED,
-    EXIT_UNUSABLE,
-    config_option,
-    exit_with,
-    json_option,
-    require_portal,
-    run_job,
-    with_ledger,
-)
-from relay.runtime.commands.printing import pluralize
+from relay.runtime.commands.ledger_session import require_portal, run_job, with_ledger
+from relay.runtime.commands.options import config_option, json_option
+from relay.runtime.commands.printing import EXIT_FAILED, EXIT_UNUSABLE, exit_with, pluralize
 from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.wiring.jobs import preview_changes
 
-_REASON_MAX: Final = 200
+_MAX_REASON: Final = 200
 _HINT: Final = "see it: relay directory diff; apply it: relay directory release; reject it: relay directory discard"
 _NOT_HELD: Final = "it is not held any more: a later sync replaced it; see relay directory diff"
-_DAY_S: Final = 86_400
 
 
 @click.group(
@@ -156,10 +148,10 @@ def sync_(path: Path, *, full: bool, as_json: bool) -> None:
     state, held = with_ledger(path, work)
     has_failed = bool(state.failures)
     if as_json:
-        result = {"told": state.told, "failed": has_failed, "held": held is not None}
+        result = {"result": state.result, "failed": has_failed, "held": held is not None}
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        click.echo(state.told, err=has_failed)
+        click.echo(state.result, err=has_failed)
         if held is not None and not has_failed:
             click.echo(_HINT, err=True)
     raise SystemExit(EXIT_FAILED if has_failed or held is not None else 0)
@@ -214,8 +206,8 @@ def discard_(path: Path, reason: str, *, yes: bool, as_json: bool) -> None:
     For 7 days syncs skip its harmful changes, as long as the portal sends exactly these, and apply all others. After
     that the guard checks them again.
     """
-    if not reason.strip() or not reason.isprintable() or len(reason) > _REASON_MAX:
-        exit_with(f"--reason: write one line of 1 to {_REASON_MAX} printable characters", EXIT_UNUSABLE)
+    if not reason.strip() or not reason.isprintable() or len(reason) > _MAX_REASON:
+        exit_with(f"--reason: write one line of 1 to {_MAX_REASON} printable characters", EXIT_UNUSABLE)
 
     async def look(
         loaded: LoadedSettings, ledger: SqlLedger
@@ -258,5 +250,5 @@ async def _harmful(
     portal, now = loaded.settings.portal, int(time.time())
     if portal is None:
         return changes
-    past = await ledger.registry.past(now - max(WINDOW_S, portal.forget_days * _DAY_S))
+    past = await ledger.registry.past(now - max(WINDOW_S, portal.forget_days * DAY_S))
     return select(changes, judge(registry, changes, past, portal.guard, loaded.settings.relay.org_code, now).harmful)

@@ -9,16 +9,9 @@ import click
 
 from relay.domain.jobs import JobState, PortalCall, Term
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.runtime.commands.ledger_session import (
-    EXIT_FAILED,
-    config_option,
-    exit_with,
-    format_time,
-    json_option,
-    run_job,
-    with_ledger,
-)
-from relay.runtime.commands.printing import format_local, print_table, table_rows
+from relay.runtime.commands.ledger_session import format_time, run_job, with_ledger
+from relay.runtime.commands.options import config_option, json_option
+from relay.runtime.commands.printing import EXIT_FAILED, exit_with, format_local, print_table, table_rows
 from relay.runtime.settings.job_names import JOBS, get_job_names
 from relay.runtime.settings.loading import LoadedSettings
 
@@ -51,11 +44,11 @@ def list_(path: Path, *, as_json: bool) -> None:
     """
 
     async def look(loaded: LoadedSettings, ledger: SqlLedger) -> dict[str, Any]:
-        states = await ledger.jobs.jobs()
+        states = await ledger.jobs.load_states()
         return {
-            "leader": _leader(await ledger.jobs.leader(), int(time.time())),
+            "leader": _leader(await ledger.jobs.load_leader(), int(time.time())),
             "jobs": [_job(states.get(name, JobState(name))) for name in get_job_names(loaded.settings)],
-            "portal_calls": [_call(call) for call in await ledger.jobs.calls(CALLS_SHOWN)],
+            "portal_calls": [_call(call) for call in await ledger.jobs.load_calls(CALLS_SHOWN)],
         }
 
     result = with_ledger(path, look)
@@ -86,8 +79,8 @@ def run_(name: str, path: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(_job(state), ensure_ascii=False))
         raise SystemExit(EXIT_FAILED if state.failures else 0)
     if state.failures:
-        exit_with(state.told, EXIT_FAILED)
-    click.echo(state.told)
+        exit_with(state.result, EXIT_FAILED)
+    click.echo(state.result)
 
 
 def _job(state: JobState) -> dict[str, Any]:
@@ -98,9 +91,9 @@ def _job(state: JobState) -> dict[str, Any]:
         "ended": format_time(state.ended_at),
         "succeeded": format_time(state.succeeded_at),
         "due": format_time(state.due_at),
-        "asked": state.asked_at > state.begun_at,
+        "requested": state.requested_at > state.begun_at,
         "failures": state.failures,
-        "told": state.told,
+        "result": state.result,
     }
 
 
@@ -135,7 +128,7 @@ def _show(result: dict[str, Any]) -> None:
     print_table(heads, ((*_times(job), job["failures"]) for job in result["jobs"]), right=("failures",))
     click.echo()
     for job in result["jobs"]:
-        first, _, more = job["told"].partition("\n")
+        first, _, more = job["result"].partition("\n")
         if first:
             click.echo(f"{job['name']}: {first}{' ... (more: --json)' if more else ''}")
     if result["portal_calls"]:
@@ -149,5 +142,5 @@ def _show(result: dict[str, Any]) -> None:
 
 
 def _times(job: dict[str, Any]) -> tuple[str, str, str]:
-    due = "now" if job["asked"] else format_local(job["due"], "now")
+    due = "now" if job["requested"] else format_local(job["due"], "now")
     return job["name"], format_local(job["succeeded"]), due

@@ -4,28 +4,25 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from relay.domain.korea import DAY_S
 from relay.infra.tokens.key_folder import TokenKeyError, read_keys
 from relay.infra.tokens.rotation import KeyStatus, assess_keys, prune, rotate
+from relay.runtime.commands.options import config_option, json_option
+from relay.runtime.commands.printing import EXIT_UNUSABLE, print_table
 from relay.runtime.settings.loading import SettingsError, load_settings
-
-EXIT_UNUSABLE: Final = 2
-"""Exit code when settings or folder cannot be used."""
 
 OVERLAP_S: Final = 60
 """Every process rereads the folder within `reload.watch_s`; a minute is enough for all of them."""
 
-_DAY_S: Final = 86_400
-LIFETIME_S: Final = 367 * _DAY_S
+LIFETIME_S: Final = 367 * DAY_S
 """How long a key verifies after it signed last. A consent lasts until 24:00 of the same day of the next year; until
 then each of its tokens may withdraw it (개별인증-004), also an expired one."""
 
@@ -47,23 +44,11 @@ def command() -> None:
     """List, rotate and prune the keys that sign tokens."""
 
 
-def _options(function: Callable[..., None]) -> Callable[..., None]:
-    config = click.option(
-        "-c",
-        "--config",
-        "path",
-        type=click.Path(path_type=Path),
-        default=Path("config/relay.yaml"),
-        show_default=True,
-        help="The relay's settings.",
-    )
-    return config(click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function))
-
-
 @command.command("list")
-@_options
+@config_option
+@json_option
 def list_(path: Path, *, as_json: bool) -> None:
-    """Show each key, its duty, and until when it is needed."""
+    """Show each key, whether it waits, signs or only verifies, and until when it is needed."""
     with _report_errors():
         tokens = load_settings(path, os.environ).settings.tokens
         keys = assess_keys(read_keys(Path(tokens.keys)), int(time.time()), LIFETIME_S)
@@ -71,16 +56,15 @@ def list_(path: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return
-    table = Table("kid", "algorithm", "duty", "signs from", "needed until")
-    for row in rows:
-        table.add_row(*(str(value or "-") for value in row.values()))
-    Console().print(table)
+    table = [[str(value or "-").replace("+00:00", "Z") for value in row.values()] for row in rows]
+    print_table(("kid", "alg", "state", "signs from", "needed until"), table)
 
 
 @command.command("rotate")
-@_options
+@config_option
+@json_option
 @click.option(
-    "--in", "overlap_s", type=click.IntRange(0, 30 * _DAY_S), default=OVERLAP_S, show_default=True, metavar="SECONDS"
+    "--in", "overlap_s", type=click.IntRange(0, 30 * DAY_S), default=OVERLAP_S, show_default=True, metavar="SECONDS"
 )
 def rotate_(path: Path, overlap_s: int, *, as_json: bool) -> None:
     """Make the next key. It signs after --in seconds; until then every relay loads it."""
@@ -94,7 +78,8 @@ def rotate_(path: Path, overlap_s: int, *, as_json: bool) -> None:
 
 
 @command.command("prune")
-@_options
+@config_option
+@json_option
 def prune_(path: Path, *, as_json: bool) -> None:
     """Remove keys that no token needs any more."""
     with _report_errors():
@@ -119,7 +104,7 @@ def _row(standing: KeyStatus) -> dict[str, Any]:
     return {
         "kid": standing.key.kid,
         "algorithm": standing.key.algorithm,
-        "duty": standing.duty.value,
+        "state": standing.state.value,
         "signs_from": _time(standing.key.signs_from),
         "needed_until": _time(standing.needed_until),
     }

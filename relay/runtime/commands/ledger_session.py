@@ -5,40 +5,26 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, NoReturn, TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from relay.domain.jobs import JobState, JobStore, Superseded
+from relay.domain.korea import format_iso
 from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.jobs.runner import JobFailed, Runner
+from relay.runtime.commands.printing import EXIT_FAILED, EXIT_UNUSABLE, exit_with
 from relay.runtime.settings.loading import LoadedSettings, load_settings
 from relay.runtime.wiring.errors import SETTINGS_ERRORS
 from relay.runtime.wiring.jobs import build_job_set, open_leadership
 from relay.runtime.wiring.ledger import build_ledger, describe_unreachable
 
-EXIT_FAILED: Final = 1
-"""Exit code when the command ran and failed, or found a difference."""
-EXIT_UNUSABLE: Final = 2
-"""Exit code when nothing could be done."""
 WAIT_S: Final = 600.0
 """Longest wait for a job that another instance runs."""
 _LOOK_S: Final = 0.5
-_KOREA_AHEAD_S: Final = 9 * 3600
 
 T = TypeVar("T")
-
-config_option = click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("config/relay.yaml"),
-    show_default=True,
-    help="The relay's settings.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def with_ledger(path: Path, work: Callable[[LoadedSettings, SqlLedger], Awaitable[T]]) -> T:
@@ -51,12 +37,6 @@ def with_ledger(path: Path, work: Callable[[LoadedSettings, SqlLedger], Awaitabl
         exit_with(describe_unreachable(error), EXIT_UNUSABLE)
     except (*SETTINGS_ERRORS, OSError) as error:
         exit_with(str(error), EXIT_UNUSABLE)
-
-
-def exit_with(message: str, code: int) -> NoReturn:
-    """Ends the command with a message on stderr."""
-    click.echo(message, err=True)
-    raise SystemExit(code)
 
 
 def require_portal(loaded: LoadedSettings) -> None:
@@ -95,7 +75,7 @@ async def run_job(loaded: LoadedSettings, ledger: SqlLedger, name: str) -> JobSt
                 await _run_elsewhere(runner, ledger.jobs, name)
     finally:
         await job_set.close()
-    return (await ledger.jobs.jobs())[name]
+    return (await ledger.jobs.load_states())[name]
 
 
 async def _run_here(runner: Runner, name: str) -> bool:
@@ -111,12 +91,12 @@ async def _run_here(runner: Runner, name: str) -> bool:
 
 async def _run_elsewhere(runner: Runner, book: JobStore, name: str) -> None:
     await book.request_run(name, int(time.time()))
-    asked_at = (await book.jobs())[name].asked_at
-    if (leader := await book.leader()) is not None:
+    requested_at = (await book.load_states())[name].requested_at
+    if (leader := await book.load_leader()) is not None:
         click.echo(f"{leader.holder} leads and was asked to run {name}", err=True)
     try:
         async with asyncio.timeout(WAIT_S):
-            while not _has_run((await book.jobs())[name], asked_at):
+            while not _has_run((await book.load_states())[name], requested_at):
                 if await _is_leaderless(book) and await _run_here(runner, name):
                     break
                 await asyncio.sleep(_LOOK_S)
@@ -126,12 +106,12 @@ async def _run_elsewhere(runner: Runner, book: JobStore, name: str) -> None:
         ) from None
 
 
-def _has_run(state: JobState, asked_at: int) -> bool:
-    return asked_at <= state.begun_at <= state.ended_at
+def _has_run(state: JobState, requested_at: int) -> bool:
+    return requested_at <= state.begun_at <= state.ended_at
 
 
 async def _is_leaderless(book: JobStore) -> bool:
-    leader = await book.leader()
+    leader = await book.load_leader()
     return leader is None or not leader.is_running(int(time.time()))
 
 
@@ -139,4 +119,4 @@ def format_time(at: int) -> str | None:
     """Returns Unix time as ISO 8601 in Korea, None for 0 (never)."""
     if at <= 0:
         return None
-    return time.strftime("%Y-%m-%dT%H:%M:%S+09:00", time.gmtime(at + _KOREA_AHEAD_S))
+    return format_iso(at)

@@ -15,6 +15,8 @@ from relay.infra.ledger.database.sealing import UnsealError
 from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import SchemaError, SchemaState
 from relay.policy.settings.authority import LedgerSettings
+from relay.runtime.commands.options import config_option
+from relay.runtime.commands.printing import EXIT_UNUSABLE
 from relay.runtime.settings.loading import SettingsError, load_settings
 from relay.runtime.wiring.ledger import (
     LedgerSettingsError,
@@ -26,9 +28,6 @@ from relay.runtime.wiring.ledger import (
 
 EXIT_DIFFERS: Final = 1
 """Exit code of --check when the ledger's tables are not those this relay knows."""
-
-EXIT_UNUSABLE: Final = 2
-"""Exit code when nothing could be done."""
 
 _DONE: Final = {
     SchemaState.EMPTY: "the ledger's tables were created",
@@ -52,15 +51,7 @@ Examples:
 Exit code 0 when it is done, 1 from --check when the tables differ,
 2 when ledger or settings cannot be used.""",
 )
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("config/relay.yaml"),
-    show_default=True,
-    help="The relay's settings.",
-)
+@config_option
 @click.option(
     "--check", "only_check", is_flag=True, help="Change nothing, print the state: current, older, newer, empty."
 )

@@ -1,10 +1,15 @@
-"""Formats what commands print for people: tables, times, counts."""
+"""Formats what commands print for people, tables, times, counts; ends them with a message."""
 
 from collections.abc import Collection, Iterable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 from rich.cells import cell_len
+
+EXIT_FAILED: Final = 1
+"""Exit code when the command ran and failed, or found a difference."""
+EXIT_UNUSABLE: Final = 2
+"""Exit code when nothing could be done: settings, arguments or ledger cannot be used."""
 
 _ISO_SECONDS: Final = 19
 _BETWEEN: Final = "  "
@@ -26,6 +31,12 @@ def print_table(heads: Iterable[str], rows: Iterable[Iterable[object]], right: C
             for cell, width, is_right in zip(cells, widths, right_aligned, strict=True)
         )
         click.echo(_BETWEEN.join(padded).rstrip())
+
+
+def exit_with(message: str, code: int) -> NoReturn:
+    """Ends the command with a message on stderr."""
+    click.echo(message, err=True)
+    raise SystemExit(code)
 
 
 def format_local(iso_time: str | None, otherwise: str = "never") -> str:

@@ -7,7 +7,7 @@ import secrets
 import string
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 
@@ -15,15 +15,11 @@ from relay.infra.diagnostics.probe import Probe, Step
 from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.scalars import ProviderTimeouts
-from relay.runtime.commands.printing import print_table
+from relay.runtime.commands.options import config_option
+from relay.runtime.commands.printing import EXIT_FAILED, EXIT_UNUSABLE, exit_with, print_table
+from relay.runtime.settings.file_references import SecretMissing
 from relay.runtime.settings.loading import SettingsError, load_settings
-from relay.runtime.settings.secret_references import SecretMissing
 from relay.runtime.wiring.credentials import CredentialError, build_institution_context
-
-EXIT_FAILED: Final = 1
-"""Exit code when a step failed."""
-EXIT_UNUSABLE: Final = 2
-"""Exit code when settings cannot be used or have no such institution."""
 
 _SERIAL: Final = string.digits + string.ascii_uppercase
 
@@ -42,15 +38,7 @@ Exit code 0 when every step succeeded, 1 when one failed,
 2 when the settings cannot be used.""",
 )
 @click.argument("org_code")
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("config/relay.yaml"),
-    show_default=True,
-    help="The relay's settings.",
-)
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {base_url, step, ok, ms, detail}.")
 def command(org_code: str, path: Path, as_json: bool) -> None:
     """Call the institution ORG_CODE and show DNS, connection, TLS, request and answer."""
@@ -58,14 +46,14 @@ def command(org_code: str, path: Path, as_json: bool) -> None:
         loaded = load_settings(path, os.environ)
         provider = next((provider for provider in loaded.providers if provider.org_code == org_code), None)
         if provider is None:
-            _exit_unusable(f"{org_code}: no institution of {path} has this org_code")
+            exit_with(f"{org_code}: no institution of {path} has this org_code", EXIT_UNUSABLE)
         relay = loaded.settings.relay.org_code
         tran_id = f"{relay}R{''.join(secrets.choice(_SERIAL) for _ in range(14))}"
         steps = asyncio.run(_probe(provider, tran_id))
     except SettingsError as problems:
-        _exit_unusable(str(problems))
+        exit_with(str(problems), EXIT_UNUSABLE)
     except (TlsError, CredentialError, SecretMissing) as error:
-        _exit_unusable(str(error))
+        exit_with(str(error), EXIT_UNUSABLE)
     if as_json:
         click.echo(json.dumps([asdict(step) for step in steps], ensure_ascii=False, indent=2))
     else:
@@ -82,8 +70,3 @@ async def _probe(provider: Provider, tran_id: str) -> list[Step]:
     target = f"/{provider.industry}/apis?org_code={provider.org_code}"
     probes = [Probe(url, context, timeouts, target, tran_id) for url in provider.base_urls]
     return [step for probe in probes for step in await probe.run()]
-
-
-def _exit_unusable(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    raise SystemExit(EXIT_UNUSABLE)

@@ -2,26 +2,28 @@
 
 import asyncio
 import importlib
-import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from relay.domain.ledger import LedgerDown
-from relay.infra.dns.event_loop import new_event_loop
 from relay.infra.output.standard_streams import QueuedStderr
-from relay.runtime.processes.supervisor import ChildDied, Supervisor
-from relay.runtime.settings.loading import SettingsError, load_settings
-from relay.runtime.wiring.errors import SETTINGS_ERRORS
-from relay.runtime.wiring.ledger import describe_unreachable
+from relay.infra.process.cpus import count_usable_cpus
+from relay.policy.settings.model import Settings
+from relay.policy.settings.worker_shares import count_workers
+from relay.runtime.commands.options import config_option
+from relay.runtime.commands.running import log_level_option, quiet_libraries, run_process
+from relay.runtime.processes.supervisor import Supervisor, build_command
+from relay.runtime.settings.loading import load_settings
+from relay.runtime.wiring.ledger import build_ledger
 
 ROLES: Final = {
     "gateway": ("relay.runtime.processes.gateway", "GatewayProcess"),
+    "workers": ("relay.runtime.processes.workers", "WorkersProcess"),
     "authority": ("relay.runtime.processes.authority", "AuthorityProcess"),
     "jobs": ("relay.runtime.processes.jobs", "JobsProcess"),
 }
@@ -35,12 +37,10 @@ Examples:
   RELAY__ADMIN__PORT=9191 relay serve -c config/relay.yaml
   relay serve --role gateway -c config/relay.yaml     (one role alone)
 \b
-Signals: TERM or INT drain and stop (twice: at once), HUP reloads settings.""",
+Signals: TERM or INT drain and stop (twice: at once), HUP reloads settings, USR2 replaces workers one by one.""",
 )
-@click.option("-c", "--config", default="config/relay.yaml", show_default=True, type=click.Path(path_type=Path))
-@click.option(
-    "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]), show_default=True
-)
+@config_option
+@log_level_option
 @click.option(
     "--role",
     default="all",
@@ -49,34 +49,16 @@ Signals: TERM or INT drain and stop (twice: at once), HUP reloads settings.""",
     help="all: the gateway, with authority and jobs as child processes.",
 )
 @click.option("--until-stdin-closes", is_flag=True, help="Stop also when standard input ends (with its parent).")
-def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool) -> None:
+def command(path: Path, log_level: str, role: str, *, until_stdin_closes: bool) -> None:
     """Run the relay: gateway with admin port, authority with its pages, jobs.
 
     Of all instances that run jobs one leads: it syncs the registry, sends statistics and prunes the ledger.
     Logs go to stderr, access records to access_log.path. Create the ledger first: relay migrate.
     """
-    for name in ("alembic", "aiosqlite"):  # alembic is verbose, aiosqlite logs values of statements at debug
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quiet_libraries()
     with QueuedStderr(log_level.upper()) as stderr:
-        serving = _serve(config, role, log_level, lambda: stderr.lost, until_stdin_closes=until_stdin_closes)
-        _run(serving)
-
-
-def _run(serving: Coroutine[Any, Any, None]) -> None:
-    """Runs until it ends. Errors of settings, ledger and sockets are printed and end the command with status 2."""
-    try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(serving)
-    except SettingsError as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        raise SystemExit(2) from None
-    except LedgerDown as error:
-        click.echo(f"relay: {describe_unreachable(error)}", err=True)
-        raise SystemExit(2) from None
-    except (*SETTINGS_ERRORS, ChildDied, OSError) as error:
-        click.echo(f"relay: {error}", err=True)
-        raise SystemExit(2) from None
+        serving = _serve(path, role, log_level, lambda: stderr.lost, until_stdin_closes=until_stdin_closes)
+        run_process(serving)
 
 
 async def _serve(
@@ -87,23 +69,44 @@ async def _serve(
         _stop_with_parent(role_process.stop, is_enabled=until_stdin_closes)
         await role_process.run()
         return
+    settings = load_settings(config, os.environ).settings
     async with AsyncExitStack() as stack:
-        supervisors = _build_supervisors(config, log_level) if role == "all" else ()
+        supervisors = _build_supervisors(config, log_level, settings) if role == "all" else ()
 
         def send_sighup() -> None:
             for supervisor in supervisors:
                 supervisor.send_sighup()
 
-        process = _load("gateway")(config, send_sighup, lost_log_lines)
+        process = _build_gateway(config, settings, log_level, send_sighup, lost_log_lines)
         if supervisors:
-            await process.relay.ledger.check()  # reports its problems once, not in each child process
+            await _check_ledger(settings)  # reports its problems once, not in each child process
         stack.push_async_callback(_stop_all, supervisors)
         for supervisor in supervisors:
             await supervisor.start()
         for supervisor in supervisors:
             await supervisor.wait_until_ready()
+            supervisor.keep_running()
         _stop_with_parent(process.stop, is_enabled=until_stdin_closes)
         await process.run()
+
+
+def _build_gateway(
+    config: Path, settings: Settings, log_level: str, on_sighup: Callable[[], None], lost_log_lines: Callable[[], int]
+) -> Any:
+    """Returns the gateway: one process, or the parent of several workers."""
+    count = count_workers(settings.gateway, count_usable_cpus())
+    if count == 1:
+        return _load("gateway")(config, on_sighup, lost_log_lines)
+    return _load("workers")(config, count, log_level, on_sighup, lost_log_lines)
+
+
+async def _check_ledger(settings: Settings) -> None:
+    """Raises LedgerDown and SETTINGS_ERRORS when the ledger cannot be used."""
+    ledger = build_ledger(settings.ledger)
+    try:
+        await ledger.check()
+    finally:
+        await ledger.close()
 
 
 def _load(role: str) -> Any:
@@ -116,9 +119,11 @@ async def _stop_all(supervisors: Iterable[Supervisor]) -> None:
     await asyncio.gather(*(supervisor.stop() for supervisor in supervisors))
 
 
-def _build_supervisors(config: Path, log_level: str) -> tuple[Supervisor, ...]:
-    path = load_settings(config, os.environ).settings.authority.socket
-    return Supervisor(config, path, log_level), Supervisor(config, "", log_level, "jobs")
+def _build_supervisors(config: Path, log_level: str, settings: Settings) -> tuple[Supervisor, ...]:
+    return (
+        Supervisor("authority", build_command("authority", config, log_level), settings.authority.socket),
+        Supervisor("jobs", build_command("jobs", config, log_level)),
+    )
 
 
 def _stop_with_parent(stop: Callable[[], object], *, is_enabled: bool) -> None:

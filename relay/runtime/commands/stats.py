@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from relay.domain.jobs import JobState
+from relay.domain.korea import date_in_korea, day_in_korea, parse_day
 from relay.domain.statistics import ConsentCount, Line, Repair, Sending, SendingState
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.records.access_files import UnreadableFile, read_records
@@ -18,19 +19,19 @@ from relay.policy.settings.scalars import STDOUT
 from relay.policy.statistics.overview import DayRow, codes, sum_by_day
 from relay.policy.statistics.reconcile import Recount, find_differences
 from relay.policy.statistics.report import TYPES, Calls
-from relay.policy.statistics.weeks import WEEKS_MOST, days_of, is_sunday, korean_day, last_week, weeks_back
-from relay.runtime.commands.ledger_session import (
+from relay.policy.statistics.weeks import MAX_WEEKS, days_of, is_sunday, last_week, weeks_back
+from relay.runtime.commands.ledger_session import format_time, require_portal, run_job, with_ledger
+from relay.runtime.commands.options import config_option, json_option
+from relay.runtime.commands.printing import (
     EXIT_FAILED,
     EXIT_UNUSABLE,
-    config_option,
     exit_with,
-    format_time,
-    json_option,
-    require_portal,
-    run_job,
-    with_ledger,
+    format_local,
+    pluralize,
+    print_table,
+    table_rows,
 )
-from relay.runtime.commands.printing import format_local, pluralize, print_table, table_rows
+from relay.runtime.settings.access_logs import list_access_logs
 from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.wiring.counting import build_counting
 
@@ -132,12 +133,12 @@ def send_(path: Path, week: str | None, org_codes: tuple[str, ...], kind: str | 
     state, sendings = with_ledger(path, work)
     rows = [_sending(sending) for sending in sendings]
     if as_json:
-        result = {"told": state.told, "failed": bool(state.failures), "sendings": rows}
+        result = {"result": state.result, "failed": bool(state.failures), "sendings": rows}
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
     else:
-        click.echo(state.told, err=bool(state.failures))
+        click.echo(state.result, err=bool(state.failures))
         _show_sendings(rows)
-    are_accepted = all(sending.state is SendingState.ACCEPTED and not sending.asked for sending in sendings)
+    are_accepted = all(sending.state is SendingState.ACCEPTED and not sending.requested for sending in sendings)
     raise SystemExit(0 if are_accepted else EXIT_FAILED)
 
 
@@ -151,11 +152,12 @@ def reconcile_(path: Path, day: str, files: tuple[Path, ...], *, repair: bool, a
     """Recount a day from access records and show every difference.
 
     FILES are the access records of all gateways that served that day, each record once.
-    Without FILES it reads access_log.path of the settings. Rotated and compressed (gz) files are read, too.
+    Without FILES it reads access_log.path of the settings, and the logs of workers beside it.
+    Rotated and compressed (gz) files are read, too.
     --repair adds calls that a killed gateway did not deliver; it never lowers a figure.
     """
     date = _parse_day(day)
-    is_over = date < korean_day(time.time())
+    is_over = date < day_in_korea(time.time())
     if repair and not is_over:
         exit_with("--repair: the day is not over", EXIT_UNUSABLE)
 
@@ -219,7 +221,7 @@ def _list_files(loaded: LoadedSettings, files: tuple[Path, ...]) -> Iterable[Pat
     log = loaded.settings.access_log.path
     if not files and log == STDOUT:
         exit_with("access_log.path is stdout: name the files that collect the records", EXIT_UNUSABLE)
-    return {file.resolve(): file for file in files or (Path(log),)}.values()
+    return {file.resolve(): file for file in files or list_access_logs(Path(log))}.values()
 
 
 def _days(week: str | None, day: str | None) -> tuple[tuple[str, ...], str]:
@@ -229,9 +231,9 @@ def _days(week: str | None, day: str | None) -> tuple[tuple[str, ...], str]:
             exit_with("--week and --date: use one of them", EXIT_UNUSABLE)
         return (_parse_day(day),), ""
     inquiry_date = last_week(time.time()) if week is None else week
-    if not is_sunday(inquiry_date) or not 0 <= weeks_back(inquiry_date, time.time()) < WEEKS_MOST:
+    if not is_sunday(inquiry_date) or not 0 <= weeks_back(inquiry_date, time.time()) < MAX_WEEKS:
         exit_with(
-            f"--week: write the Sunday after a complete week, at most {WEEKS_MOST} weeks ago, as YYYYMMDD",
+            f"--week: write the Sunday after a complete week, at most {MAX_WEEKS} weeks ago, as YYYYMMDD",
             EXIT_UNUSABLE,
         )
     return days_of(inquiry_date), inquiry_date
@@ -239,10 +241,10 @@ def _days(week: str | None, day: str | None) -> tuple[tuple[str, ...], str]:
 
 def _parse_day(text: str) -> str:
     try:
-        day = time.strptime(text, "%Y%m%d")
+        day = parse_day(text)
     except ValueError:
         exit_with("--date: write a day as YYYYMMDD", EXIT_UNUSABLE)
-    if time.strftime("%Y%m%d", day) != text or text > korean_day(time.time()):
+    if day > date_in_korea(time.time()):
         exit_with("--date: write a day as YYYYMMDD, today or before", EXIT_UNUSABLE)
     return text
 
@@ -268,7 +270,7 @@ def _sending(sending: Sending) -> dict[str, Any]:
         "type": sending.type,
         "state": sending.state.value,
         "attempts": sending.attempts,
-        "asked_again": sending.asked,
+        "requested_again": sending.requested,
         "tried": format_time(sending.tried_at),
         "accepted": format_time(sending.accepted_at),
         "tran_id": sending.tran_id,
@@ -342,7 +344,7 @@ def _show_sendings(sendings: Sequence[dict[str, Any]]) -> None:
     click.echo("\nsent (지원-005)")
     rows = []
     for sending in sendings:
-        state = sending["state"] + ", requested again" * sending["asked_again"]
+        state = sending["state"] + ", requested again" * sending["requested_again"]
         rows.append({**sending, "accepted": format_local(sending["accepted"], "-"), "state": state})
     heads = ("org_code", "type", "attempts", "accepted", "rsp_code", "state")
     print_table(heads, table_rows(rows, *heads), right=("attempts",))

@@ -42,3 +42,9 @@ def list_yaml_files(folder: Path) -> Iterable[Path]:
     """Returns the settings files of a folder."""
     with awaiting(folder):
         return [*folder.glob("*.yaml"), *folder.glob("*.yml")]
+
+
+def list_key_files(folder: Path) -> Iterable[Path]:
+    """Returns the private keys of a folder of token keys. One may be written after `jwks.json` names it."""
+    with awaiting(folder):
+        return list(folder.glob("*.pem"))

@@ -7,19 +7,14 @@ import signal
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.process.hangup_signal import allow_hangups
-from relay.jobs.runner import Job, Runner
-from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
+from relay.jobs.runner import Runner
 from relay.runtime.processes.reload import Reloader
-from relay.runtime.settings.loading import load_settings
-from relay.runtime.wiring.errors import SETTINGS_ERRORS
-from relay.runtime.wiring.expired_certificates import Certificates, check_new_certificates, read_certificates
-from relay.runtime.wiring.jobs import JobFiles, JobSet, build_job_set, open_job_files, open_leadership
+from relay.runtime.settings.loading import LoadedSettings, load_settings
+from relay.runtime.wiring.jobs import JobSet, build_job_set, open_leadership
 from relay.runtime.wiring.ledger import build_ledger
 
 _log = logging.getLogger(__name__)
@@ -32,71 +27,64 @@ CHECK_S: Final = 60.0
 
 
 class JobsProcess:
-    """Runs the jobs until `stop`."""
+    """Runs the jobs until `stop`. A reload replaces the job set; see `Reloader`."""
+
+    name = "jobs"
 
     def __init__(self, config: Path) -> None:
-        self._config = config
-        self._loaded = load_settings(config, os.environ)
+        self.reloader = Reloader(self, config, load_settings(config, os.environ))
         self._stop = asyncio.Event()
-        self._watched_files = set(self._loaded.files)
-        self._file_watch = FileWatch(self._list_files)
-        self._certificates = read_certificates(self._loaded)
         self._job_sets: list[tuple[float, JobSet]] = []
         """Each with the time when it was replaced (monotonic seconds), infinity for the current one."""
 
     async def run(self) -> None:
         """Runs jobs until `stop`; then ends the running job and resigns, so that another instance may lead at once."""
         loop = asyncio.get_running_loop()
-        settings = self._loaded.settings
+        settings = self.reloader.loaded.settings
         async with AsyncExitStack() as stack:
-            ledger = build_ledger(settings.ledger.model_copy(update={"connections": CONNECTIONS}))
+            self._ledger = ledger = build_ledger(settings.ledger.model_copy(update={"connections": CONNECTIONS}))
             stack.push_async_callback(ledger.close)
             await ledger.check()
             stack.push_async_callback(self._close_replaced, float("inf"))
-            jobs = self._add_job_set(build_job_set(self._loaded, ledger))
+            job_set = self.prepare(self.reloader.loaded)
+            self._add_job_set(job_set)
             leadership = await stack.enter_async_context(open_leadership(settings.jobs, ledger.jobs))
-            runner = Runner(jobs, ledger.jobs, leadership, time.time, settings.jobs.term_s)
-            reloader = self._reloader(runner, ledger)
-            reloading = reloader.run(settings.reload.watch_s)
+            self._runner = Runner(job_set.jobs, ledger.jobs, leadership, time.time, settings.jobs.term_s)
+            reloading = self.reloader.run(settings.reload.watch_s)
             tasks = [loop.create_task(work) for work in (reloading, self._close_replaced_periodically())]
             stack.push_async_callback(_cancel, tasks)
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
-            loop.add_signal_handler(signal.SIGHUP, reloader.request)
+            loop.add_signal_handler(signal.SIGHUP, self.reloader.request)
             allow_hangups()
-            _log.info("jobs ready: jobs=%s", ",".join(job.name for job in jobs))
-            await runner.follow(self._stop)
+            _log.info("jobs ready: jobs=%s", ",".join(job.name for job in job_set.jobs))
+            await self._runner.follow(self._stop)
         _log.info("jobs stopped")
 
     def stop(self) -> None:
         """Starts to stop."""
         self._stop.set()
 
-    def _reloader(self, runner: Runner, ledger: SqlLedger) -> "Reloader[tuple[JobFiles, Certificates]]":
-        def apply(opened: tuple[JobFiles, Certificates]) -> None:
-            files, self._certificates = opened
-            runner.replace_jobs(self._add_job_set(build_job_set(files.loaded, ledger, files)))
-            self._loaded, self._watched_files = files.loaded, set(files.loaded.files)
-            _log.info("settings applied: role=jobs plan=%s", files.loaded.generation)
+    def prepare(self, loaded: LoadedSettings) -> JobSet:
+        """Returns the jobs of these settings. Changes nothing and is safe on a thread. Raises SETTINGS_ERRORS."""
+        return build_job_set(loaded, self._ledger)
 
-        return Reloader("jobs", self._file_watch, self._read, apply, self._reject, SETTINGS_ERRORS)
+    def join_registry(self, prepared: JobSet) -> JobSet:
+        """Returns the job set as it is: jobs read the registry from the ledger."""
+        return prepared
 
-    def _read(self) -> tuple[JobFiles, Certificates]:
-        loaded = load_settings(self._config, os.environ)
-        self._watched_files.update(loaded.files)  # also files that are missing: they trigger a reload when they appear
-        files, certificates = open_job_files(loaded), read_certificates(loaded)
-        check_new_certificates(self._certificates, certificates, datetime.now(UTC))
-        return files, certificates
+    def prepare_token_keys(self) -> None:
+        """Returns None: jobs use no token keys."""
 
-    def _reject(self, error: Exception) -> None:
-        self._watched_files.update(getattr(error, "files", ()))
-        _log.error("settings rejected, plan stays: role=jobs plan=%s reason=%s", self._loaded.generation, error)
+    def commit(self, prepared: JobSet) -> None:
+        """Puts a job set in force. Running jobs end with their former settings."""
+        self._add_job_set(prepared)
+        self._runner.replace_jobs(prepared.jobs)
 
-    def _add_job_set(self, job_set: JobSet) -> tuple[Job, ...]:
-        """Returns its jobs; the former job set counts as replaced from now on."""
+    def _add_job_set(self, job_set: JobSet) -> None:
+        """Adds the current job set; the former one counts as replaced from now on."""
         self._job_sets = [(min(replaced_at, time.monotonic()), former) for replaced_at, former in self._job_sets]
         self._job_sets.append((float("inf"), job_set))
-        return job_set.jobs
 
     async def _close_replaced(self, until: float) -> None:
         """Closes connections of job sets that were replaced by `until` (monotonic seconds)."""
@@ -109,9 +97,6 @@ class JobsProcess:
         while True:
             await asyncio.sleep(CHECK_S)
             await self._close_replaced(time.monotonic() - REPLACED_S)
-
-    def _list_files(self) -> list[Path]:
-        return [*self._watched_files, *list_yaml_files(Path(self._loaded.settings.providers))]
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

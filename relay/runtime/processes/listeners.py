@@ -2,33 +2,39 @@
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
 
-from relay.gateway.handshake_limits import get_network
 from relay.infra.fair_semaphore import FairSemaphore
+from relay.policy.quota.networks import get_network
 from relay.policy.settings.model import GatewaySettings, Listener
 from relay.runtime.processes.sockets import bind_socket
 from relay.runtime.wiring.gateway import Relay
 from relay.wire.acceptor import AcceptorOptions, ConnectionAcceptor
-from relay.wire.handshake_slots import HandshakeSlots
-from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
+from relay.wire.tls.handshake_permits import HandshakePermits
+from relay.wire.tls.handshake_turns import AT_ONCE, HandshakeTurns
 
-_WAITING_MOST: Final = 1 << 20
+_MAX_WAITING: Final = 1 << 20
 """More than can wait for a handshake: each waiting connection holds a descriptor."""
 
 
 class GatewayListeners:
-    """Opens, closes and aborts the gateway's listeners. `ports` are the open ports in the order of the settings."""
+    """Opens, closes and aborts the gateway's listeners. `ports` are the open ports in the order of the settings.
 
-    def __init__(self, relay: Relay) -> None:
+    A worker gets its bound `sockets`, one for each listener of the settings.
+    """
+
+    def __init__(self, relay: Relay, sockets: Sequence[socket.socket] = ()) -> None:
         self._relay = relay
+        self._sockets = sockets
         self._settings: GatewaySettings = relay.loaded.settings.gateway
         self._entrances: list[ConnectionAcceptor] = []
-        self._places = HandshakeSlots(self._settings.limits.handshakes)
-        turns = FairSemaphore(AT_ONCE, 1, _WAITING_MOST, _WAITING_MOST)
+        self._adopted: dict[int, list[ConnectionAcceptor]] = {}
+        self._places = HandshakePermits(self._settings.limits.handshakes)
+        turns = FairSemaphore(AT_ONCE, 1, _MAX_WAITING, _MAX_WAITING)
         self._turns = HandshakeTurns(turns, get_network, relay.loop)
         self.ports: list[int] = []
         self.aborted = False
@@ -37,18 +43,40 @@ class GatewayListeners:
         """Listens on every address. Raises OSError when one is taken."""
         with ExitStack() as guard:
             for index, listener in enumerate(self._settings.listeners):
-                sock = guard.enter_context(bind_socket(listener.address, listener.port))
+                bound = self._sockets[index] if self._sockets else bind_socket(listener.address, listener.port)
+                sock = guard.enter_context(bound)
                 self._entrances.append(self._build_entrance(index, listener, sock))
             guard.pop_all()  # every address is bound: keep the sockets
         for entrance in self._entrances:
             entrance.open()
         self.ports = [entrance.port for entrance in self._entrances]
 
-    async def close(self) -> None:
-        """Stops accepting connections and closes idle ones."""
+    async def stop_accepting(self) -> None:
+        """Stops accepting connections. Open ones stay."""
         self.ports = []
+        for slot in list(self._adopted):
+            await self.release(slot)
         for entrance in self._entrances:
             await entrance.close()
+
+    def adopt(self, slot: int, sockets: Sequence[socket.socket]) -> None:
+        """Accepts connections also from the sockets of another worker slot, whose worker has ended."""
+        if slot in self._adopted or not self.ports:
+            return
+        listeners = enumerate(self._settings.listeners)
+        entrances = [self._build_entrance(index, listener, sockets[index].dup()) for index, listener in listeners]
+        for entrance in entrances:
+            entrance.open()
+        self._adopted[slot] = entrances
+
+    async def release(self, slot: int) -> None:
+        """Leaves the sockets of another slot to its worker. Accepted connections stay."""
+        for entrance in self._adopted.pop(slot, ()):
+            await entrance.close()
+
+    async def close(self) -> None:
+        """Stops accepting connections and closes idle ones."""
+        await self.stop_accepting()
         for connection in list(self._relay.connection_registry.connections):
             connection.close_when_idle()
 
@@ -66,7 +94,7 @@ class GatewayListeners:
 
     def _build_entrance(self, index: int, listener: Listener, sock: socket.socket) -> ConnectionAcceptor:
         relay = self._relay
-        limits = _limits(self._settings)
+        limits = build_server_limits(self._settings)
         followed = relay.contexts.get(index)
         trusted = listener.proxy_protocol.trusted if listener.proxy_protocol.enabled else ()
         gate = AcceptorOptions(
@@ -74,7 +102,7 @@ class GatewayListeners:
             context=followed.get_context if followed is not None else None,
             handshake_s=self._settings.timeouts.handshake_s,
             limits=relay.handshakes,
-            slots=self._places,
+            permits=self._places,
             turns=self._turns,
         )
         return ConnectionAcceptor(
@@ -86,7 +114,8 @@ class GatewayListeners:
         )
 
 
-def _limits(settings: GatewaySettings) -> ServerLimits:
+def build_server_limits(settings: GatewaySettings) -> ServerLimits:
+    """Returns the limits and timeouts of connections."""
     limits, timeouts = settings.limits, settings.timeouts
     return ServerLimits(
         head_bytes=limits.head_bytes,

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from relay.domain.ids import normalize_serial
+from relay.domain.korea import parse_clock
 from relay.infra.ledger.database.postgresql import LedgerUrlError, parse_url
 from relay.policy.settings.directory import (
     AuthenticationMethod,
@@ -53,14 +54,14 @@ class ModelFile(Generic[_T]):
     model: _T
 
     def build_problem(self, key: str, wrong: str, allowed: str) -> SettingsProblem:
-        """Return a problem of this file."""
+        """Returns a problem of this file."""
         return SettingsProblem(format_path(self.file), key, wrong, allowed)
 
 
 def check_consistency(
     relay: ModelFile[Settings] | None, providers: Sequence[ModelFile[Provider]], directory: ModelFile[Directory] | None
 ) -> list[SettingsProblem]:
-    """Return the problems between the files. Files that could not be read are None or omitted."""
+    """Returns the problems between the files. Files that could not be read are None or omitted."""
     problems: list[SettingsProblem] = []
     if relay is not None:
         problems += _check_relay(relay)
@@ -75,7 +76,7 @@ def check_consistency(
 
 
 def _check_relay(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
-    for check in (_check_ports, _check_socket, _check_ledger_url, _check_certifiers, _check_portal):
+    for check in (_check_ports, _check_sockets, _check_ledger_url, _check_certifiers, _check_portal):
         yield from check(relay)
     defaults = relay.model.upstream.timeouts
     yield from (relay.build_problem(f"upstream.{key}", *texts) for key, *texts in _check_timeouts(defaults, defaults))
@@ -107,15 +108,20 @@ def _check_ports(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
             yield relay.build_problem(other_key, f"is also the port of {key}", "another port or another address")
 
 
-def _check_socket(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
-    length = len(os.fsencode(relay.model.authority.socket))
-    if length > MAX_SOCKET_BYTES:
-        allowed = f"at most {MAX_SOCKET_BYTES} bytes, folder included"
-        yield relay.build_problem("authority.socket", f"is a path of {length} bytes", allowed)
+def _check_sockets(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
+    paths = {"authority.socket": relay.model.authority.socket}
+    if relay.model.gateway.workers != 1:
+        paths["gateway.socket"] = relay.model.gateway.socket
+    for key, path in paths.items():
+        if (length := len(os.fsencode(path))) > MAX_SOCKET_BYTES:
+            allowed = f"at most {MAX_SOCKET_BYTES} bytes, folder included"
+            yield relay.build_problem(key, f"is a path of {length} bytes", allowed)
+    if len(set(paths.values())) < len(paths):
+        yield relay.build_problem("gateway.socket", "is also authority.socket", "another path")
 
 
 def _check_ledger_url(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
-    """Check a PostgreSQL URL and its libpq parameters. `--files` and the start check a URL behind a reference."""
+    """Checks a PostgreSQL URL and its libpq parameters. `--files` and the start check a URL behind a reference."""
     url = relay.model.ledger.url
     if not url.startswith(("sqlite:", "file:", "env:")):
         try:
@@ -155,7 +161,7 @@ def _check_pages(relay: ModelFile[Settings] | None, provider: ModelFile[Provider
 
 
 def merge_timeouts(defaults: ProviderTimeouts, timeouts: ProviderTimeouts) -> ProviderTimeouts:
-    """Return the timeouts of an institution, with `upstream.timeouts` of relay.yaml for those that its file omits."""
+    """Returns the timeouts of an institution, with `upstream.timeouts` of relay.yaml for those that its file omits."""
     return defaults.model_copy(update=timeouts.model_dump(exclude_unset=True))
 
 
@@ -213,7 +219,7 @@ def _check_slots(provider: ModelFile[Provider]) -> Iterator[SettingsProblem]:
     half_hours: set[int] = set()
     is_valid = bool(provider.model.scheduled_slots)
     for index, slot in enumerate(provider.model.scheduled_slots):
-        start, end = (int(clock[:2]) * 60 + int(clock[2:]) for clock in slot.split(":"))
+        start, end = map(parse_clock, slot.split(":"))
         key = f"scheduled_slots[{index}]"
         if start % 30 or end % 30:
             is_valid = False
@@ -248,7 +254,7 @@ def _check_secret_hashes(directory: ModelFile[Directory]) -> Iterator[SettingsPr
 
 
 def _iterate_services(directory: ModelFile[Directory]) -> Iterator[tuple[str, DirectoryService]]:
-    """Yield each service of the directory with its key."""
+    """Yields each service of the directory with its key."""
     for index, operator in enumerate(directory.model.operators):
         for number, service in enumerate(operator.services):
             yield f"operators[{index}].services[{number}]", service
@@ -277,7 +283,7 @@ def _is_callback(text: str) -> bool:
 
 
 def _check_addresses(directory: ModelFile[Directory]) -> Iterator[SettingsProblem]:
-    """Check that operators differ by address, which alone identifies them without certificates.
+    """Checks that operators differ by address, which alone identifies them without certificates.
 
     Operators of one company (same serial_num) may share addresses.
     """

@@ -9,12 +9,14 @@ from relay.runtime.settings.problems import SettingsProblem
 from relay.runtime.settings.yaml_files import parse_scalar
 
 PREFIX: Final = "RELAY__"
+_INDEX_DIGITS: Final = 3
+"""No list is longer than this many digits can count."""
 
 
 def apply_variables(
     values: dict[str, Any], environ: Mapping[str, str]
 ) -> tuple[dict[KeyPath, str], list[SettingsProblem]]:
-    """Write every `RELAY__...` variable into `values`, the mapping of `relay.yaml`, in place.
+    """Writes every `RELAY__...` variable into `values`, the mapping of `relay.yaml`, in place.
 
     Names are the keys in capitals; levels and list indexes are joined by two underscores. A value is verbatim text for
     a key of type text, otherwise one YAML scalar. Returns the variable of each key path that was set, and the problems
@@ -41,23 +43,26 @@ def apply_variables(
             if _set_value(values, key_path, text if node.get("type") == "string" else parse_scalar(text)):
                 variables[key_path] = variable
             else:
-                wrong = "cannot be set in relay.yaml"
+                wrong = "names no place in the settings"
                 problems.append(SettingsProblem("environment", variable, wrong, _describe_parent(key_path)))
     return variables, problems
 
 
 def format_variable(key_path: KeyPath) -> str:
-    """Return the name of the variable that sets this key of `relay.yaml`."""
+    """Returns the name of the variable that sets this key of `relay.yaml`."""
     return PREFIX + "__".join(str(part).upper() for part in key_path)
 
 
 def _parse_variable(variable: str) -> KeyPath:
-    parts = variable.removeprefix(PREFIX).split("__")
-    return tuple(int(part) if part.isascii() and part.isdigit() and len(part) < 4 else part.lower() for part in parts)  # noqa: PLR2004 - no list is longer
+    return tuple(int(part) if _is_index(part) else part.lower() for part in variable.removeprefix(PREFIX).split("__"))
+
+
+def _is_index(part: str) -> bool:
+    return part.isascii() and part.isdigit() and len(part) <= _INDEX_DIGITS
 
 
 def _set_value(values: dict[str, Any], key_path: KeyPath, value: Any) -> bool:
-    """Set a value and return True; return False for an index beyond the list's end or a section that is none."""
+    """Sets a value. Returns False for an index beyond the list's end or a parent that is not a section."""
     parent: Any = values
     for part, next_part in zip(key_path, (*key_path[1:], None), strict=True):
         if isinstance(part, int):

@@ -14,9 +14,9 @@ from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import Section
 from relay.runtime.settings.consistency import ModelFile, check_consistency, merge_timeouts
 from relay.runtime.settings.environment import PREFIX, apply_variables
+from relay.runtime.settings.file_references import SecretMissing, find_references
 from relay.runtime.settings.messages import KeyPath, build_problems
 from relay.runtime.settings.problems import SettingsError, SettingsProblem, format_path
-from relay.runtime.settings.secret_references import SecretMissing, find_references
 from relay.runtime.settings.yaml_files import ParsedFile, read_yaml
 
 __all__ = ["LoadedSettings", "SecretMissing", "SettingsError", "SettingsProblem", "load_settings"]
@@ -31,7 +31,7 @@ class LoadedSettings:
     `providers` are in the order of their file names; `provider_files` are these files. The `timeouts` of a provider are
     complete: those that its file omits come from `relay.yaml`. With a portal `directory` is empty, because the ledger
     holds the registry. `files` are all files read or referenced (yaml, certificates, CAs, keys), absolute and unique,
-    for watching; new files may appear in the folder `settings.providers`. `generation` is 12 hex digits of a hash over
+    for watching; new files may appear in the folder `settings.providers`. `fingerprint` is 12 hex digits of a hash over
     names and contents of the yaml files and the `RELAY__` variables.
     """
 
@@ -39,12 +39,12 @@ class LoadedSettings:
     providers: tuple[Provider, ...]
     directory: Directory
     files: tuple[Path, ...]
-    generation: str
+    fingerprint: str
     provider_files: tuple[Path, ...] = ()
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
-    """Load `relay.yaml` at `path` and the files it names; `RELAY__` variables of `environ` override `relay.yaml`.
+    """Loads `relay.yaml` at `path` and the files it names; `RELAY__` variables of `environ` override `relay.yaml`.
 
     Opens yaml files only, no certificates or keys. Raises SettingsError with all problems of all files.
     """
@@ -80,7 +80,7 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
         providers=tuple(_complete_timeouts(settings, provider.model) for provider in providers),
         directory=Directory() if directory is None else directory.model,
         files=tuple(dict.fromkeys(watched)),
-        generation=_hash_contents(path.parent, parsed_files, environ),
+        fingerprint=_hash_contents(path.parent, parsed_files, environ),
         provider_files=tuple(provider.file for provider in providers),
     )
 
@@ -94,17 +94,23 @@ def _complete_timeouts(settings: Settings, provider: Provider) -> Provider:
 def _read_directory(
     relay_yaml: ParsedFile, parsed_files: list[ParsedFile]
 ) -> tuple[ModelFile[Directory] | None, list[SettingsProblem]]:
-    """Read the directory and append its file to `parsed_files`. With a portal no directory is read."""
+    """Reads the directory and appends its file to `parsed_files`. With a portal no directory is read.
+
+    An unreadable `relay.yaml` may have a portal: then a missing directory is no problem of its own.
+    """
     if (relay_yaml.values or {}).get("portal") is not None:
         return None, []
-    parsed = read_yaml(_resolve_key(relay_yaml, "directory"))
+    file = _resolve_key(relay_yaml, "directory")
+    if relay_yaml.values is None and not file.exists():
+        return None, []
+    parsed = read_yaml(file)
     parsed_files.append(parsed)
     directory, problems = _validate(parsed, Directory)
     return (None if directory is None else ModelFile(parsed.path, directory)), problems
 
 
 def _resolve_key(relay_yaml: ParsedFile, key: str) -> Path:
-    """Return the path under `key`, or its default; `relay.yaml` may have problems, and other files are still read."""
+    """Returns the path under `key`, or its default; `relay.yaml` may have problems, and other files are still read."""
     value = (relay_yaml.values or {}).get(key)
     default = Settings.model_fields[key].default
     return relay_yaml.path.parent / (value if isinstance(value, str) and value else default)
@@ -135,7 +141,7 @@ def _validate(
 
 
 def _list_files(path: Path, folder: Path) -> tuple[list[Path], list[SettingsProblem]]:
-    """Return the yaml files of the folder under `providers` in `path`, or a problem."""
+    """Returns the yaml files of the folder under `providers` in `path`, or a problem."""
     try:
         files = sorted(file for file in folder.iterdir() if file.suffix in {".yaml", ".yml"} and file.name[0] != ".")
     except FileNotFoundError:

@@ -42,12 +42,12 @@ _NUMBERS: Final = {"boolean": "true or false", "integer": "a whole number", "num
 
 @cache
 def get_schema(model: type[BaseModel]) -> Mapping[str, Any]:
-    """Return the JSON Schema of a settings model. It is cached and must not be changed."""
+    """Returns the JSON Schema of a settings model. It is cached and must not be changed."""
     return model.model_json_schema()
 
 
 def get_schema_node(model: type[BaseModel], key_path: Iterable[str | int]) -> Mapping[str, Any] | None:
-    """Return the schema of one key of a model, without references and `null`; None for an unknown key."""
+    """Returns the schema of one key of a model, without references and `null`; None for an unknown key."""
     schema = get_schema(model)
     node: Mapping[str, Any] | None = schema
     for part in key_path:
@@ -68,7 +68,7 @@ def _resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str,
 
 
 def find_leaves(model: type[BaseModel], key_path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield every key path of a model that holds a value or a list of values; index 0 stands for lists of sections."""
+    """Yields every key path of a model that holds a value or a list of values; index 0 stands for lists of sections."""
     node = get_schema_node(model, key_path) or {}
     if "properties" in node:
         for name in node["properties"]:
@@ -80,7 +80,7 @@ def find_leaves(model: type[BaseModel], key_path: KeyPath = ()) -> Iterator[KeyP
 
 
 def describe_allowed(node: Mapping[str, Any]) -> str:
-    """Return words for what a key may hold."""
+    """Returns words for what a key may hold."""
     if "enum" in node:
         return "one of " + ", ".join(str(choice) for choice in node["enum"])
     if "properties" in node:
@@ -116,7 +116,7 @@ def _entries(node: Mapping[str, Any]) -> str:
 
 
 def find_nearest(name: str, known_names: Iterable[str]) -> str:
-    """Return the known name most similar to `name`, "" if none is similar."""
+    """Returns the known name most similar to `name`, "" if none is similar."""
     matches = difflib.get_close_matches(name, list(known_names), n=1)
     return matches[0] if matches else ""
 
@@ -124,7 +124,7 @@ def find_nearest(name: str, known_names: Iterable[str]) -> str:
 def build_problems(
     error: ValidationError, model: type[BaseModel], file: str, variables: Mapping[KeyPath, str]
 ) -> list[SettingsProblem]:
-    """Return the problems of one validation. `variables` names the environment variable that set a key path.
+    """Returns the problems of one validation. `variables` names the environment variable that set a key path.
 
     A problem of such a key names the variable. No problem repeats a value; unknown keys are repeated.
     """
@@ -142,7 +142,7 @@ def build_problems(
 
 
 def _describe(detail: Mapping[str, Any], key_path: KeyPath, model: type[BaseModel]) -> tuple[str, str, str]:
-    """Return key, what is wrong and what is allowed for one error of pydantic."""
+    """Returns key, what is wrong and what is allowed for one error of pydantic."""
     kind = detail["type"]
     if kind == "settings_error":  # scalars.build_error
         context = detail["ctx"]

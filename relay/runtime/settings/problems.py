@@ -35,12 +35,12 @@ class SettingsError(Exception):
 
 
 def format_key(key_path: Iterable[str | int]) -> str:
-    """Return a key path in dotted form: `gateway.listeners[0].port`."""
+    """Returns a key path in dotted form: `gateway.listeners[0].port`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key_path)
     return text.removeprefix(".")
 
 
 def format_path(path: Path) -> str:
-    """Return a path for messages: relative to the working directory if it is below it, otherwise absolute."""
+    """Returns a path for messages: relative to the working directory if it is below it, otherwise absolute."""
     folder = Path.cwd()
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

@@ -9,15 +9,15 @@ from typing import Final
 
 from relay.infra.files.regular import require_regular_file
 from relay.policy.settings.directory import AuthenticationMethod
+from relay.runtime.settings.file_references import Reference, ReferenceKind, find_references
 from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.settings.problems import SettingsProblem, format_path
-from relay.runtime.settings.secret_references import Reference, ReferenceKind, find_references
 
 _SECRETS: Final = frozenset({ReferenceKind.PRIVATE_KEY, ReferenceKind.SECRET})
 
 
 def find_setting_warnings(path: Path, loaded: LoadedSettings) -> Iterator[SettingsProblem]:
-    """Yield warnings of pages without tls and proxies, and of services without secret or app schemes.
+    """Yields warnings of pages without tls and proxies, and of services without secret or app schemes.
 
     `path` is `relay.yaml`.
     """
@@ -43,7 +43,7 @@ def find_setting_warnings(path: Path, loaded: LoadedSettings) -> Iterator[Settin
 
 
 def find_file_warnings(path: Path, loaded: LoadedSettings, now: datetime) -> Iterator[SettingsProblem]:
-    """Yield warnings of secrets that all users of the machine may read, and of expired CAs beside valid ones."""
+    """Yields warnings of secrets that all users of the machine may read, and of expired CAs beside valid ones."""
     pairs = list(zip(loaded.provider_files, loaded.providers, strict=True))
     for reference in find_references(path.absolute(), loaded.settings, pairs):
         if reference.kind in _SECRETS and reference.path is not None and _is_world_readable(reference.path):
@@ -57,7 +57,7 @@ def find_file_warnings(path: Path, loaded: LoadedSettings, now: datetime) -> Ite
 
 
 def check_ca_expiry(bundle: Path, now: datetime) -> dict[str, bool]:
-    """Return for each CA of a bundle, by name, if it expired. Empty when OpenSSL cannot read the bundle."""
+    """Returns for each CA of a bundle, by name, if it expired. Empty when OpenSSL cannot read the bundle."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         require_regular_file(bundle)

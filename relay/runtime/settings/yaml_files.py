@@ -64,7 +64,7 @@ _RESOLVER: Final = _Loader("")
 
 
 def parse_scalar(text: str) -> Any:
-    """Return the value of one plain YAML scalar: text, a whole number, a number, true, false or None."""
+    """Returns the value of one plain YAML scalar: text, a whole number, a number, true, false or None."""
     return _parse_value(_resolve_tag(text), text)
 
 
@@ -97,12 +97,12 @@ class ParsedFile:
     problems: list[SettingsProblem] = field(default_factory=list)
 
     def add_problem(self, key: str, wrong: str, allowed: str = "") -> None:
-        """Add a problem of this file."""
+        """Adds a problem of this file."""
         self.problems.append(SettingsProblem(format_path(self.path), key, wrong, allowed))
 
 
 def read_yaml(path: Path) -> ParsedFile:
-    """Read one settings file. An empty file is an empty mapping; any other content than a mapping is a problem."""
+    """Reads one settings file. An empty file is an empty mapping; any other content than a mapping is a problem."""
     parsed = ParsedFile(path)
     text = _read_text(parsed)
     if text is None:

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from relay.domain.party import Service
 from relay.domain.registry import OrgType, Registry
-from relay.infra.files.regular import read_file
+from relay.infra.files.regular import describe_read_error, read_file
 from relay.infra.tokens.key_folder import TokenKeyError
 from relay.infra.tokens.signing import TokenSigner
-from relay.oauth.services import Client, OAuthSettings
+from relay.oauth.dependencies import Client, OAuthSettings
 from relay.policy.settings.authority import CertifierSettings, TokenSettings
 from relay.policy.settings.directory import Directory, Provider
 from relay.runtime.settings.loading import LoadedSettings
@@ -103,8 +103,10 @@ def load_result_key(provider: Provider) -> EllipticCurvePublicKey | None:
     file = provider.redirect.public_key
     try:
         key = load_pem_public_key(read_file(file))
-    except (OSError, ValueError) as error:
-        raise CredentialError(f"{file}: no public key in PEM: {error}") from error
+    except OSError as error:
+        raise CredentialError(describe_read_error(file, error)) from error
+    except ValueError as error:
+        raise CredentialError(f"the file {file} holds none; expected: a public key, PEM") from error
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
         raise CredentialError(f"{file}: the key is not EC P-256 (ES256)")
     return key

@@ -15,7 +15,7 @@ from relay.infra.files.regular import read_file
 from relay.infra.upstream.tls import build_client_context
 from relay.policy.settings.authority import CertifierSettings, IdentityServiceSettings, SignatureServiceSettings
 from relay.policy.settings.model import ServerTls, Settings
-from relay.runtime.settings.secret_references import read_secret
+from relay.runtime.settings.file_references import read_secret
 from relay.runtime.wiring.credentials import CredentialError, KeyFile
 
 T = TypeVar("T")

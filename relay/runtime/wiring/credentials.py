@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.infra.files.regular import read_file
+from relay.infra.files.regular import describe_read_error, read_file
 from relay.infra.tokens.key_folder import TokenKey, TokenKeyError, read_keys, to_jwk
 from relay.infra.tokens.verification import VerifyingKey
 from relay.infra.upstream.tls import TlsError, build_client_context, build_server_context
@@ -17,7 +17,7 @@ from relay.policy.settings.authority import PagesSettings, TokenSettings
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.model import Listener, ServerTls
 from relay.policy.settings.portal import PortalSettings
-from relay.runtime.settings.secret_references import read_secret
+from relay.runtime.settings.file_references import read_secret
 
 
 class CredentialError(Exception):
@@ -70,7 +70,7 @@ def compute_pool_key(institution: Institution) -> PoolKey:
     try:
         contents = [read_file(path) for path in (file.ca, file.certificate) if path is not None]
     except OSError as error:
-        raise CredentialError(f"{error.filename}: {error.strerror}") from error
+        raise CredentialError(describe_read_error(error.filename, error)) from error
     if file.private_key is not None:
         contents.append(read_secret(file.private_key))
     digest = hashlib.sha256(b"\0".join(contents)).digest()

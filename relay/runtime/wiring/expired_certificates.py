@@ -8,8 +8,8 @@ from typing import Final
 
 from relay.infra.files.regular import read_file
 from relay.infra.upstream.tls import TlsError, expect_unexpired
+from relay.runtime.settings.file_references import ReferenceKind, find_references
 from relay.runtime.settings.loading import LoadedSettings
-from relay.runtime.settings.secret_references import ReferenceKind, find_references
 from relay.runtime.settings.warnings import check_ca_expiry
 
 _KINDS: Final = frozenset({ReferenceKind.CERTIFICATE, ReferenceKind.CA})
@@ -47,5 +47,6 @@ def check_new_certificates(former: Certificates, current: Certificates, now: dat
             continue
         if kind is ReferenceKind.CERTIFICATE:
             expect_unexpired(target, now)
+        # A bundle that cannot be read has no CAs here: the role that needs it reports it.
         elif (expired := check_ca_expiry(Path(target), now)) and all(expired.values()):
             raise TlsError(f"{target}: every CA expired: {', '.join(expired)}")

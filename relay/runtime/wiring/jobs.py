@@ -3,7 +3,6 @@
 import os
 import secrets
 import socket
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.domain.jobs import JobStore, Leadership
+from relay.domain.korea import DAY_S
 from relay.domain.portal import PortalDown
 from relay.domain.registry import RegistryChanges
 from relay.infra.ledger.sql_ledger import SqlLedger
@@ -21,13 +21,13 @@ from relay.jobs.retention import RetentionJob, next_time_of_day
 from relay.jobs.runner import Job, JobFailed, every
 from relay.jobs.sending import StatisticsSender
 from relay.jobs.sync import RegistrySync
+from relay.policy.settings.model import Settings
 from relay.policy.settings.portal import JobsSettings, PortalSettings
+from relay.runtime.settings.file_references import SecretMissing, read_secret
 from relay.runtime.settings.loading import LoadedSettings
-from relay.runtime.settings.secret_references import SecretMissing, read_secret
 from relay.runtime.wiring.credentials import CredentialError, build_portal_context
 from relay.runtime.wiring.ledger import load_fingerprint_key
 
-_DAY_S: Final = 86_400
 _LOOK_S: Final = 3600
 """Statistics are checked so often for late figures and refused messages."""
 
@@ -43,38 +43,22 @@ class JobSet:
     close: Callable[[], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class JobFiles:
-    """Settings with the files of the jobs opened: TLS toward the portal, the key that fingerprints its secrets."""
+def build_job_set(loaded: LoadedSettings, ledger: SqlLedger) -> JobSet:
+    """Builds the jobs of these settings and opens their files; safe on a thread. No job has a connection yet.
 
-    loaded: LoadedSettings
-    context: ssl.SSLContext | None
-    fingerprint_key: bytes
-
-
-def open_job_files(loaded: LoadedSettings) -> JobFiles:
-    """Opens the files that jobs need; safe on a thread. Raises SecretMissing, TlsError, LedgerSettingsError."""
+    Raises SecretMissing, TlsError, LedgerSettingsError.
+    """
     settings = loaded.settings
-    if settings.portal is None:
-        return JobFiles(loaded, None, b"")
-    return JobFiles(
-        loaded, build_portal_context(settings.portal, settings.gateway.tls), load_fingerprint_key(settings.ledger)
-    )
-
-
-def build_job_set(loaded: LoadedSettings, ledger: SqlLedger, files: JobFiles | None = None) -> JobSet:
-    """Builds the jobs of these settings; opens their files unless given. Raises what `open_job_files` raises."""
-    settings = loaded.settings
-    files = files or open_job_files(loaded)
     tidying = RetentionJob(ledger.archive, settings.retention)
     retention_at = settings.jobs.retention_at
     retention = Job(
-        "retention", use_believed_time(ledger, tidying.run), lambda now: next_time_of_day(retention_at, now), _DAY_S
+        "retention", use_believed_time(ledger, tidying.run), lambda now: next_time_of_day(retention_at, now), DAY_S
     )
     if settings.portal is None:
         return JobSet((retention,), None, _close_nothing)
     portal, relay = settings.portal, settings.relay.org_code
-    client, hasher = _build_portal_client(files, portal, ledger), PortalSecrets(files.fingerprint_key)
+    client = _build_portal_client(settings, portal, ledger)
+    hasher = PortalSecrets(load_fingerprint_key(settings.ledger))
     sync = RegistrySync(client, ledger.registry, hasher, portal.guard, relay, portal.forget_days, portal.limits)
     members = [provider.org_code for provider in loaded.providers]
     sending = StatisticsSender(ledger.statistics, client, lambda: members, settings.portal.statistics_at)
@@ -107,7 +91,7 @@ def _build_directory_jobs(sync: RegistrySync, portal: PortalSettings, ledger: Sq
 
     return (
         Job("directory", use_believed_time(ledger, sync_changes), every(interval_s), interval_s),
-        Job("directory_full", use_believed_time(ledger, sync_all), every(_DAY_S), interval_s),
+        Job("directory_full", use_believed_time(ledger, sync_all), every(DAY_S), interval_s),
     )
 
 
@@ -121,9 +105,10 @@ def _build_statistics_job(sending: StatisticsSender, ledger: SqlLedger) -> Job:
     return Job("statistics", use_believed_time(ledger, sending.run), next_due, _LOOK_S, is_wanted)
 
 
-def _build_portal_client(files: JobFiles, portal: PortalSettings, ledger: SqlLedger) -> PortalClient:
-    relay, reference = files.loaded.settings.relay.org_code, portal.calls.client_secret
-    return PortalClient(portal, relay, files.context, lambda: _read_client_secret(reference), ledger.jobs.record_call)
+def _build_portal_client(settings: Settings, portal: PortalSettings, ledger: SqlLedger) -> PortalClient:
+    relay, reference = settings.relay.org_code, portal.calls.client_secret
+    context = build_portal_context(portal, settings.gateway.tls)
+    return PortalClient(portal, relay, context, lambda: _read_client_secret(reference), ledger.jobs.record_call)
 
 
 def _read_client_secret(reference: str) -> str:

@@ -1,5 +1,6 @@
 """Opens the files that settings name and reports problems, for `relay check --files`."""
 
+import os
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -14,18 +15,18 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from relay.infra.files.regular import read_file
-from relay.infra.tokens.key_folder import TokenKeyError, read_keys
+from relay.infra.files.regular import describe_read_error, read_file
+from relay.infra.tokens.key_folder import TokenKey, TokenKeyError, check_private_keys, read_keys
 from relay.policy.settings.scalars import STDOUT
-from relay.runtime.settings.loading import LoadedSettings
-from relay.runtime.settings.problems import SettingsProblem, format_path
-from relay.runtime.settings.secret_references import (
+from relay.runtime.settings.file_references import (
     Reference,
     ReferenceKind,
     SecretMissing,
     find_references,
     read_secret,
 )
+from relay.runtime.settings.loading import LoadedSettings
+from relay.runtime.settings.problems import SettingsProblem, format_path
 from relay.runtime.wiring.ledger import LedgerSettingsError, resolve_ledger_url
 
 _KINDS: Final[dict[ReferenceKind, tuple[Callable[[bytes], Any], str]]] = {
@@ -58,7 +59,10 @@ def find_file_problems(path: Path, loaded: LoadedSettings, now: datetime) -> lis
             certificates[reference.file, section] = content[0]
         elif reference.kind is ReferenceKind.PRIVATE_KEY:
             problems += _key_pair_problems(reference, certificates.get((reference.file, section)), content)
-    return [*problems, *_ledger_problems(path, loaded), *_access_log_problems(path, loaded.settings.access_log.path)]
+    problems += _ledger_problems(path, loaded)
+    problems += _access_log_problems(path, loaded.settings.access_log.path)
+    problems += _written_folder_problems(path, loaded)
+    return problems
 
 
 class _Unusable(Exception):
@@ -82,18 +86,24 @@ def _open(reference: Reference) -> Any:
         if reference.path is None or reference.kind in {ReferenceKind.PRIVATE_KEY, ReferenceKind.SECRET}:
             return load(read_secret(reference.target))
         if reference.kind is ReferenceKind.TOKEN_KEYS:
-            return read_keys(Path(reference.target).parent)
+            return _read_key_folder(Path(reference.target).parent)
         if reference.kind is ReferenceKind.CA and not reference.key.startswith("certifiers["):
             return _read_bundle(Path(reference.target))
         return load(read_file(reference.target))
     except OSError as error:
-        raise _Unusable(f"the file {reference.target} cannot be read ({error.strerror})", f"a {expected}") from error
+        raise _Unusable(describe_read_error(reference.target, error), f"a {expected}") from error
     except (SecretMissing, TokenKeyError) as error:
         raise _Unusable(str(error), f"a {expected}") from error
     except TypeError as error:
         raise _Unusable("is encrypted", f"a {expected.replace(', PEM', ' without a password, PEM')}") from error
     except Exception as error:  # cryptography raises many types, and no text of theirs may be shown beside a key
         raise _Unusable(_describe_content(reference), f"a {expected}") from error
+
+
+def _read_key_folder(folder: Path) -> Sequence[TokenKey]:
+    keys = read_keys(folder)
+    check_private_keys(folder, keys)
+    return keys
 
 
 def _read_bundle(file: Path) -> list[x509.Certificate]:
@@ -164,3 +174,26 @@ def _access_log_problems(path: Path, target: str) -> Iterator[SettingsProblem]:
             "its folder does not exist",
             "a file in a folder that exists",
         )
+
+
+def _written_folder_problems(path: Path, loaded: LoadedSettings) -> Iterator[SettingsProblem]:
+    """Yields folders in which this user cannot make the sockets or the spool."""
+    settings = loaded.settings
+    folders = (
+        ("authority.socket", Path(settings.authority.socket).parent, False),
+        *([("gateway.socket", Path(settings.gateway.socket).parent, False)] if settings.gateway.workers != 1 else []),
+        ("statistics.spool", Path(settings.statistics.spool), True),
+    )
+    for key, folder, may_be_made in folders:
+        existing = folder
+        while may_be_made and not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+        if existing.exists() and not existing.is_dir():
+            wrong = f"{existing} is not a folder"
+        elif not existing.exists():
+            wrong = f"the folder {existing} does not exist"
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            wrong = f"this user cannot write to the folder {existing}"
+        else:
+            continue
+        yield SettingsProblem(format_path(path.absolute()), key, wrong, "a path where the relay may write")

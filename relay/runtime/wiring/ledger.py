@@ -12,7 +12,7 @@ from relay.infra.ledger.database.sealing import KEY_BYTES, CustomerKey, Sealer
 from relay.infra.ledger.schema import UpgradeResult, upgrade
 from relay.infra.ledger.sql_ledger import SqlLedger, create_ledger
 from relay.policy.settings.authority import LedgerSettings
-from relay.runtime.settings.secret_references import SecretMissing, read_secret
+from relay.runtime.settings.file_references import SecretMissing, read_secret
 
 
 class LedgerSettingsError(Exception):

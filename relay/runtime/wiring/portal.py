@@ -7,7 +7,7 @@ from collections.abc import Callable
 from relay.domain.registry import Registry
 from relay.infra.upstream.probing import Probes
 from relay.policy.settings.directory import Provider
-from relay.portal.services import SupportSettings
+from relay.portal.dependencies import SupportSettings
 from relay.runtime.settings.loading import LoadedSettings
 
 

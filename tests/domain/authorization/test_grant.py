@@ -4,7 +4,7 @@ GRANT = Grant(
     jti="jti-1",
     ends_at=1_800_000_000.0,
     is_scheduled=True,
-    assets={"bank.deposit": frozenset({("110-Zq7marker", "")})},
+    assets="\nbank.deposit\t110-Zq7marker\t\n",
     withheld=frozenset({"trans_memo"}),
     particulars_body=b'{"asset":"110-Zq7marker"}',
     ci=b"Zq7marker",
@@ -21,7 +21,7 @@ def test_a_new_grant_is_not_revoked():
 
 
 def test_all_holders_of_a_grant_see_it_revoked():
-    grant = Grant("jti-2", 0.0, is_scheduled=False, assets={}, withheld=frozenset(), particulars_body=b"", ci=b"")
+    grant = Grant("jti-2", 0.0, is_scheduled=False, assets="", withheld=frozenset(), particulars_body=b"", ci=b"")
     shared = grant
     grant.is_revoked = True
     assert shared.is_revoked

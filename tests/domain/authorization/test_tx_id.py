@@ -2,8 +2,8 @@ from datetime import datetime
 
 import pytest
 
-from relay.domain.authorization.consent import KOREA
 from relay.domain.authorization.tx_id import TxId, parse_tx_id
+from relay.domain.korea import KOREA
 
 TEXT = "MD_ZOPA000001_ZBAA000001_ZRLA000001_ZCAA000001_20270115170000_00000000000A"
 MADE_AT = int(datetime(2027, 1, 15, 17, tzinfo=KOREA).timestamp())

@@ -5,9 +5,9 @@ import ssl
 from datetime import UTC, datetime
 
 import pytest
+from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.infra.dns.event_loop import new_event_loop
-from relay.sandbox.certificates import make_dev_certificates
 
 
 def pytest_asyncio_loop_factories(config, item):

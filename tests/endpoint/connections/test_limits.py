@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from relay.endpoint.connections.limits import ConnectionCounts, ConnectionLimits, ConnectionSlot, ExceededLimit
+from relay.endpoint.connections.limits import ConnectionCounts, ConnectionLimits, ConnectionPermit, ExceededLimit
 from relay.policy.settings.scalars import Rate
 
 FAST = Rate(per_second=1000, burst=1000)
@@ -17,8 +17,8 @@ def counts(connections=5, per_address=2, rate=FAST, proxies=()):
 
 def acquire_all(counted, *addresses, now=0.0):
     """Returns for each address the exceeded limit, or "open"."""
-    slots = [counted.acquire(address, now) for address in addresses]
-    return ["open" if isinstance(slot, ConnectionSlot) else slot for slot in slots]
+    permits = [counted.acquire(address, now) for address in addresses]
+    return ["open" if isinstance(permit, ConnectionPermit) else permit for permit in permits]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_the_exceeded_limit_is_named(addresses, last):
     assert end == last
 
 
-def test_a_slot_is_released_only_once():
+def test_a_permit_is_released_only_once():
     counted = counts(connections=2)
     first = counted.acquire("192.0.2.1", 0.0)
     assert acquire_all(counted, "192.0.2.1", "192.0.2.2") == ["open", ExceededLimit.CONNECTIONS]

@@ -14,7 +14,7 @@ from relay.endpoint.connections.site import LimitedSite
 from relay.endpoint.handlers import build_error_response
 from relay.endpoint.serving import open_runner
 from relay.policy.settings.scalars import Rate
-from relay.wire.tls_records import RecordsExceeded
+from relay.wire.tls.errors import RecordsExceeded
 
 FAST = Rate(per_second=1000, burst=1000)
 GET = b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -181,7 +181,7 @@ async def test_a_stop_closes_connections_just_accepted(runner, listening):
     assert (stopping.accepted[0].fileno(), site.connections) == (-1, 0)
 
 
-async def test_a_failed_handshake_releases_its_slot(runner, listening, caplog, server_context):
+async def test_a_failed_handshake_releases_its_permit(runner, listening, caplog, server_context):
     limits = ConnectionLimits(2, 2, FAST)
     site = LimitedSite(runner, listening, limits, label="pages", context=server_context, handshake_s=0.2)
     await site.start()

@@ -17,9 +17,10 @@ def path(tmp_path):
 @asynccontextmanager
 async def authority(path, answer):
     """Run a fake authority; with `answer` None it stays silent. Yields the requests."""
-    requests = []
+    requests, writers = [], []
 
     async def serve(reader, writer):
+        writers.append(writer)
         requests.append(await reader.readuntil(b"\r\n\r\n"))
         if answer is None:
             await reader.read()
@@ -32,14 +33,15 @@ async def authority(path, answer):
         yield requests
     finally:
         server.close()
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
 
 
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
+@pytest.fixture
+def clock(clock):
+    clock.now = 0.0
+    return clock
 
 
 async def check_once(liveness):
@@ -51,8 +53,7 @@ async def check_once(liveness):
     await following
 
 
-async def test_an_answer_resets_the_age(path):
-    clock = Clock()
+async def test_an_answer_resets_the_age(path, clock):
     liveness = AuthorityLiveness(path, clock)
     clock.now = 7
     assert liveness.age == 7
@@ -71,9 +72,8 @@ async def test_an_answer_resets_the_age(path):
         (b"220 smtp.test ESMTP\r\n", "protocol"),
     ],
 )
-async def test_an_invalid_answer_does_not_reset_the_age(path, monkeypatch, caplog, answer, reason):
-    monkeypatch.setattr(module, "ANSWER_S", 0.1)
-    clock = Clock()
+async def test_an_invalid_answer_does_not_reset_the_age(path, clock, monkeypatch, caplog, answer, reason):
+    monkeypatch.setattr(module, "RESPONSE_S", 0.1)
     liveness = AuthorityLiveness(path, clock)
     clock.now = 7
     async with authority(path, answer):
@@ -83,8 +83,7 @@ async def test_an_invalid_answer_does_not_reset_the_age(path, monkeypatch, caplo
     assert caplog.messages == [f"authority does not answer: socket={path} reason={reason}"]
 
 
-async def test_silence_and_its_end_are_logged_once_each(path, caplog):
-    clock = Clock()
+async def test_silence_and_its_end_are_logged_once_each(path, clock, caplog):
     liveness = AuthorityLiveness(path, clock)
     for clock.now in (1, 2):
         await check_once(liveness)

@@ -50,6 +50,13 @@ async def test_a_socket_has_mode_0600_and_is_removed_with_its_listener(path):
     listener.close()
 
 
+@pytest.mark.parametrize("name", ["nowhere/a.sock", f"{'a' * 120}.sock"])
+async def test_a_socket_that_cannot_be_made_names_the_setting(tmp_path, name):
+    with pytest.raises(OSError, match=r"authority\.socket: .* cannot be made \(") as raised:
+        (await UnixListener.open(tmp_path / name)).bind()
+    assert "set a path" in raised.value.strerror
+
+
 async def test_close_keeps_a_socket_that_another_process_has_bound(path):
     listener = await UnixListener.open(path)
     listener.bind()
@@ -118,3 +125,11 @@ async def test_a_site_accepts_connections_until_it_is_stopped(path):
         assert get_listening_pid(str(path)) is None
         listener.close()
         assert not path.exists()
+
+
+async def test_an_error_names_the_setting_of_the_path(tmp_path):
+    with pytest.raises(OSError, match=r"gateway\.socket: .* cannot be made"):
+        await UnixListener.open(tmp_path / "none" / "g.sock", setting="gateway.socket")
+    (tmp_path / "g.sock").mkdir()
+    with pytest.raises(OSError, match=r"set another path in gateway\.socket"):
+        await UnixListener.open(tmp_path / "g.sock", setting="gateway.socket")

@@ -2,7 +2,6 @@ import pytest
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.infra.authority.upstream import AuthorityPool
-from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.deadline_watch import DeadlineWatch
 
 A, B = "operator-a", "operator-b"
@@ -29,7 +28,7 @@ class UpstreamRequest:
 class Pool:
     """A pool that sends everything."""
 
-    timeouts = ProviderTimeouts(first_byte_s=15, total_s=15)
+    total_s = 15.0
 
     def __init__(self):
         self.loop, self.now, self.requests, self.is_retired = self, 100.0, [], False

@@ -16,12 +16,12 @@ async def client_of(handler, **changed):
     """Opens a client of a server on loopback that answers by `handler`."""
     app = web.Application()
     app.router.add_post("/api", handler)
-    server = TestServer(app)
-    await server.start_server()
-    async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with (
+        TestServer(app) as server,
+        aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
+    ):
         options = {"base_url": str(server.make_url("")), "context": None, "timeout_s": 5.0} | changed
         yield ApiClient(session, **options, relay="ZRLA000001", random=lambda size: b"r" * size)
-    await server.close()
 
 
 def respond_with(body=b'{"a":"b"}', status=200, headers=None):

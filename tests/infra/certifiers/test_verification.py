@@ -9,25 +9,19 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 from cryptography import x509
+from mydata_sandbox.certifiers.identity import CP_CODE, UcpidService, identity_certifier
+from mydata_sandbox.certifiers.pki import make_certifier_pki
+from mydata_sandbox.certifiers.signature import SignatureCertifier
+from mydata_sandbox.customer.signing import ConsentTerms, Parties, build_certificate_form, demand
+from mydata_sandbox.parties import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
+from mydata_sandbox.world.ci import get_ci
+from mydata_sandbox.world.model import CUSTOMERS
 
 from relay.domain.authorization.nonce import from_base64url, parse_nonce
 from relay.domain.authorization.signed_consent import CertificateSigned, Defect, HashSigned, NotVerified
 from relay.infra.certifiers.identity_message import RelayIdentity
 from relay.infra.certifiers.verification import IdentityCredentials, SignatureCredentials, open_consent_verifier
 from relay.policy.settings.authority import CertifierSettings
-from relay.sandbox.certifier_identity import CP_CODE, UcpidService, identity_certifier
-from relay.sandbox.certifier_pki import make_certifier_pki
-from relay.sandbox.certifier_signature import SignatureCertifier
-from relay.sandbox.customers import get_ci
-from relay.sandbox.signing import (
-    IDENTITY_CERTIFIER,
-    SIGNATURE_CERTIFIER,
-    ConsentTerms,
-    Parties,
-    build_certificate_form,
-    demand,
-)
-from relay.sandbox.world.model import CUSTOMERS
 
 CUSTOMER, OTHER_CUSTOMER = CUSTOMERS[:2]
 OPERATOR, PROVIDER, RELAY = "ZOPA000001", "ZBAA000001", "ZRLA000001"
@@ -75,9 +69,7 @@ class Setup:
     async def open(self, stack):
         listener = socket.create_server(("127.0.0.1", 0))
         await stack.enter_async_context(identity_certifier(UcpidService.from_pki(self.pki), listener))
-        server = TestServer(self.signatures.application())
-        await server.start_server()
-        stack.push_async_callback(server.close)
+        server = await stack.enter_async_context(TestServer(self.signatures.application()))
         self.url = str(server.make_url(""))
         self.certifiers = [
             (identity_settings(listener.getsockname()[1]), identity_credentials(self.pki)),
@@ -124,9 +116,12 @@ class Setup:
         signature = signed["signed_consent"]
         return text, HashSigned(tx_id, ci or get_ci(customer), signature, consent or text, cert_tx_id)
 
+    def replace_certifiers(self, certifiers):
+        self.verification.replace_certifiers(self.verification.compile_certifiers(certifiers))
+
     async def doubt(self, signed, ca_code):
         with pytest.raises(NotVerified) as caught:
-            await self.verification.prove(signed, ca_code, self.now)
+            await self.verification.verify(signed, ca_code, self.now)
         return caught.value.reason
 
 
@@ -138,12 +133,12 @@ async def setup(pki, moment):
 
 async def test_a_consent_signed_with_a_certificate_is_verified(setup):
     text, signed = setup.by_certificate()
-    assert (await setup.verification.prove(signed, IDENTITY_CERTIFIER, setup.now)).decode() == text
+    assert (await setup.verification.verify(signed, IDENTITY_CERTIFIER, setup.now)).decode() == text
 
 
 async def test_a_consent_signed_at_a_provider_is_verified(setup):
     text, signed = await setup.by_provider()
-    assert (await setup.verification.prove(signed, SIGNATURE_CERTIFIER, setup.now)).decode() == text
+    assert (await setup.verification.verify(signed, SIGNATURE_CERTIFIER, setup.now)).decode() == text
 
 
 async def test_a_certificate_of_another_customer_is_refused(setup):
@@ -173,33 +168,33 @@ async def test_an_unknown_certifier_is_refused(setup):
 
 
 async def test_a_token_that_the_certifier_lost_is_replaced(setup):
-    await setup.verification.prove((await setup.by_provider())[1], SIGNATURE_CERTIFIER, setup.now)
+    await setup.verification.verify((await setup.by_provider())[1], SIGNATURE_CERTIFIER, setup.now)
     _, signed = await setup.by_provider()
     setup.signatures.forget_tokens()
-    assert await setup.verification.prove(signed, SIGNATURE_CERTIFIER, setup.now)
+    assert await setup.verification.verify(signed, SIGNATURE_CERTIFIER, setup.now)
 
 
 async def test_fifty_consents_of_one_customer_are_verified_at_once(setup):
     signings = [setup.by_certificate() for _ in range(50)]
     consents = await asyncio.gather(
-        *(setup.verification.prove(signed, IDENTITY_CERTIFIER, setup.now) for _, signed in signings)
+        *(setup.verification.verify(signed, IDENTITY_CERTIFIER, setup.now) for _, signed in signings)
     )
     assert [consent.decode() for consent in consents] == [text for text, _ in signings]
 
 
 async def test_replaced_certifiers_apply_to_the_next_verification(setup):
     _, signed = setup.by_certificate()
-    setup.verification.replace_certifiers(setup.certifiers[1:])
+    setup.replace_certifiers(setup.certifiers[1:])
     assert await setup.doubt(signed, IDENTITY_CERTIFIER) is Defect.CHAIN
-    setup.verification.replace_certifiers(setup.certifiers)
-    assert await setup.verification.prove(signed, IDENTITY_CERTIFIER, setup.now)
+    setup.replace_certifiers(setup.certifiers)
+    assert await setup.verification.verify(signed, IDENTITY_CERTIFIER, setup.now)
 
 
 async def test_credentials_of_another_kind_raise_a_type_error(setup):
     (identity, identity_files), (signature, signature_files) = setup.certifiers
     for settings, credentials in ((identity, signature_files), (signature, identity_files)):
         with pytest.raises(TypeError):
-            setup.verification.replace_certifiers([(settings, credentials)])
+            setup.replace_certifiers([(settings, credentials)])
 
 
 async def test_closing_ends_running_verifications(pki):
@@ -218,7 +213,7 @@ async def test_closing_ends_running_verifications(pki):
     async with server:
         async with open_consent_verifier([(settings, SignatureCredentials("s", None))], RELAY, 1) as verification:
             signed = HashSigned("tx", "ci", "s", "c", "t")
-            running = asyncio.create_task(verification.prove(signed, SIGNATURE_CERTIFIER, 0))
+            running = asyncio.create_task(verification.verify(signed, SIGNATURE_CERTIFIER, 0))
             await connected.wait()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -229,10 +224,10 @@ async def test_a_certifier_outage_is_logged_with_its_cause(setup, caplog):
     text, signed = setup.by_certificate()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         unused_port = listener.getsockname()[1]
-    setup.verification.replace_certifiers([(identity_settings(unused_port), identity_credentials(setup.pki))])
+    setup.replace_certifiers([(identity_settings(unused_port), identity_credentials(setup.pki))])
     assert await setup.doubt(signed, IDENTITY_CERTIFIER) is Defect.CERTIFIER_SILENT
-    setup.verification.replace_certifiers(setup.certifiers)
-    assert (await setup.verification.prove(signed, IDENTITY_CERTIFIER, setup.now)).decode() == text
+    setup.replace_certifiers(setup.certifiers)
+    assert (await setup.verification.verify(signed, IDENTITY_CERTIFIER, setup.now)).decode() == text
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("certifier ")]
-    assert lines[0] == f"certifier unavailable: ca_code={IDENTITY_CERTIFIER} cause=refused failures=1"
+    assert lines[0] == f"certifier unavailable: ca_code={IDENTITY_CERTIFIER} cause=refused detail=- failures=1"
     assert lines[1].startswith(f"certifier available again: ca_code={IDENTITY_CERTIFIER} after_s=")

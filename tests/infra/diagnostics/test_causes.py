@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from relay.infra.diagnostics.causes import classify_error
-from relay.wire.tls_records import RecordsExceeded
+from relay.wire.tls.errors import RecordsExceeded
 
 KEY = SimpleNamespace(host="h", port=1, is_ssl=True, ssl=True)
 
@@ -54,6 +54,10 @@ def tls_error(reason):
         (aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(errno.ECONNREFUSED, "x")), "refused"),
         (aiohttp.ServerDisconnectedError(), "reset"),
         (aiohttp.ServerTimeoutError(), "time_out"),
+        (OSError("Multiple exceptions: [Errno 111] to ::1, [Errno 111] to 127.0.0.1"), "refused"),
+        (OSError("Multiple exceptions: [Errno 101] to ::1, [Errno 111] to 127.0.0.1"), "refused"),
+        (OSError("Multiple exceptions: [Errno 101] to ::1, [Errno 113] to 127.0.0.1"), "unreachable"),
+        (OSError("something else"), "error"),
         (ValueError("something else"), "error"),
     ],
 )

@@ -8,13 +8,6 @@ from relay.infra.diagnostics.exchange_outages import ExchangeOutages
 BANK, CARD = "ZBAA000001", "ZCDA000001"
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
 def build_exchange(provider=BANK, industry="bank", **fields):
     exchange = Exchange(0.0, 0.0)
     exchange.provider, exchange.industry = provider, industry
@@ -25,11 +18,6 @@ def build_exchange(provider=BANK, industry="bank", **fields):
 
 REFUSED = {"reason": "provider_refused", "detail": "tls_expired"}
 GOOD = {"provider_status": 200}
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

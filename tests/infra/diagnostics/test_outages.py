@@ -4,19 +4,7 @@ import logging
 
 import pytest
 
-from relay.infra.diagnostics.outages import OutageLog
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
+from relay.infra.diagnostics.outages import OutageLog, OutageLogs
 
 
 @pytest.fixture
@@ -78,3 +66,16 @@ def test_a_service_without_fields_is_logged_by_name(clock, lines):
     outage.record_failure("dns")
     outage.record_success()
     assert lines() == ["portal unavailable: cause=dns failures=1", "portal available again: after_s=0.0 failures=1"]
+
+
+def test_each_service_has_its_own_outages(clock, lines):
+    outages = OutageLogs(clock)
+    for org_code in ("ZBAA000001", "ZBAA000001", "ZBAB000001"):
+        outages.record_failure(f"institution: org_code={org_code}", "refused")
+    outages.record_success("institution: org_code=ZBAB000001")
+    outages.record_success("institution: org_code=ZBAC000001")
+    assert lines() == [
+        "institution unavailable: org_code=ZBAA000001 cause=refused failures=1",
+        "institution unavailable: org_code=ZBAB000001 cause=refused failures=1",
+        "institution available again: org_code=ZBAB000001 after_s=0.0 failures=1",
+    ]

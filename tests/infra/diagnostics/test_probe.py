@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.infra.diagnostics.probe import Probe
 from relay.infra.upstream.tls import build_client_context
 from relay.policy.settings.scalars import ProviderTimeouts
-from relay.sandbox.certificates import make_dev_certificates
 
 TRAN_ID = "ZRLA000001R00000000000001"
 NAMED = f"HTTP/1.1 404 Not Found\r\nx-api-tran-id: {TRAN_ID}\r\nContent-Length: 0\r\n\r\n"

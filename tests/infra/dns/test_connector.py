@@ -1,7 +1,6 @@
 import aiohttp
 import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from relay.infra.dns.connector import create_tcp_connector
 
@@ -30,7 +29,7 @@ async def test_a_session_resolves_names_through_the_loop(names, port):
     assert names.asked == {"bank.test": 1}
 
 
-async def test_each_call_has_a_connection_of_its_own():
+async def test_each_call_has_a_connection_of_its_own(aiohttp_server):
     peers = []
 
     async def respond(request):
@@ -39,7 +38,8 @@ async def test_each_call_has_a_connection_of_its_own():
 
     app = web.Application()
     app.router.add_get("/", respond)
-    async with TestServer(app) as server, aiohttp.ClientSession(connector=create_tcp_connector()) as session:
+    server = await aiohttp_server(app)
+    async with aiohttp.ClientSession(connector=create_tcp_connector()) as session:
         for _ in range(3):
             async with session.get(server.make_url("/")) as response:
                 assert await response.text() == "hello"

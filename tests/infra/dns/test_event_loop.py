@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from harness.name_server import NameServer
+from mydata_sandbox.credentials.certificates import make_dev_certificates
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from relay.infra.dns.event_loop import new_event_loop
 from relay.infra.ledger.database.engine import build_engine
 from relay.infra.upstream.tls import build_client_context, build_server_context
-from relay.sandbox.certificates import make_dev_certificates
 
 
 async def receive(host, port, **options):

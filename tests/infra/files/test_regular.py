@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from relay.infra.files.regular import awaited_file, awaiting, read_file, require_regular_file
+from relay.infra.files.regular import awaited_file, awaiting, describe_read_error, read_file, require_regular_file
 
 
 def fifo(path):
@@ -51,3 +51,9 @@ def test_the_awaited_file_of_a_thread_is_known(tmp_path):
             assert awaited_file(thread) == "b"
         assert awaited_file(thread) == str(tmp_path / "a")
     assert awaited_file(thread) == ""
+
+
+def test_a_read_error_names_the_file_without_a_number(tmp_path):
+    with pytest.raises(FileNotFoundError) as raised:
+        read_file(tmp_path / "gone")
+    assert describe_read_error("gone", raised.value) == "the file gone cannot be read (No such file or directory)"

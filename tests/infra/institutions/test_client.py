@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.domain.institution import InstitutionError
 from relay.infra.institutions.client import MAX_BODY_BYTES, HttpInstitutionClient
@@ -18,7 +18,6 @@ from relay.infra.institutions.shared_lists import CONCURRENCY, QUEUE_LENGTH
 from relay.infra.user_agent import USER_AGENT
 from relay.policy.settings.directory import HostedLogin, LinkKind, Provider, ProviderApis
 from relay.policy.settings.scalars import ProviderTimeouts
-from relay.sandbox.certificates import make_dev_certificates
 from relay.standard.catalogue import load_catalogue
 
 CODE = "ZBAA000001"
@@ -46,17 +45,21 @@ class Bank:
         return await response(request) if callable(response) else web.json_response(response)
 
 
+def build_application(bank):
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", bank.answer)
+    return app
+
+
 @pytest.fixture
 def bank():
     return Bank()
 
 
 @pytest.fixture
-async def base_url(bank):
-    app = web.Application()
-    app.router.add_route("*", "/{any:.*}", bank.answer)
-    async with TestServer(app) as server:
-        yield str(server.make_url("")).rstrip("/")
+async def base_url(bank, aiohttp_server):
+    server = await aiohttp_server(build_application(bank))
+    return str(server.make_url("")).rstrip("/")
 
 
 @pytest.fixture
@@ -285,15 +288,12 @@ async def test_list_calls_to_a_slow_institution_are_limited(bank, provider, inst
     assert sum(not isinstance(result, Exception) for result in results) == CONCURRENCY + QUEUE_LENGTH
 
 
-async def test_the_certificate_of_an_institution_is_verified(bank, provider, tmp_path):
+async def test_the_certificate_of_an_institution_is_verified(bank, provider, tmp_path, aiohttp_server):
     certificates = make_dev_certificates(tmp_path, datetime.now(UTC))
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
     bank.responses["/relay/login"] = KNOWN
-    app = web.Application()
-    app.router.add_route("*", "/{any:.*}", bank.answer)
-    server = TestServer(app, scheme="https")
-    await server.start_server(ssl=own)
+    server = await aiohttp_server(build_application(bank), ssl=own)
     secured = provider.model_copy(update={"base_urls": (f"https://127.0.0.1:{server.port}",)})
     for ca, is_trusted in ((certificates.authority, True), (certificates.foreign_authority, False)):
         trusting = ssl.create_default_context(cafile=str(ca.certificate))
@@ -307,5 +307,25 @@ async def test_the_certificate_of_an_institution_is_verified(bank, provider, tmp
             with pytest.raises(InstitutionError, match="cannot be reached"):
                 await login
         await institutions.close()
-    await server.close()
     assert len(bank.requests) == 1
+
+
+async def test_an_outage_is_logged_once_without_the_customer(bank, provider, institutions, caplog):
+    bank.responses["/relay/login"] = hang_up
+    for _ in range(2):
+        with pytest.raises(InstitutionError):
+            await institutions.login(provider, "hong", "right", "203.0.113.7")
+    bank.responses["/relay/login"] = KNOWN
+    await institutions.login(provider, "hong", "right", "203.0.113.7")
+    assert caplog.messages[0] == (
+        f'institution unavailable: org_code={CODE} cause="login: ServerDisconnectedError" failures=1'
+    )
+    assert caplog.messages[1].startswith(f"institution available again: org_code={CODE} after_s=")
+    assert len(caplog.messages) == 2
+
+
+async def test_lists_that_cannot_be_read_are_an_outage(bank, provider, institutions, caplog):
+    bank.responses["/v2/bank/accounts"] = respond_with(body=b"none")
+    with pytest.raises(InstitutionError):
+        await institutions.holdings(provider, CI, "client")
+    assert f"institution unavailable: org_code={CODE} cause=" in caplog.text

@@ -12,16 +12,15 @@ from datetime import date
 
 import pytest
 import pytest_asyncio
-from alembic import command
 
 from relay.domain.authorization.consent import Asset, Authentication, Consent, Particulars, Target
 from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
 from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
-from relay.domain.ledger import Denied, TokenHolder
+from relay.domain.ledger import LedgerRefused, TokenHolder
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.engine import create_file, sqlite_path
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 NOW = 1_800_000_000
 """15 January 2027, 17:00 in Korea."""
@@ -94,7 +93,7 @@ class Factory:
             app_scheme="one",
             oauth_state=STATE,
             api_tran_id="ZOPA000001M00000000000001",
-            asked_at=NOW,
+            requested_at=NOW,
             expires_at=NOW + 600,
             ci=consent.ci,
         )
@@ -161,16 +160,11 @@ def url(request, tmp_path):
 def upgrade_to():
     """Upgrades an empty ledger to an older revision."""
 
-    def run_migrations(connection, revision):
-        config = schema._build_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-
     async def upgrade(url, revision):
         if (path := sqlite_path(url)) is not None:
             create_file(path)
         async with schema.begin_exclusive(url) as connection:
-            await connection.run_sync(run_migrations, revision)
+            await connection.run_sync(schema.run_migrations, revision)
 
     return upgrade
 
@@ -220,9 +214,15 @@ def sealer():
 
 @pytest_asyncio.fixture
 async def ledger(url, sealer):
-    opened = await open_ledger(url, sealer, 10)
+    opened = create_ledger(url, sealer, 10)
     yield opened
     await opened.close()
+
+
+@pytest_asyncio.fixture
+async def fence(ledger):
+    """The fence of a leader at NOW."""
+    return (await ledger.jobs.lead("here", 60, NOW)).fence
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def denial_reason():
     """Awaits a call that the ledger denies. Returns the reason."""
 
     async def await_denial(call):
-        with pytest.raises(Denied) as caught:
+        with pytest.raises(LedgerRefused) as caught:
             await call
         return caught.value.reason
 

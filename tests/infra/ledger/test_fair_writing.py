@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from relay.domain.ledger import Denied
+from relay.domain.ledger import LedgerRefused
 from relay.domain.queue_full import CALLER
 
 FLOOD, OTHER = "ZOPA000001", "ZOPA000002"
@@ -16,7 +16,7 @@ async def test_a_flood_of_writes_delays_only_its_own_caller(ledger, factory):
 
     async def spend(caller):
         CALLER.set(caller)
-        with pytest.raises(Denied):
+        with pytest.raises(LedgerRefused):
             await ledger.spend_code(
                 b"no code has this", factory.holder, factory.callback, factory.build_pair, factory.now
             )

@@ -8,7 +8,7 @@ import pytest_asyncio
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.key_fingerprints import CustomerKeyError, KeyMismatch, describe, find_mismatches
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 ONE = CustomerKey("one", b"Zq7marker-Zq7marker-Zq7marker-Zq")
 WRONG = CustomerKey("one", b"3" * 32)
@@ -60,7 +60,7 @@ async def open_with_keys(url):
     opened = []
 
     async def open_with(*keys):
-        opened.append(await open_ledger(url, Sealer(keys), 2))
+        opened.append(create_ledger(url, Sealer(keys), 2))
         return opened[-1]
 
     yield open_with

@@ -8,7 +8,7 @@ import pytest_asyncio
 from relay.domain.ledger import Evidence
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer, UnsealError
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 OLD = CustomerKey("old", b"1" * 32)
 NEW = CustomerKey("new", b"2" * 32)
@@ -21,7 +21,7 @@ async def open_with_keys(url):
     opened = []
 
     async def open_with(*keys):
-        opened.append(await open_ledger(url, Sealer(keys), 5))
+        opened.append(create_ledger(url, Sealer(keys), 5))
         return opened[-1]
 
     yield open_with
@@ -56,11 +56,11 @@ async def test_both_keys_work_before_resealing(open_with_keys, factory):
     assert await both.find_consent(consent.ci, consent.client_id, consent.provider) == consent
 
 
-async def test_evidence_is_resealed(open_with_keys, factory, sealer):
+async def test_evidence_is_resealed(open_with_keys, factory, url):
     consent, _, _ = await fill(await open_with_keys(OLD), factory)
     ledger = await open_with_keys(NEW, OLD)
     await ledger.reseal()
-    async with ledger._transactions.connect() as connection:
+    async with schema.begin_exclusive(url) as connection:
         blob = (await connection.exec_driver_sql("SELECT content FROM evidence")).scalar_one()
     assert Sealer([NEW]).unseal(blob, f"evidence of a consent:0:{consent.consent_id}") == b"signed"
 

@@ -35,11 +35,6 @@ def limits(**changes):
 
 
 @pytest.fixture
-async def fence(ledger):
-    return (await ledger.jobs.lead("here", 60, NOW)).fence
-
-
-@pytest.fixture
 def counts(sql, url):
     """Counts the rows of tables; leaves out empty tables."""
 
@@ -178,7 +173,7 @@ class TestRows:
         await ledger.jobs.record_call(call)
         assert await ledger.archive.purge(limits(calls=NOW), fence, NOW) == {}
         assert await ledger.archive.purge(limits(calls=NOW + 1), fence, NOW) == {"portal_calls": 1}
-        assert await ledger.jobs.calls(9) == []
+        assert await ledger.jobs.load_calls(9) == []
 
     async def test_the_registrys_past_is_removed_after_100_days(self, ledger, fence):
         book = ledger.registry
@@ -197,7 +192,7 @@ class TestRows:
 
 async def test_a_superseded_leader_removes_nothing(ledger, fence, add_withdrawn, counts):
     await add_withdrawn("ci-one", NOW + 60)
-    await ledger.jobs.new_fence("there", 60, NOW)
+    await ledger.jobs.take_lead("there", 60, NOW)
     before = counts(*CUSTOMERS)
     with pytest.raises(Superseded):
         await ledger.archive.purge(ALL, fence, FAR)

@@ -9,7 +9,7 @@ from relay.domain.authorization.issued_tokens import TokenState
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import SchemaError, SchemaState, upgrade
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 AGAIN_S = 30
 LIVE = (TokenState.LIVE, ConsentState.ACTIVE)
@@ -94,14 +94,14 @@ class TestOneCustomer:
     async def test_a_customer_is_found_under_an_older_key(self, ledger, url, factory):
         consent, _ = await factory.issue(ledger)
         keys = [CustomerKey("second", b"2" * 32), CustomerKey("first", b"1" * 32)]
-        other = await open_ledger(url, Sealer(keys), 2)
+        other = create_ledger(url, Sealer(keys), 2)
         assert await other.list_consents_in_force("ci-one") == [consent]
         await other.close()
 
 
 class TestOpening:
     async def test_a_ledger_without_tables_is_refused_with_a_remedy(self, bare_url, sealer):
-        opened = await open_ledger(bare_url, sealer, 2)
+        opened = create_ledger(bare_url, sealer, 2)
         try:
             with pytest.raises(SchemaError, match=r"run `relay migrate -c relay\.yaml`") as caught:
                 await opened.check()
@@ -117,7 +117,7 @@ class TestOpening:
         """A wrong key would find no customer, and a customer would get a second consent."""
         await upgrade(url, sealer)
         await factory.issue(ledger)
-        wrong = await open_ledger(url, Sealer([CustomerKey("first", b"2" * 32)]), 2)
+        wrong = create_ledger(url, Sealer([CustomerKey("first", b"2" * 32)]), 2)
         try:
             for call in (wrong.check(), wrong.reseal()):
                 with pytest.raises(CustomerKeyError, match="the customer key 'first' is not the one of that name"):
@@ -126,9 +126,8 @@ class TestOpening:
             await wrong.close()
         assert sql(url, "SELECT count(*) FROM consents") == ["1"]
 
-    async def test_another_schema_is_refused(self, ledger):
-        async with ledger._transactions.begin(0) as transaction:
-            await transaction.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    async def test_another_schema_is_refused(self, ledger, url, sql):
+        sql(url, "UPDATE alembic_version SET version_num = '9999'")
         with pytest.raises(SchemaError, match="install the newer relay") as caught:
             await ledger.check()
         assert caught.value.state is SchemaState.NEWER
@@ -138,7 +137,7 @@ class TestCancellation:
     """A caller may be cancelled at any moment, by a timeout or a closed connection."""
 
     async def test_a_cancelled_call_leaves_the_ledger_consistent_and_free(self, url, sealer, factory, sql):
-        ledger = await open_ledger(url, sealer, 2)
+        ledger = create_ledger(url, sealer, 2)
         _, pair = await factory.issue(ledger)
         now = factory.now
         for turns in range(0, 90, 2):

@@ -16,12 +16,13 @@ import pytest
 from sqlalchemy import text
 
 from relay.domain.authorization.request import RequestState
-from relay.domain.jobs import Superseded
-from relay.domain.ledger import Denied, Evidence, Reason
+from relay.domain.ledger import Evidence, LedgerRefused, Reason
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 from relay.domain.statistics import Batch, Line, Pulse
+from relay.infra.ledger.database.engine import build_engine, sqlite_path
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import create_ledger
+from relay.infra.ledger.sql_ledger import SqlLedger
+from relay.infra.ledger.transaction import Transactions
 
 SEALER = Sealer([CustomerKey("first", b"1" * 32)])
 LAST_DAY = date(2027, 1, 14)
@@ -114,7 +115,7 @@ class Replaying(Spending):
         await super().run(ledger, case)
 
     async def run(self, ledger, case):
-        with pytest.raises(Denied):
+        with pytest.raises(LedgerRefused):
             await super().run(ledger, case)
 
     denial = None
@@ -204,7 +205,7 @@ class Syncing(Action):
         return RegistryChanges(organisations, {service.client_id: service}, "1", "1")
 
     async def prepare(self, ledger, case):
-        case.prepared = await ledger.jobs.new_fence("here", 60, case.factory.now)
+        case.prepared = await ledger.jobs.take_lead("here", 60, case.factory.now)
         await self.apply_changes(ledger, case, self.changes(case, "one", "two"))
 
     async def run(self, ledger, case):
@@ -217,9 +218,17 @@ class Syncing(Action):
         await ledger.registry.apply(changes, case.prepared, case.factory.now, judged=head.number)
 
 
+class QueriedLedger(SqlLedger):
+    """A ledger that a test also queries in SQL, by `transactions`."""
+
+    def __init__(self, url):
+        self.transactions = Transactions(build_engine(url, 2), SEALER, sqlite_path(url))
+        super().__init__(url, self.transactions)
+
+
 def with_ledger(url, function, *args):
     async def run():
-        ledger = create_ledger(url, SEALER, 2)
+        ledger = QueriedLedger(url)
         try:
             return await function(ledger, *args)
         finally:
@@ -230,7 +239,7 @@ def with_ledger(url, function, *args):
 
 def add_kill_points(ledger, on_point):
     """Calls `on_point` before and after every statement and commit."""
-    dialect = ledger._transactions.engine.dialect
+    dialect = ledger.transactions.engine.dialect
 
     def wrap(method):
         def wrapper(*args, **kwargs):
@@ -274,7 +283,7 @@ def run_in_child(url, action, case, last):
 
 
 async def read_state(ledger, case):
-    async with ledger._transactions.connect() as connection:
+    async with ledger.transactions.connect() as connection:
         violations = {name: (await connection.execute(text(query))).all() for name, query in NEVER.items()}
         assert violations == {name: [] for name in NEVER}
         parameters = {"client_id": case.client_id}
@@ -285,7 +294,7 @@ async def try_run(ledger, action, case):
     """Runs the whole action in this process. Returns the reason when the ledger denies it."""
     try:
         await action.run(ledger, case)
-    except Denied as denied:
+    except LedgerRefused as denied:
         return denied.reason
     return None
 
@@ -328,22 +337,3 @@ def test_a_killed_process_leaves_the_old_or_the_new_state(url, factory, action):
     assert len(committed) >= 8
     assert committed == sorted(committed), "a committed state stays"
     assert (committed[0], committed[-1]) == (False, True)
-
-
-async def test_a_snapshot_sees_one_moment_despite_later_writes(ledger, factory):
-    count = text("SELECT count(*) FROM consents")
-    await factory.issue(ledger)
-    async with ledger._transactions.snapshot() as connection:
-        assert (await connection.execute(count)).scalar_one() == 1
-        await factory.issue(ledger, factory.build_consent(ci="ci-two"))
-        assert (await connection.execute(count)).scalar_one() == 1
-    async with ledger._transactions.snapshot() as connection:
-        assert (await connection.execute(count)).scalar_one() == 2
-
-
-async def test_a_superseded_leader_rolls_back(ledger, factory, sql, url):
-    fence = (await ledger.jobs.lead("here", 60, factory.now)).fence
-    with pytest.raises(Superseded):
-        async with ledger._transactions.begin(factory.now, fence=fence - 1) as transaction:
-            await transaction.connection.execute(text("UPDATE revocation_head SET number = 7"))
-    assert sql(url, "SELECT number FROM revocation_head") == ["0"]

@@ -27,7 +27,7 @@ print(stderr.lost)
 RECORDS = """
 from relay.domain.exchange import Exchange
 from relay.infra.records.access_log import AccessLog
-log = AccessLog("stdout", most=10_000)
+log = AccessLog("stdout", max_lines=10_000)
 log.start()
 log.write([Exchange(0.0, 0.0) for _ in range(10_000)])
 log.stop()
@@ -124,3 +124,9 @@ def test_threads_write_to_a_stream_without_descriptor(monkeypatch):
         thread.join()
     assert plain.getvalue() == "from a thread\n"
     assert sys.stderr is plain
+
+
+def test_a_label_ends_each_log_line(capsys):
+    with QueuedStderr("INFO", "worker=2"):
+        logging.getLogger("relay").info("settings applied: plan=%s", "0123")
+    assert capsys.readouterr().err.endswith(" INFO relay: settings applied: plan=0123 worker=2\n")

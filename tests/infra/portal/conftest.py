@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
+from mydata_sandbox.credentials.authority import CertificateAuthority
 
 from relay.infra.portal.client import Effects, PortalClient
 from relay.infra.upstream.tls import build_client_context, build_server_context
 from relay.policy.settings.portal import OfferedCredential, PortalCredential, PortalSettings, PortalTimeouts
-from relay.sandbox.certificates import CertificateAuthority
 
 RELAY = "RLAY000001"
 SECRET = "theSecretOfTheRelayAtThePortal0000000000000000000"

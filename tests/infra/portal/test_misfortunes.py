@@ -10,7 +10,7 @@ from aiohttp import web
 
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.portal.secrets import PortalSecrets
 from relay.jobs.sync import RegistrySync, SyncFailed
 from relay.policy.settings.portal import Guard
@@ -88,7 +88,7 @@ def template(tmp_path_factory):
 async def registry(template, tmp_path):
     """The registry of a fresh ledger."""
     url = f"sqlite:{shutil.copy(template, tmp_path / 'ledger.db')}"
-    ledger = await open_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 4)
+    ledger = create_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 4)
     yield ledger.registry
     await ledger.close()
 

@@ -22,8 +22,8 @@ async def test_a_hash_matches_its_secret_only(hasher):
     hashes = await hasher.hash_all([LONG, "short"])
     client_secrets = ClientSecrets(lambda: 0.0)
     pairs = zip(hashes, [LONG, "short"], strict=True)
-    assert [await client_secrets.fit("", secret_hash, secret) for secret_hash, secret in pairs] == [True] * 2
-    assert not await client_secrets.fit("", hashes[0], "short")
+    assert [await client_secrets.matches("", secret_hash, secret) for secret_hash, secret in pairs] == [True] * 2
+    assert not await client_secrets.matches("", hashes[0], "short")
     client_secrets.close()
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from relay.domain.exchange import Exchange
-from relay.infra.records.recorder import ExchangeRecorder
+from relay.infra.records.recorder import BATCH, ExchangeRecorder
 
 
 class Fakes:
@@ -10,8 +10,8 @@ class Fakes:
     def __init__(self):
         self.counted, self.written, self.later = [], [], []
 
-    def record(self, exchange):
-        self.counted.append(exchange)
+    def record(self, exchanges):
+        self.counted += exchanges
 
     def write(self, exchanges):
         self.written += exchanges
@@ -35,13 +35,25 @@ def test_exchanges_are_counted_and_written_together(fakes):
     assert fakes.counted == fakes.written == exchanges
 
 
-def test_many_exchanges_are_written_at_once(fakes):
+def test_a_full_batch_is_written_at_once(fakes):
     records = ExchangeRecorder(fakes, fakes, fakes)
-    for number in range(256):
-        records.record(Exchange(0.0, float(number)))
-    assert len(fakes.counted) == 256
+    exchanges = [Exchange(0.0, float(number)) for number in range(2 * BATCH + 1)]
+    for number, exchange in enumerate(exchanges, 1):
+        records.record(exchange)
+        assert len(fakes.counted) == number // BATCH * BATCH
     fakes.later.pop()()
-    assert len(fakes.written) == 256
+    assert fakes.counted == fakes.written == exchanges
+
+
+def test_one_timer_at_a_time_is_set_however_many_batches_are_full(fakes):
+    records = ExchangeRecorder(fakes, fakes, fakes)
+    for number in range(5 * BATCH + 1):
+        records.record(Exchange(0.0, float(number)))
+    assert len(fakes.later) == 1
+    fakes.later.pop()()
+    assert (records.waiting, fakes.later) == (0, [])
+    records.record(Exchange(0.0, 0.0))
+    assert len(fakes.later) == 1
 
 
 def test_statistics_complete_exchanges_before_they_are_written(fakes):

@@ -77,21 +77,15 @@ class Source:
         return (later[-1][0] if later else number), RegistryChanges(organisations, services, "", "")
 
 
-class Clock:
-    now = float(NOW)
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def source():
     return Source()
 
 
 @pytest.fixture
-def clock():
-    return Clock()
+def clock(clock):
+    clock.now = float(NOW)
+    return clock
 
 
 @pytest.fixture

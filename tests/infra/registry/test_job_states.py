@@ -6,7 +6,6 @@ import pytest
 
 from relay.domain.jobs import JobState
 from relay.domain.ledger import LedgerDown
-from relay.infra.registry import job_states
 from relay.infra.registry.job_states import JobStateWatcher
 
 NOW = 1_800_000_000.0
@@ -18,7 +17,7 @@ class FakeStore:
     def __init__(self, *states):
         self.states, self.error, self.polled = {state.name: state for state in states}, None, asyncio.Event()
 
-    async def jobs(self):
+    async def load_states(self):
         self.polled.set()
         if self.error is not None:
             raise self.error
@@ -33,7 +32,7 @@ def fake():
         at = NOW
         store = FakeStore(JobState("a", succeeded_at=int(NOW) - 60, failures=2), JobState("c", failures=9))
 
-    Fake.watched = JobStateWatcher(Fake.store, ("a", "b"), lambda: Fake.at)
+    Fake.watched = JobStateWatcher(Fake.store, ("a", "b"), lambda: Fake.at, every_s=0.001, poll_timeout_s=0.05)
     return Fake
 
 
@@ -65,8 +64,7 @@ async def test_a_success_far_in_the_future_hides_no_age(fake):
     assert fake.watched.gauges()["relay_job_success_age_seconds"]["b"] == 900.0
 
 
-async def test_an_unavailable_ledger_keeps_the_last_states(fake, monkeypatch, caplog):
-    monkeypatch.setattr(job_states, "EVERY_S", 0.001)
+async def test_an_unavailable_ledger_keeps_the_last_states(fake, caplog):
     stop, store = asyncio.Event(), fake.store
     following = asyncio.create_task(fake.watched.follow(stop))
 
@@ -91,15 +89,13 @@ async def test_an_unavailable_ledger_keeps_the_last_states(fake, monkeypatch, ca
 
 
 async def test_a_hanging_ledger_is_not_waited_for(fake, monkeypatch, caplog):
-    monkeypatch.setattr(job_states, "EVERY_S", 0.001)
-    monkeypatch.setattr(job_states, "_POLL_TIMEOUT_S", 0.001)
     stop = asyncio.Event()
 
     async def hangs():
         fake.store.polled.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(fake.store, "jobs", hangs)
+    monkeypatch.setattr(fake.store, "load_states", hangs)
     following = asyncio.create_task(fake.watched.follow(stop))
     for _ in range(2):
         fake.store.polled.clear()

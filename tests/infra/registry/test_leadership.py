@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from relay.domain.jobs import Superseded, Term
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.registry import leadership
 from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership, make_redis_client
 
@@ -59,7 +59,7 @@ def url(request, urls):
 
 @pytest_asyncio.fixture
 async def store(url):
-    ledger = await open_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 10)
+    ledger = create_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 10)
     yield ledger.jobs
     await ledger.close()
 
@@ -117,7 +117,7 @@ async def test_one_of_ten_candidates_leads_and_stays_leader(candidate, clock, st
         terms = await asyncio.gather(*(candidate_.campaign(clock.now) for candidate_ in ten))
         assert [term and term.holder for term in terms] == [term and term.holder for term in first]
         assert {term for term in terms if term} == {Term(leader.holder, leader.fence, clock.now + TERM_S)}
-        assert await store.leader() == Term(leader.holder, leader.fence, clock.now + TERM_S)
+        assert await store.load_leader() == Term(leader.holder, leader.fence, clock.now + TERM_S)
 
 
 async def test_an_expired_term_is_followed_by_a_higher_fence(candidate, clock, run_out):
@@ -139,7 +139,7 @@ async def test_a_former_leader_waits_and_its_writes_are_refused(candidate, clock
     assert await old.campaign(clock.now) is None
     with pytest.raises(Superseded):
         await store.record_end("sync", before.fence, well=True, result="late", due_at=0, now=clock.now)
-    assert (await store.jobs())["sync"].told != "late"
+    assert (await store.load_states())["sync"].result != "late"
     await store.record_end("sync", after.fence, well=True, result="in time", due_at=0, now=clock.now)
     await run_out()
     again = await old.campaign(clock.now)
@@ -161,7 +161,7 @@ async def test_an_instance_that_does_not_lead_cannot_resign(candidate, clock, st
     term = await first_candidate.campaign(clock.now)
     await second_candidate.resign()
     assert await second_candidate.campaign(clock.now) is None
-    assert await first_candidate.campaign(clock.now) == term == await store.leader()
+    assert await first_candidate.campaign(clock.now) == term == await store.load_leader()
 
 
 async def test_a_leader_stays_while_redis_is_unavailable(by_redis, clock, redis_server, caplog):
@@ -175,8 +175,10 @@ async def test_a_leader_stays_while_redis_is_unavailable(by_redis, clock, redis_
             assert await second_candidate.campaign(clock.now) is None
     finally:
         redis_server.start()
-    lines = [line for line in caplog.messages if "the ledger elects the leader" in line]
-    assert len(lines) == 2  # once for each of the two
+    lines = ["redis unavailable: cause=ConnectionError failures=1"]
+    assert caplog.messages == lines * 2  # once for each of the two
+    assert await first_candidate.campaign(clock.now)
+    assert caplog.messages[2].startswith("redis available again: after_s=")
 
 
 async def test_a_killed_leader_is_replaced_without_redis(by_redis, clock, redis_server, store):
@@ -187,7 +189,7 @@ async def test_a_killed_leader_is_replaced_without_redis(by_redis, clock, redis_
         after = await by_redis("two").campaign(clock.now)
         assert after.fence > term.fence
         await by_redis("two").resign()
-        assert (await store.leader()).until <= clock.now
+        assert (await store.load_leader()).until <= clock.now
     finally:
         redis_server.start()
 
@@ -235,7 +237,7 @@ async def test_a_redis_key_without_a_fence_is_no_term(by_redis, clock, store, mo
 
     candidate_ = by_redis("one")
     with monkeypatch.context() as broken:
-        broken.setattr(store, "new_fence", fail)
+        broken.setattr(store, "take_lead", fail)
         with pytest.raises(ConnectionError):
             await candidate_.campaign(clock.now)
     assert (await candidate_.campaign(clock.now)).fence > before.fence
@@ -243,7 +245,7 @@ async def test_a_redis_key_without_a_fence_is_no_term(by_redis, clock, store, mo
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_a_hanging_redis_is_waited_for_once_and_briefly(by_redis, clock, redis_server, monkeypatch, caplog):
-    monkeypatch.setattr(leadership, "ANSWER_S", 0.1)
+    monkeypatch.setattr(leadership, "RESPONSE_S", 0.1)
     candidate_ = by_redis("one", redis := make_redis_client(redis_server.url))
     await candidate_.campaign(clock.now)
     redis_server.pause()
@@ -257,19 +259,19 @@ async def test_a_hanging_redis_is_waited_for_once_and_briefly(by_redis, clock, r
     finally:
         redis_server.go_on()
     assert max(took) < 2.0  # redis-py's own retries take five seconds
-    assert "its key expires" in caplog.text
+    assert "it expires" in caplog.text
     await redis.aclose()
 
 
-@pytest.mark.parametrize(("term_s", "answer_s"), [(1, 1 / 3), (6, 2.0), (300, 2.0)])
-def test_the_timeout_of_redis_is_a_third_of_a_term_at_most(term_s, answer_s):
-    assert RedisLeadership(None, None, "one", term_s, None)._answer_s == pytest.approx(answer_s)
+@pytest.mark.parametrize(("term_s", "response_s"), [(1, 1 / 3), (6, 2.0), (300, 2.0)])
+def test_the_timeout_of_redis_is_a_third_of_a_term_at_most(term_s, response_s):
+    assert RedisLeadership(None, None, "one", term_s, None).response_s == pytest.approx(response_s)
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_a_late_reply_reaches_no_other_candidate(by_redis, clock, gate, through, monkeypatch):
     """A late reply of Redis to one candidate must not be read by another on the same connection."""
-    monkeypatch.setattr(leadership, "ANSWER_S", 0.1)
+    monkeypatch.setattr(leadership, "RESPONSE_S", 0.1)
     first_candidate, second_candidate = by_redis("one", through), by_redis("two", through)
     term = await first_candidate.campaign(clock.now)
     gate.open.clear()

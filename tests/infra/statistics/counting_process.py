@@ -14,11 +14,13 @@ from pathlib import Path
 
 from relay.domain.exchange import Exchange
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics
 from relay.infra.records.recorder import ExchangeRecorder
 from relay.infra.statistics.counter import StatisticsCounter
+from relay.infra.statistics.delivery import Delivery
+from relay.infra.statistics.spool import Spool
 from relay.policy.call.access import Callers
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
@@ -40,7 +42,7 @@ def report(*words):
 
 
 async def main(url, spool, flush_s, operator):
-    ledger = await open_ledger(url, Sealer([CustomerKey("one", b"1" * 32)]), 4)
+    ledger = create_ledger(url, Sealer([CustomerKey("one", b"1" * 32)]), 4)
 
     async def take(batch, now):
         fresh = await ledger.statistics.take_batch(batch, now)
@@ -49,9 +51,9 @@ async def main(url, spool, flush_s, operator):
 
     loop = asyncio.get_running_loop()
     counting = Counting(load_catalogue(), load_rsp_codes(), ())
-    counter = StatisticsCounter(counting, lambda: Callers.from_iterable(()), take, Path(spool))
+    counter = StatisticsCounter(counting, lambda: Callers.from_iterable(()), Delivery(take, Spool(Path(spool))))
     records = ExchangeRecorder(Metrics(()), AccessLog("/dev/null", 1), loop, counter)
-    following = asyncio.ensure_future(counter.follow(float(flush_s), asyncio.Event()))
+    following = asyncio.ensure_future(counter.run(float(flush_s), asyncio.Event()))
     recorded = 0
     while not following.done():
         for number in range(recorded, recorded + CHUNK):

@@ -9,17 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.domain.exchange import Exchange
-from relay.domain.ledger import LedgerDown
 from relay.domain.party import Operator, Service
 from relay.domain.statistics import Line, Pulse
 from relay.infra.records.metrics import GAUGES
-from relay.infra.statistics import delivery as deliveries
 from relay.infra.statistics.counter import StatisticsCounter
+from relay.infra.statistics.delivery import Delivery, DeliveryOptions
+from relay.infra.statistics.spool import Spool
 from relay.policy.call.access import Caller, Callers
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 
 COUNTING = Counting(load_catalogue(), load_rsp_codes(), {"invalid_grant"})
+FAST = DeliveryOptions(pause_s=0.001, max_free=3)
+"""Short pauses; batches are merged in short runs too."""
 NIGHT = 1_800_000_000.0
 """15 January 2027, 17:00 in Korea."""
 LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "SVC1", "2", "BA01", "200_00000")
@@ -43,39 +45,6 @@ def closed(**changes):
     return exchange
 
 
-class Ledger:
-    """Takes each batch once. `failure`: "refuses", "takes silently", "hangs"."""
-
-    def __init__(self):
-        self.batches, self.failure = {}, ""
-        self.changed = asyncio.Condition()
-
-    async def __call__(self, batch, now):
-        failure = self.failure
-        async with self.changed:
-            if failure != "refuses":
-                self.batches.setdefault(batch.batch_id, batch)
-            self.changed.notify_all()
-        if failure == "hangs":
-            await asyncio.Event().wait()
-        if failure:
-            raise LedgerDown("away")
-        return True
-
-    @property
-    def counts(self):
-        return sum((Counter(batch.counts) for batch in self.batches.values()), Counter())
-
-    async def until(self, reached):
-        async with asyncio.timeout(20), self.changed:
-            await self.changed.wait_for(reached)
-
-
-@pytest.fixture
-def ledger():
-    return Ledger()
-
-
 @pytest.fixture
 def known():
     """Returns the callers, which a test may replace."""
@@ -90,9 +59,14 @@ def clock():
 @pytest.fixture
 def make_counter(ledger, known, clock, tmp_path):
     """Returns a function that makes the counter of one more process."""
-    return lambda: StatisticsCounter(
-        COUNTING, lambda: known["callers"], ledger, tmp_path / "spool", lambda: clock["now"], lambda: NIGHT
-    )
+
+    def make(spool=None):
+        delivery = Delivery(
+            ledger.take, spool or Spool(tmp_path / "spool"), lambda: clock["now"], lambda: NIGHT, options=FAST
+        )
+        return StatisticsCounter(COUNTING, lambda: known["callers"], delivery, lambda: clock["now"])
+
+    return make
 
 
 async def test_counts_are_in_the_ledger_after_a_clean_stop(make_counter, ledger):
@@ -106,7 +80,7 @@ async def test_counts_are_in_the_ledger_after_a_clean_stop(make_counter, ledger)
 
 async def test_the_counter_flushes_until_it_is_stopped(make_counter, ledger):
     counter, stop = make_counter(), asyncio.Event()
-    following = asyncio.ensure_future(counter.follow(0.01, stop))
+    following = asyncio.ensure_future(counter.run(0.01, stop))
     for rounds in range(1, 4):
         counter.count([closed()])
         await ledger.until(lambda rounds=rounds: ledger.counts[LINE] == rounds)
@@ -201,7 +175,7 @@ async def test_gauges_show_waiting_exchanges_and_their_age(make_counter, ledger,
 async def test_a_day_without_the_ledger_loses_no_counts(make_counter, ledger, tmp_path):
     ledger.failure = "refuses"
     counter, stop = make_counter(), asyncio.Event()
-    following = asyncio.ensure_future(counter.follow(0.002, stop))
+    following = asyncio.ensure_future(counter.run(0.002, stop))
     for at in range(120):
         counter.count([closed(received=NIGHT + 300 * at)])
         await counter.flush()
@@ -211,7 +185,7 @@ async def test_a_day_without_the_ledger_loses_no_counts(make_counter, ledger, tm
     assert list(tmp_path.glob("spool/*/*.jsonl"))
     ledger.failure = ""
     successor, stop = make_counter(), asyncio.Event()
-    following = asyncio.ensure_future(successor.follow(0.002, stop))
+    following = asyncio.ensure_future(successor.run(0.002, stop))
     await ledger.until(lambda: sum(ledger.counts.values()) == 120)
     stop.set()
     await following
@@ -221,17 +195,17 @@ async def test_a_day_without_the_ledger_loses_no_counts(make_counter, ledger, tm
 @pytest.mark.parametrize("failure", ["refuses", "takes silently", "hangs"])
 async def test_unacknowledged_counts_are_soon_on_disk(make_counter, ledger, tmp_path, failure):
     ledger.failure = failure
-    counter, stop = make_counter(), asyncio.Event()
-    counter.count([closed()])
-    written = threading.Event()
-    write = counter._delivery._spool.write
+    spool, written, stop = Spool(tmp_path / "spool"), threading.Event(), asyncio.Event()
+    write = spool.write
 
     def write_and_note(*arguments):
         write(*arguments)
         written.set()
 
-    counter._delivery._spool.write = write_and_note
-    following = asyncio.ensure_future(counter.follow(0.02, stop))
+    spool.write = write_and_note
+    counter = make_counter(spool)
+    counter.count([closed()])
+    following = asyncio.ensure_future(counter.run(0.02, stop))
     assert await asyncio.to_thread(written.wait, 20)
     assert len(list(tmp_path.glob("spool/*/*.jsonl"))) == 1
     stop.set()
@@ -243,29 +217,30 @@ EVENTS = ["count", "flush", "busy", "offer", "refuse", "lose the answer", "kill"
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(EVENTS), min_size=5, max_size=30), st.data())
-def test_every_surviving_exchange_counts_once_in_any_history(tmp_path_factory, events, data):
-    asyncio.run(Life(tmp_path_factory.mktemp("life"), data).live(events))
+def test_every_surviving_exchange_counts_once_in_any_history(tmp_path_factory, make_ledger, events, data):
+    asyncio.run(Life(tmp_path_factory.mktemp("life"), make_ledger(), data).live(events))
 
 
 class Life:
     """Processes that start and are killed, with one spool and one ledger, and the expected counts."""
 
-    def __init__(self, folder, data):
-        self.folder, self.data, self.ledger = folder / "spool", data, Ledger()
-        self.owed, self.unsafe = Counter(), Counter()
+    def __init__(self, folder, ledger, data):
+        self.folder, self.data, self.ledger = folder / "spool", data, ledger
+        self.owed = Counter()
 
     def begin(self):
         known = callers(ZOPA000001=["SVC1"])
-        self.counter = StatisticsCounter(COUNTING, lambda: known, self.ledger, self.folder, lambda: 0.0, lambda: NIGHT)
-        self.delivery = self.counter._delivery
-        self.write = self.delivery._spool.write
+        self.spool, self.unflushed = Spool(self.folder), Counter()
+        self.delivery = Delivery(self.ledger.take, self.spool, lambda: 0.0, lambda: NIGHT, options=FAST)
+        self.counter = StatisticsCounter(COUNTING, lambda: known, self.delivery, lambda: 0.0)
+        self.write = self.spool.write
 
     async def live(self, events):
         self.begin()
-        await self.delivery._inherit()
+        await self.delivery.inherit()
         for event in events:
             await getattr(self, event.replace(" ", "_"))()
-        self.ledger.failure, self.delivery._spool.write = "", self.write
+        self.ledger.failure, self.spool.write = "", self.write
         assert await self.counter.settle() == 0
         assert self.ledger.counts == self.owed
         assert list(self.folder.glob("*")) == []
@@ -274,8 +249,10 @@ class Life:
         exchange = closed(provider=f"ZBAA00000{self.data.draw(st.integers(0, 3))}")
         self.counter.count([exchange])
         self.owed[COUNTING.line(exchange)] += 1
+        self.unflushed[COUNTING.line(exchange)] += 1
 
     async def flush(self):
+        self.unflushed.clear()
         await self.counter.flush()
 
     async def busy(self):
@@ -286,40 +263,34 @@ class Life:
     async def offer(self):
         self.ledger.failure = ""
         if not self.delivery.is_idle:
-            await self.delivery._offer()
+            await self.delivery.offer()
 
     async def refuse(self):
         self.ledger.failure = "refuses"
         if not self.delivery.is_idle:
-            await self.delivery._offer()
+            await self.delivery.offer()
 
     async def lose_the_answer(self):
         self.ledger.failure = "takes silently"
         if not self.delivery.is_idle:
-            await self.delivery._offer()
+            await self.delivery.offer()
 
     async def disk_full(self):
         def full(*_):
             raise OSError(28, "No space left on device")
 
-        self.delivery._spool.write = full
+        self.spool.write = full
 
     async def disk_well(self):
-        self.delivery._spool.write = self.write
+        self.spool.write = self.write
 
     async def kill(self):
         """Drops what was in memory alone and not taken; releases the spool's locks as the kernel does."""
-        self.owed -= Counter(self.counter._counts)
-        for waiting in (*self.delivery._offered, *self.delivery._free):
-            if not waiting.is_saved and waiting.batch.batch_id not in self.ledger.batches:
-                self.owed -= Counter(waiting.batch.counts)
-        self.delivery._spool.close()
+        self.owed -= self.unflushed
+        on_disk = "".join(path.read_text() for path in self.folder.glob("*/*.jsonl"))
+        for batch in self.delivery.batches:
+            if f'"{batch.batch_id}"' not in on_disk and batch.batch_id not in self.ledger.batches:
+                self.owed -= Counter(batch.counts)
+        self.spool.close()
         self.begin()
-        await self.delivery._inherit()
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    """Makes merging happen in short runs too."""
-    monkeypatch.setattr(deliveries, "FREE_MOST", 3)
-    monkeypatch.setattr(deliveries, "_PAUSE_S", 0.001)
+        await self.delivery.inherit()

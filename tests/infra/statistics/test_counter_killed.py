@@ -13,8 +13,10 @@ import pytest
 
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.statistics.counter import StatisticsCounter
+from relay.infra.statistics.delivery import Delivery
+from relay.infra.statistics.spool import Spool
 from relay.policy.call.access import Callers
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
@@ -91,12 +93,11 @@ def settle(ledger, tmp_path):
     """Inherits the spool. Returns the ledger's counts by operator and institution, and the ids of batches."""
 
     async def settled():
-        opened = await open_ledger(f"sqlite:{ledger}", Sealer([CustomerKey("one", b"1" * 32)]), 2)
+        opened = create_ledger(f"sqlite:{ledger}", Sealer([CustomerKey("one", b"1" * 32)]), 2)
         counting = Counting(load_catalogue(), load_rsp_codes(), ())
-        successor = StatisticsCounter(
-            counting, lambda: Callers.from_iterable(()), opened.statistics.take_batch, tmp_path / "spool"
-        )
-        await successor._delivery._inherit()
+        delivery = Delivery(opened.statistics.take_batch, Spool(tmp_path / "spool"))
+        successor = StatisticsCounter(counting, lambda: Callers.from_iterable(()), delivery)
+        await delivery.inherit()
         assert await successor.settle() == 0
         counts = defaultdict(Counter)
         for line, count in await opened.statistics.counts("0", "9"):

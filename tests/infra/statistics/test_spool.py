@@ -103,16 +103,16 @@ def test_a_newer_file_stays_while_an_older_one_does(spool, folder):
 
 
 DAMAGES = {
-    "cut": lambda text: text[:-9],
-    "flipped": lambda text: text.replace(b'",7]', b'",8]'),
-    "fewer": lambda text: b"\n".join(text.split(b"\n")[:-2]),
-    "emptied": lambda _: b"",
-    "other": lambda _: b"[]\n",
+    "cut": (lambda text: text[:-9], "checksum differs"),
+    "flipped": (lambda text: text.replace(b'",7]', b'",8]'), "checksum differs"),
+    "fewer": (lambda text: b"\n".join(text.split(b"\n")[:-2]), "checksum differs"),
+    "emptied": (lambda _: b"", "invalid head"),
+    "other": (lambda _: b"[]\n", "invalid head"),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_broken_file_is_set_aside_and_not_read(spool, folder, damage):
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES.values(), ids=DAMAGES)
+def test_a_broken_file_is_set_aside_and_not_read(spool, folder, damage, reason):
     former = spool()
     for name in ("one", "two"):
         former.write([batch(name, 7), batch(f"{name} more", 7)])
@@ -120,7 +120,7 @@ def test_a_broken_file_is_set_aside_and_not_read(spool, folder, damage):
     first = files(folder)[0]
     first.write_bytes(damage(first.read_bytes()))
     successor = spool()
-    assert successor.inherit() == Recovery([batch("two", 7), batch("two more", 7)], [first.with_suffix(".bad")])
+    assert successor.inherit() == Recovery([batch("two", 7), batch("two more", 7)], {first.with_suffix(".bad"): reason})
     successor.remove("two")
     successor.remove("two more")
     successor.close()
@@ -220,7 +220,7 @@ def test_other_entries_are_set_aside_and_files_are_read(spool, left, make, at):
     make(left[at])
     recovered = spool().inherit()
     assert (names(recovered), recovered.unreadable) == (list("abcd"[:at] + "abcd"[at + 1 :]), {})
-    assert (recovered.broken, recovered.broken[0].exists()) == ([left[at].with_suffix(".bad")], True)
+    assert [*recovered.broken] == [path for path in left[at].parent.iterdir() if path.suffix == ".bad"]
 
 
 def test_an_unreadable_file_is_reported_and_read_later(spool, left, unreadable):
@@ -228,7 +228,7 @@ def test_an_unreadable_file_is_reported_and_read_later(spool, left, unreadable):
     successor = spool()
     for expected in (["b", "c", "d"], [], []):
         read = successor.inherit()
-        assert (names(read), read.broken, read.unreadable) == (expected, [], {left[0]: "Input/output error"})
+        assert (names(read), read.broken, read.unreadable) == (expected, {}, {left[0]: "Input/output error"})
     unreadable.clear()
     assert successor.inherit() == Recovery([batch("a")])
     assert successor.inherit() == Recovery()
@@ -240,8 +240,9 @@ def test_an_unreadable_file_is_reported_and_read_later(spool, left, unreadable):
 def test_older_files_wait_once_for_an_unreadable_one(spool, left, unreadable):
     unreadable.add(left[2])
     successor = spool()
-    assert successor.inherit() == Recovery([batch("d")], [], {left[2]: "Input/output error"})
-    assert successor.inherit() == Recovery([batch("a"), batch("b")], [left[2].with_suffix(".bad")])
+    assert successor.inherit() == Recovery([batch("d")], {}, {left[2]: "Input/output error"})
+    broken = {left[2].with_suffix(".bad"): "Input/output error"}
+    assert successor.inherit() == Recovery([batch("a"), batch("b")], broken)
     unreadable.clear()
     assert successor.inherit() == Recovery()
 
@@ -282,8 +283,7 @@ def test_a_broken_file_that_keeps_its_name_is_reported_once(spool, left, monkeyp
     left[1].write_bytes(b"")
     successor = spool()
     monkeypatch.setattr(Path, "rename", forbidden)
-    recovered = successor.inherit()
-    assert (names(recovered), recovered.broken, recovered.unreadable) == (["a", "c", "d"], [left[1]], {})
+    assert successor.inherit() == Recovery([batch(name) for name in "acd"], {left[1]: "invalid head"})
     assert successor.inherit() == Recovery()
 
 
@@ -292,7 +292,7 @@ def test_a_folder_that_cannot_be_locked_stops_no_other(spool, left):
     lock.unlink()
     lock.mkdir()
     successor = spool()
-    assert successor.inherit() == Recovery([batch("d")], [], {left[0].parent: "Is a directory"})
+    assert successor.inherit() == Recovery([batch("d")], {}, {left[0].parent: "Is a directory"})
     lock.rmdir()
     assert names(successor.inherit()) == ["a", "b", "c"]
 
@@ -307,16 +307,16 @@ def test_a_folder_that_cannot_be_listed_stops_no_other(spool, folder, left, monk
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
     successor = spool()
-    assert successor.inherit() == Recovery([batch("d")], [], {left[0].parent: "Permission denied"})
+    assert successor.inherit() == Recovery([batch("d")], {}, {left[0].parent: "Permission denied"})
     blocked.clear()
     assert names(successor.inherit()) == ["a", "b", "c"]
     blocked.update([folder, left[0].parent])
-    assert successor.inherit() == Recovery([], [], dict.fromkeys((left[0].parent, folder), "Permission denied"))
+    assert successor.inherit() == Recovery([], {}, dict.fromkeys((left[0].parent, folder), "Permission denied"))
 
 
 def test_a_spool_that_is_no_folder_is_reported(spool, folder):
     folder.write_text("")
-    assert spool().inherit() == Recovery([], [], {folder: "Not a directory"})
+    assert spool().inherit() == Recovery([], {}, {folder: "Not a directory"})
 
 
 def test_a_stray_file_beside_the_folders_is_ignored(spool, folder, left):

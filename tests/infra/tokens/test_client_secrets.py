@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from relay.domain.queue_full import QueueFull
 from relay.infra.tokens import client_secrets
-from relay.infra.tokens.client_secrets import MAX_WAITING_PER_CALLER, ClientSecrets, hash_secret
+from relay.infra.tokens.client_secrets import MAX_WAITING_PER_CALLER, ClientSecrets, compare_secret, hash_secret
 from relay.policy.settings.scalars import SecretHash
 
 SECRET = "Q7fG2k9Lm4Xc1Vb8"
@@ -27,21 +27,17 @@ def hash_with(secret, salt=b"saltsaltsaltsalt", ln=10, r=8, p=1):
 HASH = hash_with("another secret")
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+@pytest.fixture
+def clock(clock):
+    clock.now = 0.0
+    return clock
 
 
 @pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def secrets(clock):
-    client_secrets = ClientSecrets(clock, threads=2, memory_s=60, max_cached=3)
+def secrets(clock, request):
+    """Client secrets; compared by the fixture `blocked` if the test asks for it."""
+    compare = request.getfixturevalue("blocked") if "blocked" in request.fixturenames else compare_secret
+    client_secrets = ClientSecrets(clock, threads=2, memory_s=60, max_cached=3, compare=compare)
     yield client_secrets
     client_secrets.close()
 
@@ -73,9 +69,9 @@ def record_costs(monkeypatch, is_counted):
 
 async def test_only_the_hashed_secret_matches(secrets):
     hash_ = hash_secret(SECRET)
-    assert await secrets.fit(A, hash_, SECRET)
+    assert await secrets.matches(A, hash_, SECRET)
     for wrong in ("", SECRET[:-1], SECRET + "x", SECRET.lower()):
-        assert not await secrets.fit(A, hash_, wrong)
+        assert not await secrets.matches(A, hash_, wrong)
 
 
 def test_a_hash_has_the_settings_format_and_a_new_salt():
@@ -89,7 +85,7 @@ def test_a_hash_has_the_settings_format_and_a_new_salt():
     "cost", [{"ln": 10}, {"ln": 15}, {"r": 16}, {"p": 3}, {"salt": b"12345678"}, {"salt": b"x" * 64}]
 )
 async def test_a_hash_of_another_tool_matches(secrets, cost):
-    assert await secrets.fit(A, hash_with(SECRET, **cost), SECRET)
+    assert await secrets.matches(A, hash_with(SECRET, **cost), SECRET)
 
 
 @pytest.mark.parametrize(
@@ -103,23 +99,23 @@ async def test_a_hash_of_another_tool_matches(secrets, cost):
 )
 async def test_a_malformed_hash_raises_a_value_error(secrets, hash_):
     with pytest.raises(ValueError, match="PHC"):
-        await secrets.fit(A, hash_, SECRET)
+        await secrets.matches(A, hash_, SECRET)
 
 
 @pytest.mark.parametrize("cost", [{}, {"ln": 12}, {"ln": 14}, {"p": 5}, {"r": 16}])
 async def test_a_cheap_hash_costs_as_much_as_an_unknown_client(secrets, costs, cost):
-    assert not await secrets.fit(A, hash_with(SECRET, **cost), "wrong")
+    assert not await secrets.matches(A, hash_with(SECRET, **cost), "wrong")
     known_cost = sum(costs)
     costs.clear()
-    assert not await secrets.fit(A, "", "wrong")
+    assert not await secrets.matches(A, "", "wrong")
     assert (known_cost, sum(costs)) == (2**14 * 8, 2**14 * 8)
 
 
 async def test_a_costly_hash_raises_the_cost_of_all(secrets, costs):
-    assert not await secrets.fit(A, hash_with(SECRET, ln=15), "wrong")
+    assert not await secrets.matches(A, hash_with(SECRET, ln=15), "wrong")
     for secret_hash in ("", hash_with(SECRET), hash_with(SECRET, ln=14)):
         costs.clear()
-        assert not await secrets.fit(A, secret_hash, "wrong")
+        assert not await secrets.matches(A, secret_hash, "wrong")
         assert sum(costs) == 2**15 * 8
 
 
@@ -127,42 +123,41 @@ async def test_a_success_is_cached_for_a_while(secrets, clock, comparisons):
     hash_ = hash_with(SECRET)
     for now, count in [(0.0, 1), (59.9, 1), (60.0, 2), (119.9, 2), (120.0, 3)]:
         clock.now = now
-        assert await secrets.fit(A, hash_, SECRET)
+        assert await secrets.matches(A, hash_, SECRET)
         assert len(comparisons) == count
 
 
 async def test_a_failure_is_not_cached(secrets, comparisons):
     hash_ = hash_with(SECRET)
     for count in (1, 2):
-        assert not await secrets.fit(A, hash_, "wrong")
+        assert not await secrets.matches(A, hash_, "wrong")
         assert len(comparisons) == count
 
 
 async def test_a_changed_hash_is_compared_again(secrets, comparisons):
-    assert await secrets.fit(A, hash_with(SECRET), SECRET)
-    assert not await secrets.fit(A, hash_with("changed"), SECRET)
+    assert await secrets.matches(A, hash_with(SECRET), SECRET)
+    assert not await secrets.matches(A, hash_with("changed"), SECRET)
     assert len(comparisons) == 2
 
 
 async def test_the_cache_is_bounded_and_drops_the_oldest(secrets, comparisons):
     for number in range(4):
-        assert await secrets.fit(A, hash_with(f"secret{number}"), f"secret{number}")
-    assert len(secrets._cache) == 3
-    assert await secrets.fit(A, hash_with("secret3"), "secret3")
+        assert await secrets.matches(A, hash_with(f"secret{number}"), f"secret{number}")
+    assert await secrets.matches(A, hash_with("secret3"), "secret3")
     assert len(comparisons) == 4
-    assert await secrets.fit(A, hash_with("secret0"), "secret0")
+    assert await secrets.matches(A, hash_with("secret0"), "secret0")
     assert len(comparisons) == 5
 
 
 async def test_equal_concurrent_calls_share_one_comparison(secrets, comparisons):
     hash_ = hash_with(SECRET)
-    assert all(await asyncio.gather(*(secrets.fit(A, hash_, SECRET) for _ in range(50))))
+    assert all(await asyncio.gather(*(secrets.matches(A, hash_, SECRET) for _ in range(50))))
     assert len(comparisons) == 1
 
 
 async def test_a_cancelled_caller_does_not_cancel_the_others(secrets):
     hash_ = hash_secret(SECRET)
-    cancelled, remaining = (asyncio.ensure_future(secrets.fit(A, hash_, SECRET)) for _ in range(2))
+    cancelled, remaining = (asyncio.ensure_future(secrets.matches(A, hash_, SECRET)) for _ in range(2))
     await asyncio.sleep(0)
     cancelled.cancel()
     assert await remaining
@@ -189,22 +184,21 @@ class BlockedComparisons:
 
 
 @pytest.fixture
-def blocked(monkeypatch):
+def blocked():
     comparisons = BlockedComparisons()
-    monkeypatch.setattr(client_secrets, "_compare", comparisons)
     yield comparisons
     comparisons.go.set()
 
 
 def send_guesses(secrets, caller, count):
-    return [asyncio.create_task(secrets.fit(caller, HASH, f"{caller} guess {number}")) for number in range(count)]
+    return [asyncio.create_task(secrets.matches(caller, HASH, f"{caller} guess {number}")) for number in range(count)]
 
 
 async def test_many_wrong_secrets_use_one_thread_and_fill_their_queue(secrets, blocked):
     guesses = send_guesses(secrets, A, 150)
     await blocked.wait_started()
     async with asyncio.timeout(5):
-        assert await secrets.fit(B, HASH, "right")
+        assert await secrets.matches(B, HASH, "right")
     assert blocked.order == [f"{A} guess 0", "right"]
     blocked.go.set()
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
@@ -215,7 +209,7 @@ async def test_many_wrong_secrets_use_one_thread_and_fill_their_queue(secrets, b
 async def test_callers_get_fair_turns(secrets, blocked):
     guesses = send_guesses(secrets, A, 9) + send_guesses(secrets, "", 9)
     await blocked.wait_started(2)
-    right = asyncio.create_task(secrets.fit(B, HASH, "right"))
+    right = asyncio.create_task(secrets.matches(B, HASH, "right"))
     await asyncio.sleep(0)
     blocked.go.set()
     assert await right
@@ -224,20 +218,20 @@ async def test_callers_get_fair_turns(secrets, blocked):
 
 
 async def test_a_full_queue_does_not_block_a_cached_secret(secrets, blocked):
-    assert await secrets.fit(A, HASH, "right")
+    assert await secrets.matches(A, HASH, "right")
     guesses = send_guesses(secrets, A, 1 + MAX_WAITING_PER_CALLER)
     await blocked.wait_started()
     async with asyncio.timeout(5):
-        assert await secrets.fit(A, HASH, "right")
+        assert await secrets.matches(A, HASH, "right")
     with pytest.raises(QueueFull):
-        await secrets.fit(A, HASH, "right, but new")
+        await secrets.matches(A, HASH, "right, but new")
     blocked.go.set()
     await asyncio.gather(*guesses)
-    assert await secrets.fit(A, HASH, "right, but new")
+    assert await secrets.matches(A, HASH, "right, but new")
 
 
 async def test_equal_calls_take_one_place_in_the_queue(secrets, blocked):
-    equal = [asyncio.create_task(secrets.fit(A, HASH, "wrong")) for _ in range(50)]
+    equal = [asyncio.create_task(secrets.matches(A, HASH, "wrong")) for _ in range(50)]
     await blocked.wait_started()
     others = send_guesses(secrets, A, MAX_WAITING_PER_CALLER)
     blocked.go.set()
@@ -247,12 +241,12 @@ async def test_equal_calls_take_one_place_in_the_queue(secrets, blocked):
 
 async def test_the_cache_is_separate_for_each_caller(secrets, blocked):
     for caller in (A, B, "", A):
-        assert await secrets.fit(caller, HASH, "right")
+        assert await secrets.matches(caller, HASH, "right")
     assert blocked.order == ["right"] * 3
 
 
 async def test_closing_cancels_waiting_comparisons(clock, blocked):
-    secrets = ClientSecrets(clock, threads=1)
+    secrets = ClientSecrets(clock, threads=1, compare=blocked)
     guesses = send_guesses(secrets, A, 3)
     await blocked.wait_started()
     blocked.go.set()
@@ -264,7 +258,7 @@ async def test_closing_cancels_waiting_comparisons(clock, blocked):
 
 async def test_neither_secret_nor_hash_is_stored(secrets):
     hash_ = hash_with(SECRET)
-    assert await secrets.fit(A, hash_, SECRET)
+    assert await secrets.matches(A, hash_, SECRET)
     state = repr(vars(secrets))
     assert SECRET not in state
     assert hash_ not in state

@@ -7,7 +7,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from relay.infra.tokens.key_folder import TokenKeyError, add_key, read_keys, read_private_key, to_jwk
+from relay.infra.tokens.key_folder import (
+    TokenKeyError,
+    add_key,
+    check_private_keys,
+    read_keys,
+    read_private_key,
+    to_jwk,
+)
 
 P384 = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP384R1()).public_key(), as_dict=True)
 P256 = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)
@@ -65,3 +72,20 @@ def test_an_unusable_private_key_is_named(tmp_path, content):
         (tmp_path / "one.pem").write_bytes(content)
     with pytest.raises(TokenKeyError, match=r"one\.pem"):
         read_private_key(tmp_path, "one")
+
+
+def test_each_key_that_signs_needs_its_private_key(tmp_path):
+    keys = add_key(tmp_path, "one", 0), add_key(tmp_path, "two", 60)
+    check_private_keys(tmp_path, keys)
+    (tmp_path / "one.pem").unlink()
+    with pytest.raises(TokenKeyError, match=r"one\.pem cannot be read"):
+        check_private_keys(tmp_path, keys)
+    (tmp_path / "two.pem").rename(tmp_path / "one.pem")
+    with pytest.raises(TokenKeyError, match=r"one\.pem is not the private key of this kid"):
+        check_private_keys(tmp_path, keys)
+
+
+def test_a_folder_without_private_keys_only_verifies(tmp_path):
+    key = add_key(tmp_path, "one", 0)
+    (tmp_path / "one.pem").unlink()
+    check_private_keys(tmp_path, [key])

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from relay.infra.tokens.key_folder import TokenKey, TokenKeyError, read_keys, write_key_set
-from relay.infra.tokens.rotation import Duty, assess_keys, prune, rotate
+from relay.infra.tokens.rotation import KeyState, assess_keys, prune, rotate
 
 NOW = 1_800_000_000
 YEAR = 365 * 86_400
@@ -16,17 +16,17 @@ def key(kid, signs_from):
 
 
 def summarize(keys, now=NOW):
-    return {status.key.kid: (status.duty, status.needed_until) for status in assess_keys(keys, now, YEAR)}
+    return {status.key.kid: (status.state, status.needed_until) for status in assess_keys(keys, now, YEAR)}
 
 
 def test_the_newest_started_key_signs():
     keys = [key("older", NOW - 200), key("old", NOW - 100), key("new", NOW), key("next", NOW + 60), key("plain", None)]
     assert summarize(keys) == {
-        "older": (Duty.VERIFIES, NOW - 100 + YEAR),
-        "old": (Duty.VERIFIES, NOW + YEAR),
-        "new": (Duty.SIGNS, NOW + 60 + YEAR),
-        "next": (Duty.WAITS, None),
-        "plain": (Duty.VERIFIES, None),
+        "older": (KeyState.VERIFIES, NOW - 100 + YEAR),
+        "old": (KeyState.VERIFIES, NOW + YEAR),
+        "new": (KeyState.SIGNS, NOW + 60 + YEAR),
+        "next": (KeyState.WAITS, None),
+        "plain": (KeyState.VERIFIES, None),
     }
 
 

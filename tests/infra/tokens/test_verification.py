@@ -1,12 +1,15 @@
 import base64
+import gc
 import json
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from relay.domain.authorization.token import NotVerified
 from relay.domain.fault import Refusal
 from relay.infra.tokens.verification import VerifiedTokens, Verifier, VerifyingKey
+from relay.infra.tokens.verification_turns import PER_TURN, VerificationTurns
 
 NOW = 1_700_000_000.0
 KEYS = {
@@ -17,9 +20,9 @@ KEYS = {
 KEYS["PS256"] = KEYS["RS256"]
 
 
-def build_tokens(max_tokens=100, leeway=5.0):
+def build_tokens(max_tokens=100, leeway=5.0, turns=None):
     keys = {name: VerifyingKey(name, key.public_key()) for name, key in KEYS.items()}
-    return VerifiedTokens(keys, "ZRLA000001", leeway, max_tokens)
+    return VerifiedTokens(keys, "ZRLA000001", leeway, max_tokens, turns)
 
 
 def bearer(algorithm="ES256", kid=None, scheme=b"Bearer ", headers=None, **over):
@@ -122,14 +125,14 @@ def test_a_cached_token_expires(monkeypatch):
     assert len(tokens) == 0
 
 
-def test_the_cache_is_bounded_and_keeps_frequent_tokens():
+def test_the_cache_is_bounded_and_keeps_frequent_tokens(monkeypatch):
     tokens = build_tokens(max_tokens=10)
     frequent = bearer(jti="frequent")
+    claims = tokens.verify(frequent, NOW)
     for number in range(40):
         tokens.verify(bearer(jti=str(number)), NOW)
-        tokens.verify(frequent, NOW)
+        assert tokens.verify(frequent, NOW) is claims
         assert len(tokens) <= 10
-    assert frequent in {**tokens._young, **tokens._old}
 
 
 def test_a_refused_token_is_not_cached():
@@ -153,3 +156,86 @@ def test_a_refresh_token_is_read_only_for_its_use(use, expected_use, is_accepted
 
 def test_a_refresh_token_is_not_an_access_token():
     assert refusal(build_tokens(), bearer(use="refresh")) == "token_malformed"
+
+
+def change(token, at):
+    """Changes one character of a token."""
+    return token[:at] + (b"A" if token[at : at + 1] != b"A" else b"B") + token[at + 1 :]
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_a_changed_copy_of_a_cached_token_is_refused(algorithm):
+    tokens, token = build_tokens(), bearer(algorithm)
+    tokens.verify(token, NOW)
+    for at in range(len(b"Bearer "), len(token) - 1):
+        if token[at : at + 1] != b".":
+            assert refusal(tokens, change(token, at)) in {"token_untrusted", "token_malformed"}
+    assert tokens.verify(bytes(bytearray(token)), NOW).jti == "one"
+
+
+class Twin(bytes):
+    """A value with the hash of another one."""
+
+    def __hash__(self):
+        return self.twin_hash
+
+
+def test_two_tokens_of_one_hash_are_not_confused():
+    first, second = bearer(jti="first"), bearer(jti="second")
+    twin, tokens = Twin(second), build_tokens()
+    twin.twin_hash = hash(first)
+    for _ in range(2):
+        assert tokens.verify(first, NOW).jti == "first"
+        assert tokens.verify(twin, NOW).jti == "second"
+    assert len(tokens) == 1
+
+
+def test_claims_of_one_service_share_their_values():
+    tokens = build_tokens()
+    first, second = (tokens.verify(bearer(jti=jti), NOW) for jti in ("first", "second"))
+    for name in ("iss", "aud", "org_code", "client_id", "scopes"):
+        assert getattr(first, name) is getattr(second, name)
+
+
+async def test_one_turn_verifies_few_tokens():
+    tokens, values = (
+        build_tokens(turns=VerificationTurns()),
+        [bearer(jti=str(number)) for number in range(PER_TURN + 1)],
+    )
+    for value in values[:PER_TURN]:
+        assert tokens.verify(value, NOW)
+    with pytest.raises(NotVerified):
+        tokens.verify(values[-1], NOW)
+    assert tokens.verify(values[0], NOW).jti == "0"  # cached
+    await tokens.wait_turn("ZOPA000001")
+    assert tokens.verify(values[-1], NOW).jti == str(PER_TURN)
+
+
+async def test_a_malformed_value_needs_no_turn():
+    tokens = build_tokens(turns=VerificationTurns())
+    for _ in range(2 * PER_TURN):
+        assert refusal(tokens, b"Basic YTpi") == "token_malformed"
+    assert tokens.verify(bearer(), NOW)
+
+
+async def test_without_turns_every_token_is_verified_at_once():
+    tokens = build_tokens()
+    assert all(tokens.verify(bearer(jti=str(number)), NOW) for number in range(2 * PER_TURN))
+    await tokens.wait_turn("ZOPA000001")
+
+
+async def test_cleared_tokens_are_verified_again():
+    tokens, token = build_tokens(), bearer()
+    claims = tokens.verify(token, NOW)
+    await tokens.clear()
+    assert len(tokens) == 0
+    assert tokens.verify(token, NOW) is not claims
+
+
+def test_the_collector_does_not_know_remembered_tokens():
+    tokens, values = build_tokens(), [bearer(jti=str(number)) for number in range(3)]
+    claims = [tokens.verify(value, NOW) for value in values]
+    assert not any(map(gc.is_tracked, claims))
+    assert not any(
+        type(item) is dict and any(value is claims[0] for value in item.values()) for item in gc.get_objects()
+    )

@@ -7,13 +7,6 @@ from relay.domain.fault import Refusal
 
 
 @pytest.fixture
-def stand():
-    stand = Stand()
-    yield stand
-    stand.close()
-
-
-@pytest.fixture
 def wide():
     stand = Stand(concurrency=4, queue=4)
     yield stand

@@ -7,15 +7,8 @@ from pool_stand import OK, UNNAMED, UNNAMED_LARGE, ResponseReceiver, Stand
 
 
 @pytest.fixture
-def stand():
-    stand = Stand()
-    yield stand
-    stand.close()
-
-
-@pytest.fixture
 def single():
-    """A pool with one slot."""
+    """A pool with one permit."""
     stand = Stand(concurrency=1)
     yield stand
     stand.close()
@@ -45,11 +38,33 @@ async def test_an_idle_connection_with_unread_bytes_is_closed(stand):
     await stand.send()
     stand.receive(0, OK % b"")
     stand.connections[0].transport.peer.send(b"H")
+    stand.rest()
     await stand.send(b"other")
     assert (stand.connections[0].transport.closed, stand.connections[1].transport.written) == ("closed", [b"other"])
 
 
 async def test_an_idle_connection_with_an_unread_end_is_closed(stand):
+    await stand.send()
+    stand.receive(0, OK % b"")
+    stand.connections[0].transport.peer.close()
+    stand.rest()
+    request = await stand.send(b"other")
+    assert (stand.connections[1].transport.written, request.attempts) == ([b"other"], 1)
+
+
+async def test_a_connection_just_used_is_not_checked_for_bytes(stand):
+    await stand.send()
+    stand.receive(0, OK % b"")
+    stand.connections[0].transport.peer.close()
+    request = await stand.send(b"other")
+    assert (len(stand.connections), request.attempts) == (1, 1)
+    stand.connections[0].connection_lost(None)
+    await asyncio.sleep(0)
+    assert (stand.connections[1].transport.written, request.attempts) == ([b"other"], 2)
+
+
+async def test_without_retries_every_connection_is_checked(stand):
+    stand.pool.may_retry = False
     await stand.send()
     stand.receive(0, OK % b"")
     stand.connections[0].transport.peer.close()
@@ -96,7 +111,7 @@ async def test_a_refused_response_closes_its_connection(single):
     assert single.events(1) == [("response", 200, b"{}")]
 
 
-async def test_a_request_may_wait_for_a_slot_of_an_ending_one():
+async def test_a_request_may_wait_for_a_permit_of_an_ending_one():
     stand = Stand(concurrency=1, queue=0)
     await stand.send()
     stand.receive_only(0, OK % b"")

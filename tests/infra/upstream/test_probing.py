@@ -4,11 +4,11 @@ import ssl
 from datetime import UTC, datetime
 
 import pytest
+from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.infra.upstream.probing import CACHED_S, Probes
 from relay.infra.upstream.tls import TlsError, build_client_context, build_server_context
 from relay.policy.settings.directory import Provider
-from relay.sandbox.certificates import make_dev_certificates
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +66,6 @@ def silent_port():
         held.bind(("127.0.0.1", 0))
         held.listen()
         yield held.getsockname()[1]
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

@@ -6,16 +6,18 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from mydata_sandbox.credentials.authority import CertificateAuthority
 
 from relay.infra.upstream.tls import (
     ReloadableContext,
     TlsError,
     build_client_context,
     build_server_context,
+    expect_unexpired,
     get_serial_number,
 )
-from relay.sandbox.certificates import CertificateAuthority
-from relay.wire.tls_records import BoundedTls, RecordsExceeded
+from relay.wire.tls.bounded_tls import BoundedTls
+from relay.wire.tls.errors import RecordsExceeded
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +85,21 @@ def test_an_unusable_file_is_named(pair, ca, which, tmp_path):
     files = {"certificate": str(pair.certificate), "private_key": str(pair.private_key), "client_ca": ca}
     for unusable in (str(empty), str(tmp_path / "nowhere.pem")):
         named = files["certificate"] if which == "private_key" else unusable
-        with pytest.raises(TlsError, match=named):
+        with pytest.raises(TlsError, match=named) as raised:
             build_server_context(*(files | {which: unusable}).values())
+        words = (
+            "cannot be read (No such file or directory)" if unusable.endswith("nowhere.pem") else "; expected: a cert"
+        )
+        assert words in str(raised.value)
+        assert "[Errno" not in str(raised.value)
+
+
+def test_an_expiry_check_names_a_file_without_a_certificate(tmp_path):
+    half = tmp_path / "half.pem"
+    half.write_text("-----BEGIN CERTIFICATE-----\nMIIB")
+    with pytest.raises(TlsError) as raised:
+        expect_unexpired(str(half), datetime.now(UTC))
+    assert str(raised.value) == f"the file {half} holds none; expected: a certificate, PEM"
 
 
 def test_a_handshake_uses_the_current_context(pair, ca):

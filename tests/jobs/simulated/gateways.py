@@ -7,19 +7,21 @@ import itertools
 import random
 from pathlib import Path
 
-from relay.infra.statistics import counter, delivery
 from relay.infra.statistics.counter import StatisticsCounter
+from relay.infra.statistics.delivery import MAX_LINES, Delivery, DeliveryOptions
+from relay.infra.statistics.spool import Spool
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
 from simulated.traffic import callers
 
 _NEVER_BY_ITSELF_S = 36_000
+PAUSES = DeliveryOptions(pause_s=0.001, max_pause_s=0.01)
 
 
 class World:
     """State shared by all gateways: ledger, spool, clock, and whether the ledger is unreachable."""
 
-    def __init__(self, store, spool, seed, monkeypatch):
+    def __init__(self, store, spool, seed):
         self.store, self.spool, self.seed = store, spool, seed
         self.now = 0.0
         self.out = False
@@ -32,9 +34,6 @@ class World:
         errors = [error.error for group in load_oauth_errors().values() for error in group]
         self.counting = Counting(load_catalogue(), load_rsp_codes(), errors)
         self.ids = (f"batch-{number:06}" for number in itertools.count())
-        monkeypatch.setattr(counter, "_new_id", lambda: next(self.ids))
-        monkeypatch.setattr(delivery, "_PAUSE_S", 0.001)
-        monkeypatch.setattr(delivery, "_PAUSE_MOST_S", 0.01)
 
 
 class Gateway:
@@ -53,10 +52,12 @@ class Gateway:
         self._moved = asyncio.Event()
         self._sent = []
         self._seen = set()
-        self._counter = StatisticsCounter(
-            world.counting, lambda: world.callers, self._take, self._spool, lambda: world.now, lambda: world.now
+        self._disk = Spool(self._spool, lambda: next(world.ids))
+        self._delivery = Delivery(
+            self._take, self._disk, lambda: world.now, lambda: world.now, lambda: next(world.ids), PAUSES
         )
-        self._life = asyncio.create_task(self._counter.follow(_NEVER_BY_ITSELF_S, asyncio.Event()))
+        self._counter = StatisticsCounter(world.counting, lambda: world.callers, self._delivery, lambda: world.now)
+        self._life = asyncio.create_task(self._counter.run(_NEVER_BY_ITSELF_S, asyncio.Event()))
 
     def count(self, calls):
         """Counts closed calls."""
@@ -77,12 +78,12 @@ class Gateway:
         if self.dying.is_set():
             return
         if self.pending:
-            before = len(self._counter._delivery._free)
+            before = len(self._delivery.batches)
             cutting = asyncio.create_task(self._counter.flush())
             await asyncio.sleep(0)
-            batches = list(self._counter._delivery._free)[before:]
+            batches = self._delivery.batches[before:]
             assert len(batches) == 1, "one batch for each flush"
-            self.cut[batches[0].batch.batch_id] = self.pending
+            self.cut[batches[0].batch_id] = self.pending
             self.pending = []
             await cutting
         self._drop_written()
@@ -90,17 +91,17 @@ class Gateway:
 
     async def _wait_idle(self):
         """Waits until the ledger has all that was flushed, is unreachable, or this process dies."""
-        while not (self.world.out or self.dying.is_set() or self._counter._delivery.is_idle):
+        while not (self.world.out or self.dying.is_set() or self._delivery.is_idle):
             self._moved.clear()
             await self._moved.wait()
-        if self._counter._delivery.is_idle:
+        if self._delivery.is_idle:
             self.cut.clear()
 
     async def kill(self):
         """Kills the process: only what was in memory alone is lost."""
         self._life.cancel()
         await asyncio.gather(self._life, return_exceptions=True)
-        self._counter._delivery._spool.close()  # the locks of a process end with it
+        self._disk.close()  # the locks of a process end with it
         self._drop_written()
         assert len(self.cut) <= 1, "nothing older than two flushes is in memory alone"
         gone = self.pending + [call for calls in self.cut.values() for call in calls]
@@ -146,7 +147,7 @@ class Gateway:
         world = self.world
         if world.out:
             raise ConnectionError
-        world.merged += len(batch.counts) == delivery.LINES_MOST
+        world.merged += len(batch.counts) == MAX_LINES
         number = world.tries[batch.batch_id] = world.tries.get(batch.batch_id, 0) + 1
         chance = random.Random(f"{world.seed} {batch.batch_id} {number}")
         draw = chance.random()

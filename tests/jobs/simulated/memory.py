@@ -15,7 +15,7 @@ class FakeStore:
         self.changed = {}
         self.consents = []
         self.rows = {}
-        self.asked_at = {}
+        self.requested_at = {}
         self.fence = 0
         self.saved = []
 
@@ -51,19 +51,19 @@ class FakeStore:
             raise Superseded
         self.fence = fence
         key = (sending.week, sending.provider, sending.type)
-        is_requested = sending.asked or self.asked_at.get(key, 0) > sending.counted_at
-        self.rows[key] = replace(sending, asked=is_requested)
+        is_requested = sending.requested or self.requested_at.get(key, 0) > sending.counted_at
+        self.rows[key] = replace(sending, requested=is_requested)
         self.saved.append(self.rows[key])
 
     async def request_resend(self, week, provider, types, now):
         for kind in types:
             key = (week, provider, kind)
-            self.asked_at[key] = now
+            self.requested_at[key] = now
             former = self.rows.get(key) or Sending(week, provider, kind, SendingState.WAITING)
-            self.rows[key] = replace(former, asked=True)
+            self.rows[key] = replace(former, requested=True)
 
     async def requested_sendings(self, *, content=True):
-        rows = [row for _, row in sorted(self.rows.items()) if row.asked]
+        rows = [row for _, row in sorted(self.rows.items()) if row.requested]
         return rows if content else [replace(row, content=b"") for row in rows]
 
 

@@ -179,7 +179,7 @@ class Hasher:
         self.hashed_secrets += secrets
         return [f"$hash${len(self.hashed_secrets)}${at}" for at, _ in enumerate(secrets)]
 
-    async def fit(self, pairs):
+    async def match(self, pairs):
         self.compared += [secret for secret, _ in pairs]
         return [secret in self.same for secret, _ in pairs]
 

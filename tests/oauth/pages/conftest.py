@@ -10,22 +10,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
+from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.domain.authorization.consent import Asset
-from relay.domain.authorization.request import MAX_LOGINS, REQUEST_MOVES, AuthorizationRequest, RequestState
+from relay.domain.authorization.request import MAX_LOGINS, REQUEST_MOVES, RequestState
 from relay.domain.institution import Holding, InstitutionError
-from relay.domain.ledger import Denied, Reason
-from relay.domain.party import Service
+from relay.domain.ledger import LedgerRefused, Reason
 from relay.domain.transition import apply_transition
 from relay.endpoint.handlers import SERVER_OPTIONS
-from relay.endpoint.serving import open_runner
 from relay.oauth.pages.application import build_error_response, build_pages_application
-from relay.oauth.services import AuthorityServices, Client, OAuthSettings
-from relay.policy.settings.authority import TokenSettings
-from relay.policy.settings.directory import AuthenticationMethod, LinkKind, Provider, RedirectLogin
-from relay.sandbox.certificates import make_dev_certificates
 
 NOW = 1_795_316_400  # 2026-11-22 00:00:00 UTC, 09:00 in Korea
 CI = "Q0ktb2YtYS1jdXN0b21lcg=="
@@ -44,13 +38,13 @@ class MemoryLedger:
     async def load_request(self, request_id, browser, now):
         request = self.requests.get(request_id)
         if request is None or (browser and self.browsers.setdefault(request_id, browser) != browser):
-            raise Denied(Reason.REQUEST_UNKNOWN)
+            raise LedgerRefused(Reason.REQUEST_UNKNOWN)
         if request.state is RequestState.LOCKED:
-            raise Denied(Reason.REQUEST_LOCKED)
+            raise LedgerRefused(Reason.REQUEST_LOCKED)
         if request.state not in OPEN:
-            raise Denied(Reason.REQUEST_ANSWERED)
+            raise LedgerRefused(Reason.REQUEST_ANSWERED)
         if now >= request.expires_at:
-            raise Denied(Reason.REQUEST_EXPIRED)
+            raise LedgerRefused(Reason.REQUEST_EXPIRED)
         return request
 
     async def count_failed_login(self, request_id, now):
@@ -111,33 +105,10 @@ def certificates(tmp_path_factory):
 
 
 @pytest.fixture
-def auth_request():
-    return AuthorizationRequest(
-        request_id="request-number-one",
-        provider="ZBAA000001",
-        operator="ZOPA000001",
-        client_id="ZOPA000001SVC01",
-        redirect_uri="https://operator.example/callback?from=relay",
-        app_scheme="moabogi://done",
-        oauth_state="state1",
-        api_tran_id="ZOPA000001M00000000000001",
-        asked_at=NOW,
-        expires_at=NOW + 600,
-        ci=CI,
-    )
-
-
-@pytest.fixture
-def bank():
-    return Provider(
-        org_code="ZBAA000001",
-        name="가온상호저축은행",
-        industry="bank",
-        base_urls=("http://127.0.0.1:1",),
-        link=LinkKind.LEASED_LINE,
-        authentication=AuthenticationMethod.HOSTED,
-        redirect=RedirectLogin(url="https://bank.example/login", public_key="bank.pem"),
-    )
+def auth_request(auth_request):
+    callback = "https://operator.example/callback?from=relay"
+    times = {"requested_at": NOW, "expires_at": NOW + 600}
+    return replace(auth_request, request_id="request-number-one", redirect_uri=callback, **times)
 
 
 @pytest.fixture
@@ -151,28 +122,13 @@ def clock():
 
 
 @pytest.fixture
-def authority(bank, clock):
-    client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
-    settings = OAuthSettings(
-        relay="ZRLA000001",
-        tokens=TokenSettings(issuer="ZRLA000001", keys="keys"),
-        providers={bank.org_code: bank},
-        clients={client.service.client_id: client},
-        certifiers={},
-        pages_url="https://pages.example",
-        request_s=600,
-    )
+def authority(build_authority, clock):
     numbers = itertools.count(1)
-    unused = SimpleNamespace()
-    return AuthorityServices(
-        settings,
-        MemoryLedger(),
-        unused,
-        unused,
-        FakeInstitution(),
-        unused,
+    return build_authority(
         lambda: clock.now,
         lambda: f"random-{next(numbers):040}",
+        ledger=MemoryLedger(),
+        institutions=FakeInstitution(),
     )
 
 
@@ -209,11 +165,11 @@ class PageResponse:
 class BrowserClient:
     """A browser that follows no redirects."""
 
-    def __init__(self, session, base_url, path):
-        self.session, self.base_url, self.path = session, base_url, path
+    def __init__(self, http, path):
+        self.http, self.path = http, path
 
     async def send(self, method, path, **options):
-        async with self.session.request(method, self.base_url + path, allow_redirects=False, **options) as response:
+        async with self.http.request(method, path, allow_redirects=False, **options) as response:
             return PageResponse(response.status, response.headers, await response.text())
 
     async def get(self, step=""):
@@ -234,37 +190,29 @@ def fields_of(fields):
 
 
 @pytest.fixture
-async def pages(authority, bank_key, certificates, auth_request):
+async def pages(authority, bank_key, certificates, auth_request, serve):
     await authority.ledger.open_request(auth_request)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
     keys = {auth_request.provider: bank_key.public_key()}
-    async with open_runner(
-        build_pages_application(authority, keys.get), build_error_response, **SERVER_OPTIONS
-    ) as runner:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-        yield SimpleNamespace(port=runner.addresses[0][1])
+    app = build_pages_application(authority, keys.get)
+    return await serve(app, build_error_response, ssl=context, **SERVER_OPTIONS)
 
 
 @pytest.fixture
-async def open_browser(pages, certificates, auth_request):
+async def open_browser(pages, certificates, auth_request, aiohttp_client):
     """Opens browsers, each with its own cookies."""
-    sessions = []
 
-    def make(path=f"/authentication/{auth_request.request_id}"):
+    async def open_one(path=f"/authentication/{auth_request.request_id}"):
         trust = ssl.create_default_context(cafile=str(certificates.ca))
-        jar = aiohttp.CookieJar(unsafe=True)
-        sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust), cookie_jar=jar))
-        return BrowserClient(sessions[-1], f"https://127.0.0.1:{pages.port}", path)
+        return BrowserClient(await aiohttp_client(pages, connector=aiohttp.TCPConnector(ssl=trust)), path)
 
-    yield make
-    for session in sessions:
-        await session.close()
+    return open_one
 
 
 @pytest.fixture
 async def browser(open_browser):
-    return open_browser()
+    return await open_browser()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from relay.domain.ledger import Denied, LedgerDown, Reason
+from relay.domain.ledger import LedgerDown, LedgerRefused, Reason
 
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 ALWAYS = {
@@ -61,7 +61,7 @@ async def test_every_response_has_the_security_headers(browser, method, path, st
 
 
 async def test_a_link_preview_does_not_bind_the_request(browser, open_browser):
-    await open_browser().send("HEAD", browser.path)
+    await (await open_browser()).send("HEAD", browser.path)
     assert (await browser.get()).status == 200
 
 
@@ -103,7 +103,7 @@ async def test_a_successful_flow_is_not_logged(browser, consent_form, caplog):
 
 
 async def test_an_unexpected_reason_of_the_ledger_is_a_server_error(browser, authority, monkeypatch, caplog):
-    monkeypatch.setattr(authority, "ledger", FailingLedger(Denied(Reason.CODE_SPENT)))
+    monkeypatch.setattr(authority, "ledger", FailingLedger(LedgerRefused(Reason.CODE_SPENT)))
     assert (await browser.get()).status == 500
     assert "code_spent" in caplog.text
 

@@ -13,7 +13,7 @@ def open_request(authority, auth_request, open_browser):
     async def open_next():
         request = replace(auth_request, request_id=f"request-{next(numbers)}")
         await authority.ledger.open_request(request)
-        return open_browser(f"/authentication/{request.request_id}")
+        return await open_browser(f"/authentication/{request.request_id}")
 
     return open_next
 
@@ -42,7 +42,7 @@ async def test_addresses_of_a_trusted_proxy_count_separately(open_request, autho
     async def guess(number, address):
         browser = await open_request()
         page = await browser.get()
-        browser.session.headers["X-Forwarded-For"] = f"198.51.100.1, {address}"
+        browser.http.session.headers["X-Forwarded-For"] = f"198.51.100.1, {address}"
         return (await browser.post("/login", page.token, login_id=f"user{number}", password="wrong")).status
 
     assert [await guess(number, "203.0.113.7") for number in range(31)] == [422] * 30 + [429]

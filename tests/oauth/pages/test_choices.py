@@ -11,7 +11,6 @@ from relay.oauth.pages.choices import (
     find_contradictions,
     find_mistakes,
     initial_choices,
-    korean_date,
     read_choices,
 )
 from relay.oauth.pages.questions import build_sections, select_questions
@@ -230,11 +229,6 @@ def test_the_consent_in_force_can_be_confirmed_as_shown():
 @pytest.mark.parametrize(("today", "last"), [(date(2028, 2, 29), date(2029, 2, 28)), (TODAY, date(2027, 11, 22))])
 def test_a_consent_lasts_a_year_at_most(today, last):
     assert page_of(today=today).last_day == last
-
-
-def test_days_begin_at_midnight_in_korea():
-    assert korean_date(1_795_359_599) == TODAY
-    assert korean_date(1_795_359_600) == date(2026, 11, 23)
 
 
 def test_ticked_assets_are_not_printed():

@@ -8,11 +8,10 @@ from relay.domain.authorization.request import RequestState
 from relay.oauth.pages.callbacks import Denial
 from relay.oauth.pages.completion import (
     InvalidParticulars,
+    complete_particulars,
     deny_request,
-    grant_consent,
+    record_consent,
     redirect_to_operator,
-    scopes_at,
-    validate_particulars,
 )
 
 NOW = 1_795_316_400
@@ -26,7 +25,7 @@ GOOD = Particulars(
 
 
 def test_valid_particulars_have_the_list_scope(bank):
-    assert validate_particulars(GOOD, bank, NOW).scopes == ("bank.list", "bank.deposit")
+    assert complete_particulars(GOOD, bank, NOW).scopes == ("bank.list", "bank.deposit")
 
 
 @pytest.mark.parametrize(
@@ -39,16 +38,12 @@ def test_valid_particulars_have_the_list_scope(bank):
 )
 def test_invalid_particulars_name_their_member(bank, changed, member):
     with pytest.raises(InvalidParticulars, match=f"^{member}$"):
-        validate_particulars(replace(GOOD, **changed), bank, NOW)
-
-
-def test_scopes_are_those_of_the_institutions_industry(bank):
-    assert {scope.partition(".")[0] for scope in scopes_at(bank)} == {"bank"}
+        complete_particulars(replace(GOOD, **changed), bank, NOW)
 
 
 async def test_only_the_callback_contains_the_code(authority, auth_request):
     await authority.ledger.open_request(replace(auth_request, state=RequestState.AUTHENTICATED))
-    location = await grant_consent(authority, auth_request, GOOD)
+    location = await record_consent(authority, auth_request, GOOD)
     code = location.partition("&code=")[2].partition("&")[0]
     assert len(code) >= 43
     assert code not in repr((authority.ledger.consents, authority.ledger.codes))

@@ -8,6 +8,7 @@ import pytest
 
 from relay.domain.authorization.consent import Asset, Authentication, Target
 from relay.domain.authorization.request import MAX_LOGINS, RequestState
+from relay.domain.institution import Holding
 
 CALLBACK = "https://operator.example/callback"
 ALWAYS = {"from": "relay", "state": "state1", "api_tran_id": "ZOPA000001M00000000000001"}
@@ -93,7 +94,7 @@ async def test_a_changed_consent_shows_the_former_choices(browser, open_browser,
     authority.ledger.requests.clear()
     authority.ledger.browsers.clear()
     await authority.ledger.open_request(auth_request)
-    again = await at_consent(open_browser())
+    again = await at_consent(await open_browser())
     assert "전송요구 내용을 변경합니다" in again.text
     assert {f"asset-{ticked_key}", "all-bank.loan", "is_consent_trans_memo-no", "is_scheduled-no"} <= set(again.ticked)
     assert "all-bank.deposit" not in again.ticked
@@ -107,7 +108,7 @@ async def test_unticking_accounts_of_a_consent_to_all_needs_an_answer(
     authority.ledger.requests.clear()
     authority.ledger.browsers.clear()
     await authority.ledger.open_request(auth_request)
-    browser = open_browser()
+    browser = await open_browser()
     page = await at_consent(browser)
     first, second = page.keys("bank.deposit")
     assert {"all-bank.deposit", f"asset-{first}", f"asset-{second}", "is_consent_trans_memo-no"} & set(page.ticked) == {
@@ -243,22 +244,13 @@ async def test_a_failed_load_of_assets_can_be_retried(browser, authority):
     assert f'href="{browser.path}/consent"' in response.text
 
 
-async def test_an_outage_at_the_consent_page_is_logged_once(browser, authority, caplog):
-    await browser.log_in()
-    authority.institutions.is_silent = True
-    assert (await browser.get("/consent")).status == 503
-    assert (await browser.get("/consent")).status == 503
-    assert [record.getMessage() for record in caplog.records] == [
-        'institution ZBAA000001 unavailable: cause="nothing came" failures=1'
-    ]
-
-
-async def test_an_outage_at_the_login_is_logged_without_the_customer(browser, authority, caplog):
-    authority.institutions.is_silent = True
-    await browser.log_in("hong", "right")
-    assert [record.getMessage() for record in caplog.records] == [
-        'institution ZBAA000001 unavailable: cause="nothing came" failures=1'
-    ]
+async def test_invalid_assets_of_an_institution_are_logged_without_them(browser, authority, consent_form, caplog):
+    authority.institutions.held[0] = Holding(("bank.deposit",), Asset("1" * 99), "입출금통장")
+    page = await at_consent(browser)
+    del consent_form["all.bank.deposit"]
+    chosen = consent_form | {"asset.bank.deposit": page.keys("bank.deposit")[0]}
+    assert (await browser.post("/consent", page.token, **chosen)).status == 503
+    assert caplog.messages == ['institution sent invalid assets: org_code=ZBAA000001 fields="asset" count=1']
 
 
 async def test_a_mistake_is_shown_at_its_field_and_in_the_summary(browser, consent_form):

@@ -11,7 +11,7 @@ async def consent_page(browser):
 
 async def test_the_first_browser_owns_the_request(browser, open_browser):
     page = await browser.get()
-    other_browser = open_browser()
+    other_browser = await open_browser()
     first = await other_browser.get()  # another tab of the same browser may have got its cookie just now
     assert (first.status, first.headers["Location"]) == (303, f"{other_browser.path}?again")
     assert (await other_browser.get("?again")).status == 404

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from relay.domain.fault import Refusal
 from relay.domain.ids import INDUSTRIES
-from relay.policy.call.assets import check_asset, compile_asset_check
+from relay.policy.call.assets import compile_asset_check, encode_assets
 from relay.standard.catalogue import load_catalogue
 
 APIS = load_catalogue().apis
@@ -17,7 +17,7 @@ PART = {"bank.deposit": frozenset({(ACCOUNT, "001")})}
 
 def check(api_id, scope, parameters, assets):
     try:
-        check_asset(APIS[api_id], scope, parameters, assets)
+        compile_asset_check(APIS[api_id], scope)(parameters, encode_assets(assets))
     except Refusal as refusal:
         return refusal.fault.name, refusal.detail
     return None
@@ -71,6 +71,31 @@ def test_any_other_asset_is_refused_naming_its_field(assets, parameters):
     assert check("은행-004", "bank.deposit", parameters, assets) == ("asset_not_consented", "account_num")
 
 
+@pytest.mark.parametrize(
+    "name", [f"{ACCOUNT}\t\nbank.deposit\t2", "\n", "\t", f"{ACCOUNT}\t", f"{ACCOUNT}\t\n", "1\x002"]
+)
+@pytest.mark.parametrize("field", ["account_num", "seqno"])
+def test_a_name_with_control_characters_names_no_asset(name, field):
+    assets = {"bank.deposit": frozenset({(ACCOUNT, "001"), ("2", ""), ("2", "001"), (name, ""), (OTHER, name)})}
+    parameters = {"account_num": OTHER, field: name}
+    assert check("은행-004", "bank.deposit", parameters, assets) == ("asset_not_consented", "account_num")
+
+
+@pytest.mark.parametrize("scope", ["bank", "bank.dep", "deposit", "bank.deposit.x"])
+def test_a_part_of_a_scope_gives_no_consent(scope):
+    for assets in ({scope: None}, {scope: frozenset({(ACCOUNT, "")})}):
+        assert check("은행-004", "bank.deposit", {"account_num": ACCOUNT}, assets) is not None
+
+
+@given(st.lists(st.text("0123456789-\t\n A가", max_size=4)), st.text("0123456789-\t\n A가", max_size=9), st.booleans())
+def test_no_other_name_is_accepted(names, name, by_seqno):
+    pairs = frozenset(("1", each) if by_seqno else (each, "") for each in names)
+    parameters = {"account_num": "1", "seqno": name} if by_seqno else {"account_num": name}
+    accepted = check("은행-004", "bank.deposit", parameters, {"bank.list": None, "bank.deposit": pairs}) is None
+    usable = name.isprintable() and bool(name)
+    assert accepted == ((usable and name in names) or (by_seqno and "" in names))
+
+
 def test_an_api_without_seqno_needs_consent_without_seqno():
     assets = {"invest.account": frozenset({(ACCOUNT, "001")})}
     assert check("금투-002", "invest.account", {"account_num": ACCOUNT, "seqno": "001"}, assets) is not None
@@ -88,10 +113,10 @@ def test_every_api_accepts_only_the_consented_asset(industry):
             continue
         scope = api.scope_for(industry)
         check_call = compile_asset_check(api, scope)
-        check_call({api.asset.field: "A1"}, {scope: frozenset({("A1", "")})})
+        check_call({api.asset.field: "A1"}, encode_assets({scope: frozenset({("A1", "")})}))
         for assets in ({scope: frozenset({("A2", "")})}, {scope: frozenset()}, {f"{industry}.list": None}):
             with pytest.raises(Refusal) as refusal:
-                check_call({api.asset.field: "A1"}, assets)
+                check_call({api.asset.field: "A1"}, encode_assets(assets))
             assert (refusal.value.fault.rsp_code, refusal.value.detail) == ("40105", api.asset.field)
 
 

@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.policy.call import envelope
 from relay.policy.call.envelope import (
-    CallContext,
-    RequestTemplate,
     build_refusal,
     build_refusal_body,
-    build_request,
     build_response_head,
     echo_tran_id,
     find_flaw,
@@ -22,63 +19,12 @@ from relay.policy.call.envelope import (
 )
 
 TRAN_ID = b"ZOPA000001M00000000000001"
-ADDRESS = RequestTemplate.from_url("https://bank.example:9443/relay")
-ABOUT = CallContext("one", b"the-ci")
-SENT = {
-    b"host": b"relay.example",
-    b"authorization": b"Bearer secret",
-    b"cookie": b"a=b",
-    b"x-api-tran-id": TRAN_ID,
-    b"x-api-type": b"user-refresh",
-    b"accept-encoding": b"gzip",
-    b"x-user-ci": b"ci",
-    b"x-client-id": b"another-client",
-    b"x-forwarded-for": b"192.0.2.1",
-    b"connection": b"x-api-type",
-    b"transfer-encoding": b"chunked",
-    b"content-length": b"99",
-    b"content-type": b"text/html",
-}
 
 
 def lines(raw):
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *fields = head.split(b"\r\n")
     return first, dict(field.split(b": ", 1) for field in fields), body
-
-
-def test_a_get_passes_only_allowed_headers():
-    first, fields, body = lines(envelope.build_request(ADDRESS, "GET", b"/v1/bank/accounts?a=%20b", SENT, ABOUT, b""))
-    assert first == b"GET /relay/v1/bank/accounts?a=%20b HTTP/1.1"
-    assert fields == {
-        b"Host": b"bank.example:9443",
-        b"x-api-tran-id": TRAN_ID,
-        b"x-client-id": b"one",
-        b"x-user-ci": b"the-ci",
-        b"x-api-type": b"user-refresh",
-        b"accept-encoding": b"gzip",
-    }
-    assert body == b""
-
-
-@pytest.mark.parametrize("body", [b"{}", b"", "\r\n\r\n한".encode()])
-def test_a_post_has_its_body_and_our_content_length(body):
-    first, fields, sent = lines(envelope.build_request(ADDRESS, "POST", b"/v1/a", SENT, ABOUT, body))
-    assert first == b"POST /relay/v1/a HTTP/1.1"
-    assert fields[b"Content-Type"] == envelope.JSON_TYPE
-    assert (fields[b"Content-Length"], sent) == (b"%d" % len(body), body)
-    assert len(fields) == 8
-
-
-def test_absent_headers_are_not_added():
-    _, fields, _ = lines(envelope.build_request(ADDRESS, "GET", b"/v1/a", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
-    assert set(fields) == {b"Host", b"x-api-tran-id", b"x-client-id", b"x-user-ci"}
-
-
-def test_a_filtered_response_is_requested_without_coding():
-    sent = envelope.build_request(ADDRESS, "GET", b"/v1/a", SENT, CallContext("one", b"the-ci", is_filtered=True), b"")
-    assert b"accept-encoding" not in lines(sent)[1]
-    assert lines(sent)[1][b"x-api-type"] == b"user-refresh"
 
 
 @pytest.mark.parametrize("close", [True, False])
@@ -255,38 +201,6 @@ def test_a_post_without_content_type_is_refused():
 )
 def test_a_response_has_a_standard_status_and_this_tran_id(status, headers, flaw):
     assert find_flaw(status, headers, TRAN_ID) == flaw
-
-
-@pytest.mark.parametrize(
-    ("url", "first", "host"),
-    [
-        ("https://bank.example", b"GET /v1", b"bank.example"),
-        ("https://bank.example:9443/a/b", b"GET /a/b/v1", b"bank.example:9443"),
-        ("http://[2001:db8::1]:8080/x", b"GET /x/v1", b"[2001:db8::1]:8080"),
-    ],
-)
-def test_a_template_has_host_and_path_of_its_base_url(url, first, host):
-    line, fields, _ = lines(
-        envelope.build_request(RequestTemplate.from_url(url), "GET", b"/v1", {b"x-api-tran-id": TRAN_ID}, ABOUT, b"")
-    )
-    assert (line, fields[b"Host"]) == (first + b" HTTP/1.1", host)
-
-
-@pytest.mark.parametrize(
-    ("context", "withheld"),
-    [
-        (CallContext("one", b"CI", frozenset({"trans_memo", "merchant_name"})), b"merchant_name trans_memo"),
-        (CallContext("one", b"CI", frozenset({"trans_memo"}), is_filtered=True), None),
-        (CallContext("one", b"CI"), None),
-    ],
-)
-def test_withheld_fields_are_sent_unless_the_relay_filters(context, withheld):
-    sent = build_request(
-        RequestTemplate.from_url("https://b.example"), "GET", b"/v1", {b"x-api-tran-id": b"T"}, context, b""
-    )
-    fields = dict(line.split(b": ", 1) for line in sent.split(b"\r\n")[1:-2])
-    assert fields.get(b"x-consent-withheld") == withheld
-    assert b"accept-encoding" not in fields
 
 
 @pytest.mark.parametrize(

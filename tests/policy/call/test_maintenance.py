@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from relay.domain.authorization.consent import KOREA
+from relay.domain.korea import KOREA
 from relay.policy.call.maintenance import compile_maintenance, is_in_maintenance
 from relay.policy.settings.portal import MaintenanceWindow
 

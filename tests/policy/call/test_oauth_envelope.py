@@ -49,7 +49,9 @@ def lines(raw):
 
 
 def test_a_form_has_the_operators_and_our_content_length():
-    raw = build_request("POST", b"/oauth/2.0/token", SENT, ("ZOPA000001", "ZOPB000001"), "", b"grant_type=x")
+    raw = build_request(
+        "POST", b"/oauth/2.0/token", SENT, operators=("ZOPA000001", "ZOPB000001"), fault="", body=b"grant_type=x"
+    )
     first, fields, body = lines(raw)
     assert (first, body) == (b"POST /oauth/2.0/token HTTP/1.1", b"grant_type=x")
     assert fields == {
@@ -63,7 +65,9 @@ def test_a_form_has_the_operators_and_our_content_length():
 
 
 def test_an_unidentified_caller_is_sent_with_the_fault():
-    first, fields, body = lines(build_request("GET", b"/oauth/2.0/authorize?a=%20", {}, (), "address_unknown", b""))
+    first, fields, body = lines(
+        build_request("GET", b"/oauth/2.0/authorize?a=%20", {}, operators=(), fault="address_unknown", body=b"")
+    )
     assert (first, body) == (b"GET /oauth/2.0/authorize?a=%20 HTTP/1.1", b"")
     assert fields == {b"Host": b"authority", b"x-relay-operators": b"", b"x-relay-fault": b"address_unknown"}
 
@@ -73,7 +77,11 @@ def test_an_unidentified_caller_is_sent_with_the_fault():
     [(OAUTH_HEADERS, b"x-user-ci", b"authorization"), (SUPPORT_HEADERS, b"authorization", b"x-user-ci")],
 )
 def test_each_allow_list_passes_its_own_header(allowed, passed, dropped):
-    _, fields, _ = lines(build_request("POST", b"/v1/mgmts/consents", SENT, ("ZPTL000001",), "", b"{}", allowed))
+    _, fields, _ = lines(
+        build_request(
+            "POST", b"/v1/mgmts/consents", SENT, operators=("ZPTL000001",), fault="", body=b"{}", allowed=allowed
+        )
+    )
     assert (fields[passed], dropped in fields) == (SENT[passed], False)
 
 
@@ -87,8 +95,11 @@ def test_support_responses_have_data_statuses_and_no_store(status):
 
 @given(st.dictionaries(st.sampled_from([b"x-relay-provider", b"x-relay-fault", b"via", b"expect"]), st.binary()))
 def test_unknown_headers_of_operators_are_not_passed(headers):
-    without_headers = build_request("POST", b"/oauth/2.0/token", {}, ("ZOPA000001",), "", b"")
-    assert build_request("POST", b"/oauth/2.0/token", headers, ("ZOPA000001",), "", b"") == without_headers
+    without_headers = build_request("POST", b"/oauth/2.0/token", {}, operators=("ZOPA000001",), fault="", body=b"")
+    assert (
+        build_request("POST", b"/oauth/2.0/token", headers, operators=("ZOPA000001",), fault="", body=b"")
+        == without_headers
+    )
 
 
 @pytest.mark.parametrize(

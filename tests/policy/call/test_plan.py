@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from mydata_sandbox.checks.conformance import find_violations
 
 from relay.domain.fault import Refusal
 from relay.domain.ids import INDUSTRIES
@@ -11,7 +12,6 @@ from relay.policy.call.access import Caller, Callers
 from relay.policy.call.parties import Parties
 from relay.policy.call.plan import OFFERED_SUPPORT_APIS, compile_plan, with_parties
 from relay.policy.call.route import find_route
-from relay.policy.response.conformance import find_violations
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import Checking, ProviderTimeouts, Rate
@@ -59,7 +59,7 @@ def test_a_call_finds_the_institution_it_names():
     compiled = plan(provider(), provider("ZCDA000001", "card"))
     assert find(compiled).org_code == "ZBAA000001"
     assert find(compiled, "ZCDA000001", "/v1/card/cards").industry == "card"
-    assert compiled.generation == "0123456789ab"
+    assert compiled.fingerprint == "0123456789ab"
 
 
 @pytest.mark.parametrize("org_code", [None, "", 1, ["ZBAA000001"], {"a": 1}, True])
@@ -280,7 +280,7 @@ def test_other_parties_change_only_callers_and_slots():
     assert codes(with_parties(second, parties()).callers) == ["ZPTL000001"]
     for code, institution in first.institutions.items():
         assert second.institutions[code] is institution
-    kept = ("generation", "routes", "operator_bucket", "versions", "authority", "support", "portal")
+    kept = ("fingerprint", "routes", "operator_bucket", "versions", "authority", "support", "portal")
     assert all(getattr(second, name) is getattr(first, name) for name in kept)
 
 

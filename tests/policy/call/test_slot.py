@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from relay.domain.fault import Refusal
-from relay.policy.call.slot import MINUTES_PER_DAY, check_slot, compile_slots, get_korean_minute
+from relay.policy.call.slot import check_slot, compile_slots
 
 KOREA = timezone(timedelta(hours=9))
 
@@ -62,13 +62,3 @@ def test_a_scheduled_call_outside_the_slots_is_refused(moment, refused):
 def test_an_institution_without_slots_is_always_open():
     for hour in range(24):
         check_slot(compile_slots(()), hour * 3600.0)
-
-
-def test_the_minutes_of_a_day_in_korea_begin_at_15_hours_utc():
-    assert [get_korean_minute(now) for now in (0.0, 59.9, 60.0, 15 * 3600 - 0.1, 15 * 3600.0)] == [
-        540,
-        540,
-        541,
-        MINUTES_PER_DAY - 1,
-        0,
-    ]

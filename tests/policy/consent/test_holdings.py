@@ -3,23 +3,22 @@
 from datetime import date
 
 import pytest
+from mydata_sandbox.operator.request_values import build_request
+from mydata_sandbox.world.handlers import DATA_HANDLERS
+from mydata_sandbox.world.model import CUSTOMERS, DataRequest, answer
 
 from relay.domain.authorization.consent import Asset
 from relay.domain.fault import Refusal
 from relay.domain.ids import INDUSTRIES
 from relay.domain.institution import Holding, InstitutionError
-from relay.policy.call.assets import check_asset
+from relay.policy.call.assets import compile_asset_check, encode_assets
 from relay.policy.consent.holdings import (
     distinguish_labels,
     find_list_apis,
-    find_scopes_without_assets,
     read_holdings,
     remove_duplicates,
 )
 from relay.policy.consent.particulars import get_scopes
-from relay.sandbox.request_values import build_request
-from relay.sandbox.world.handlers import DATA_HANDLERS
-from relay.sandbox.world.model import CUSTOMERS, DataRequest, answer
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -58,6 +57,12 @@ def read_rows(*rows, list_api=BANK):
     return read_holdings(list_api, {"rsp_code": "00000", list_api.list_name: list(rows)})
 
 
+def find_scopes_without_assets(industry):
+    """Returns the scopes whose APIs name no asset, so that consent is to the whole scope."""
+    rules = get_scopes(industry, CATALOGUE)
+    return {scope for scope, rule in rules.items() if rule.asset is None and not scope.endswith(".list")}
+
+
 @each_industry
 def test_every_scope_has_a_list_api_or_no_assets(industry):
     listed = {
@@ -65,7 +70,7 @@ def test_every_scope_has_a_list_api_or_no_assets(industry):
         for list_api in LIST_APIS[industry].values()
         for scope in (list_api.scope, *list_api.scope_by_type.values())
     }
-    without = set(find_scopes_without_assets(industry, CATALOGUE))
+    without = find_scopes_without_assets(industry)
     assert not listed & without
     assert listed | without | {f"{industry}.list"} == set(get_scopes(industry, CATALOGUE))
 
@@ -79,8 +84,8 @@ def test_every_list_api_of_the_industry_is_used(industry):
 
 
 def test_only_card_companies_have_scopes_without_assets():
-    assert find_scopes_without_assets("card", CATALOGUE) == ("card.point", "card.bill", "card.loan")
-    assert [industry for industry in INDUSTRIES if find_scopes_without_assets(industry, CATALOGUE)] == ["card"]
+    assert find_scopes_without_assets("card") == {"card.point", "card.bill", "card.loan"}
+    assert [industry for industry in INDUSTRIES if find_scopes_without_assets(industry)] == ["card"]
 
 
 def test_future_list_apis_are_returned_only_with_later():
@@ -92,9 +97,7 @@ def test_future_list_apis_are_returned_only_with_later():
 @each_customer
 def test_sandbox_institutions_have_assets_of_every_scope(industry, customer):
     scopes = {scope for holding in get_holdings(industry, customer) for scope in holding.scopes}
-    assert scopes == set(get_scopes(industry, CATALOGUE)) - {f"{industry}.list"} - set(
-        find_scopes_without_assets(industry, CATALOGUE)
-    )
+    assert scopes == set(get_scopes(industry, CATALOGUE)) - {f"{industry}.list"} - find_scopes_without_assets(industry)
 
 
 @each_industry
@@ -110,19 +113,22 @@ def test_a_label_is_printable_and_hides_the_full_number(industry, customer):
 @pytest.mark.parametrize("customer", CUSTOMERS[:2], ids=[1, 2])  # they have accounts of every kind
 def test_a_consent_to_all_holdings_allows_all_calls(industry, customer):
     holdings = get_holdings(industry, customer)
-    assets = {
-        scope: frozenset((each.asset.asset, each.asset.seqno) for each in holdings if scope in each.scopes)
-        for scope in get_scopes(industry, CATALOGUE)
-    }
+    assets = encode_assets(
+        {
+            scope: [(each.asset.asset, each.asset.seqno) for each in holdings if scope in each.scopes]
+            for scope in get_scopes(industry, CATALOGUE)
+        }
+    )
     answers = {}
     for api in sorted(CATALOGUE.iter_apis(industry), key=lambda api: (not api.scope.endswith(".list"), api.api_id)):
         parameters = build_request(api, {"org_code": "ZZAAAE0000", "client_id": "c"}, answers, TODAY)
         if api.scope and api.api_id in DATA_HANDLERS:
             answers[api.api_id] = [answer(DATA_HANDLERS, DataRequest(api, industry, customer, parameters, TODAY))]
-        check_asset(api, api.scope_for(industry), parameters, assets)
+        check = compile_asset_check(api, api.scope_for(industry))
+        check(parameters, assets)
         if api.asset:
             with pytest.raises(Refusal, match="asset_not_consented"):
-                check_asset(api, api.scope_for(industry), parameters | {api.asset.field: "another"}, assets)
+                check(parameters | {api.asset.field: "another"}, assets)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from mydata_sandbox.checks.conformance import find_violations
 
 from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.domain.ids import INDUSTRIES
 from relay.policy.consent.particulars import add_list_scope, collect_assets, encode_particulars, find_flaws, get_scopes
-from relay.policy.response.conformance import find_violations
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2024, 7, 15)

@@ -13,10 +13,10 @@ SLACK = 1e-6
 
 def allow(bucket, times):
     """Return the times, of `times`, at which a request was allowed."""
-    arrival, allowed_at = 0.0, []
+    next_at, allowed_at = 0.0, []
     for now in times:
-        if not bucket.wait(arrival, now):
-            arrival = bucket.advance(arrival, now)
+        if not bucket.get_wait_s(next_at, now):
+            next_at = bucket.advance(next_at, now)
             allowed_at.append(now)
     return allowed_at
 
@@ -49,18 +49,18 @@ def test_an_idle_bucket_allows_exactly_its_burst_at_once(rate, now):
 
 @given(rates, st.floats(1000, 86_400), st.integers(1, 500))
 def test_a_request_after_the_stated_wait_is_allowed(rate, now, refused):
-    bucket, arrival = Bucket.of(rate), 0.0
+    bucket, next_at = Bucket.of(rate), 0.0
     for _ in range(rate.burst):
-        arrival = bucket.advance(arrival, now)
-    waits = {bucket.wait(arrival, now) for _ in range(refused)}
+        next_at = bucket.advance(next_at, now)
+    waits = {bucket.get_wait_s(next_at, now) for _ in range(refused)}
     assert len(waits) == 1  # a refusal does not count
     (wait,) = waits
     assert 0 < wait <= bucket.interval * (1 + SLACK) + SLACK
-    assert bucket.wait(arrival, now + wait + SLACK) == 0.0
+    assert bucket.get_wait_s(next_at, now + wait + SLACK) == 0.0
 
 
 @pytest.mark.parametrize(
-    ("rate", "arrival", "now", "wait"),
+    ("rate", "next_at", "now", "wait"),
     [
         ((10, 1), 0.0, 100.0, 0.0),
         ((10, 1), 100.1, 100.0, 0.1),
@@ -69,16 +69,16 @@ def test_a_request_after_the_stated_wait_is_allowed(rate, now, refused):
         ((0.5, 1), 102.0, 100.0, 2.0),
     ],
 )
-def test_the_wait_is_the_time_until_the_next_request_is_allowed(rate, arrival, now, wait):
+def test_the_wait_is_the_time_until_the_next_request_is_allowed(rate, next_at, now, wait):
     bucket = Bucket.of(Rate(per_second=rate[0], burst=rate[1]))
-    assert bucket.wait(arrival, now) == pytest.approx(wait, abs=2e-6)  # within the rounding tolerance
-    assert bucket.advance(arrival, now) == pytest.approx(max(arrival, now) + 1 / rate[0])
+    assert bucket.get_wait_s(next_at, now) == pytest.approx(wait, abs=2e-6)  # within the rounding tolerance
+    assert bucket.advance(next_at, now) == pytest.approx(max(next_at, now) + 1 / rate[0])
 
 
 @given(st.floats(0.01, 1e5), st.integers(1, 200), st.floats(0, 1e7))
 def test_rounding_never_refuses_the_last_request_of_a_burst(per_second, burst, now):
     bucket = Bucket.of(Rate(per_second=per_second, burst=burst))
-    arrival = 0.0
+    next_at = 0.0
     for _ in range(burst):
-        assert bucket.wait(arrival, now) == 0.0
-        arrival = bucket.advance(arrival, now)
+        assert bucket.get_wait_s(next_at, now) == 0.0
+        next_at = bucket.advance(next_at, now)

@@ -4,7 +4,7 @@ from relay.policy.quota.operator_shares import OperatorShares
 
 
 def take_all(shares, operator):
-    """Take slots until the operator gets no more. Returns their number."""
+    """Take permits until the operator gets no more. Returns their number."""
     count = 0
     while shares.fits(operator):
         shares.take(operator)
@@ -17,17 +17,17 @@ def test_one_operator_has_three_quarters_at_most(most, alone):
     assert take_all(OperatorShares(most), "one") == alone
 
 
-def test_each_further_operator_gets_slots():
+def test_each_further_operator_gets_permits():
     shares = OperatorShares(64)
     assert [take_all(shares, operator) for operator in ("one", "two", "three")] == [48, 12, 3]
 
 
-def test_an_operator_without_a_name_may_take_all_slots():
+def test_an_operator_without_a_name_may_take_all_permits():
     shares = OperatorShares(64)
     assert (take_all(shares, ""), shares.is_full()) == (64, True)
 
 
-def test_a_released_slot_can_be_taken_again():
+def test_a_released_permit_can_be_taken_again():
     shares = OperatorShares(4)
     assert take_all(shares, "one") == 3
     for _ in range(3):
@@ -35,6 +35,6 @@ def test_a_released_slot_can_be_taken_again():
     assert (shares.taken, take_all(shares, "two")) == (0, 3)
 
 
-def test_slots_of_ending_calls_are_added_to_the_limit():
+def test_permits_of_ending_calls_are_added_to_the_limit():
     shares = OperatorShares(0)
     assert (shares.is_full(1), shares.is_full(), shares.take("one", 1)) == (False, True, True)

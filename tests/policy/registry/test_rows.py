@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from relay.policy.registry.rows import LISTED_MOST, InvalidBody, Problems, Row, TextFormat
+from relay.policy.registry.rows import MAX_LISTED, InvalidBody, Problems, Row, TextFormat
 
 WORD = TextFormat(re.compile("[a-z가-힣]+"), 6, "is no short word")
 
@@ -95,11 +95,11 @@ def test_invalid_or_incomplete_lists_are_reported(row, values, problem):
 def test_a_hundred_problems_are_listed_and_all_are_counted():
     problems = Problems()
     problems.raise_if_any()
-    for number in range(LISTED_MOST + 5):
+    for number in range(MAX_LISTED + 5):
         problems.add(f"at {number}", "is wrong")
     with pytest.raises(InvalidBody) as caught:
         problems.raise_if_any()
-    assert (len(caught.value.problems), caught.value.count) == (LISTED_MOST, LISTED_MOST + 5)
+    assert (len(caught.value.problems), caught.value.count) == (MAX_LISTED, MAX_LISTED + 5)
     assert str(caught.value).startswith("at 0: is wrong; at 1: is wrong")
     assert str(caught.value).endswith("at 99: is wrong; and 5 more")
 

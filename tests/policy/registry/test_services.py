@@ -1,15 +1,15 @@
 import time
 
+import portal_bodies
 import pytest
+from portal_bodies import NOW, SINCE, known, orgs, registered
 
-from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry
+from relay.domain.registry import Organisation, OrgType, Registry
 from relay.policy.registry.messages import EVERYTHING
-from relay.policy.registry.organizations import ListedOrganisations, compare_with_registry
-from relay.policy.registry.rows import InvalidBody
+from relay.policy.registry.organisations import ListedOrganisations, compare_with_registry
 from relay.policy.registry.services import read_services
 from relay.policy.settings.portal import SyncLimits
 
-SINCE, NOW = "20240101000000", "20240102000000"
 SECRET = "s3cr3tOfAService"
 OPERATOR = Organisation("OPER000001", OrgType.OPERATOR, "가상 사업자", "999-81-00001", ("192.0.2.1",))
 OTHER = Organisation("OPER000002", OrgType.OPERATOR, "다른 사업자", "1")
@@ -37,31 +37,11 @@ def listing(operator, *rows, **changed):
     return {"org_code": operator, "service_cnt": str(len(rows)), "service_list": list(rows)} | changed
 
 
-def orgs(*rows, **changed):
-    """Returns a body of 지원-003."""
-    return {
-        "rsp_code": "00000",
-        "rsp_msg": "성공",
-        "search_timestamp": NOW,
-        "org_cnt": str(len(rows)),
-        "org_list": list(rows),
-    } | changed
-
-
-def registered(client_id="client1", operator="OPER000001", **changed):
-    given = {"name": "가상 서비스", "secret_hash": "h", "callbacks": ("https://operator.example/callback",)}
-    return RegisteredService(client_id, operator, **(given | {"app_schemes": ("operator://back",)} | changed))
-
-
-def known(*organisations, services=()):
-    return Registry({item.org_code: item for item in organisations}, {item.client_id: item for item in services}, 7)
-
-
-def read_problems(read, *arguments):
-    with pytest.raises(InvalidBody) as caught:
-        read(*arguments)
-    assert SECRET not in str(caught.value)
-    return list(caught.value.problems)
+def read_problems(*arguments):
+    """Returns the problems of a body, which never contain the secret."""
+    problems = portal_bodies.read_problems(*arguments)
+    assert SECRET not in str(problems)
+    return problems
 
 
 def test_a_service_is_read_and_its_secret_is_hidden():

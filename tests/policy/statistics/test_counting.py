@@ -11,7 +11,7 @@ from relay.domain.exchange import Exchange
 from relay.domain.party import Operator, Service
 from relay.domain.statistics import SLOTS, Line
 from relay.policy.call.access import Caller, Callers
-from relay.policy.statistics.counting import Counting, day_of, ended_at, find_single_services, is_answered
+from relay.policy.statistics.counting import Counting, day_of, ended_at, find_single_services, has_responded
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -171,7 +171,7 @@ def test_the_end_of_an_exchange_is_in_whole_seconds():
     ],
 )
 def test_whether_an_institution_answered(changes, expected):
-    assert is_answered(exchange(**changes)) is expected
+    assert has_responded(exchange(**changes)) is expected
 
 
 def test_an_operator_with_one_service_is_attributed_to_it():

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mydata_sandbox.checks.conformance import find_violations
 
 from relay.domain.statistics import ConsentCount, Line
-from relay.policy.response.conformance import find_violations
 from relay.policy.statistics.report import TYPES, build_report, is_sent, serialize_report
 from relay.policy.statistics.weeks import days_of
 from relay.standard.catalogue import load_catalogue

@@ -19,12 +19,12 @@ def test_the_repositorys_own_settings_are_valid(monkeypatch):
     monkeypatch.chdir(ROOT)
     answer = run()
     assert answer.exit_code == 0
-    assert answer.output.startswith("ok: 3 providers, operators from the portal, generation ")
+    assert answer.output.startswith("ok: 3 providers, operators from the portal, plan ")
     assert answer.output.count("\n") == 1
 
 
 def test_operators_of_a_file_are_counted(folder):
-    assert run("-c", folder.path).output.startswith("ok: 1 providers, 2 operators, generation ")
+    assert run("-c", folder.path).output.startswith("ok: 1 provider, 2 operators, plan ")
 
 
 def test_problems_are_one_line_each_and_exit_2(folder):

@@ -51,11 +51,11 @@ def test_a_later_key_signs_after_the_overlap(run, now, key_folder, words, overla
     assert [key.signs_from for key in read_keys(key_folder)] == [1_800_000_000, 1_800_000_500 + overlap]
 
 
-def test_the_list_shows_the_duty_of_each_key(run, now):
+def test_the_list_shows_the_state_of_each_key(run, now):
     first = json.loads(run("rotate", "--json").output)["kid"]
     second = json.loads(run("rotate", "--json").output)["kid"]
     rows = json.loads(run("list", "--json").output)
-    assert [(row["kid"], row["algorithm"], row["duty"]) for row in rows] == [
+    assert [(row["kid"], row["algorithm"], row["state"]) for row in rows] == [
         (first, "ES256", "signs"),
         (second, "ES256", "waits"),
     ]
@@ -63,7 +63,7 @@ def test_the_list_shows_the_duty_of_each_key(run, now):
     until = datetime.fromisoformat(rows[0]["needed_until"]) - datetime.fromisoformat(rows[1]["signs_from"])
     assert until.days == 367
     now(1_800_000_060)
-    assert [row["duty"] for row in json.loads(run("list", "--json").output)] == ["verifies", "signs"]
+    assert [row["state"] for row in json.loads(run("list", "--json").output)] == ["verifies", "signs"]
 
 
 def test_the_list_is_a_table_by_default(run, now):
@@ -108,3 +108,13 @@ def test_no_private_key_is_shown(run, now, key_folder):
     shown = "".join(run(*words).output for words in (("rotate",), ("rotate", "--json"), ("list",), ("list", "--json")))
     assert "PRIVATE" not in shown
     assert not any(line in shown for file in key_folder.glob("*.pem") for line in file.read_text().splitlines()[1:-1])
+
+
+def test_the_list_prints_kids_and_times_whole_in_80_columns(run, now, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    kids = [json.loads(run("rotate", "--json").output)["kid"] for _ in range(2)]
+    head, first, second = run("list").output.splitlines()
+    assert head.split() == ["kid", "alg", "state", "signs", "from", "needed", "until"]
+    assert first.split() == [kids[0], "ES256", "signs", "2027-01-15T08:00:00Z", "2028-01-17T08:01:00Z"]
+    assert second.split() == [kids[1], "ES256", "waits", "2027-01-15T08:01:00Z", "-"]
+    assert max(map(len, (head, first, second))) <= 80

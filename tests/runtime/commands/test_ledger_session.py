@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from relay.runtime.cli import main
-from relay.runtime.commands.ledger_session import exit_with, format_time, run_job
+from relay.runtime.commands.ledger_session import format_time, run_job
 from relay.runtime.settings.loading import load_settings
 
 COMMANDS = (
@@ -73,7 +73,7 @@ def test_an_invalid_redis_url_is_reported_without_its_text(broken_settings):
 async def test_a_job_runs_under_redis_leadership(deployment, ledger, redis_server):
     deployment.put(jobs={"redis": redis_server.url})
     state = await run_job(load_settings(deployment.path, {}), ledger, "retention")
-    assert (state.failures, state.told) == (0, "nothing to remove")
+    assert (state.failures, state.result) == (0, "nothing to remove")
 
 
 async def test_a_request_waits_for_a_run_that_began_after_it(deployment, ledger):
@@ -84,13 +84,13 @@ async def test_a_request_waits_for_a_run_that_began_after_it(deployment, ledger)
     await book.record_start("retention", term.fence, now)
     request = asyncio.create_task(run_job(loaded, ledger, "retention"))
     async with asyncio.timeout(20):
-        while (await book.jobs())["retention"].asked_at == 0:
+        while (await book.load_states())["retention"].requested_at == 0:
             pass
         await book.record_end("retention", term.fence, well=True, result="the first", due_at=0, now=now)
         await book.record_start("retention", term.fence, now)
         assert not request.done()
         await book.record_end("retention", term.fence, well=True, result="the second", due_at=0, now=now)
-        assert (await request).told == "the second"
+        assert (await request).result == "the second"
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,3 @@ async def test_a_request_waits_for_a_run_that_began_after_it(deployment, ledger)
 )
 def test_times_are_printed_in_korea_and_never_is_none(at, words):
     assert format_time(at) == words
-
-
-def test_exit_with_prints_and_sets_the_exit_code(capsys):
-    with pytest.raises(SystemExit) as raised:
-        exit_with("no", 2)
-    assert (raised.value.code, capsys.readouterr()) == (2, ("", "no\n"))

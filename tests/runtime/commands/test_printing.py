@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.runtime.commands.printing import format_local, pluralize, print_table, table_rows
+from relay.runtime.commands.printing import exit_with, format_local, pluralize, print_table, table_rows
 
 
 def test_columns_are_aligned_with_wide_letters(capsys):
@@ -40,3 +40,9 @@ def test_one_is_singular():
 
 def test_missing_values_are_dashes_and_zero_is_a_value():
     assert list(table_rows([{"a": None, "b": "", "c": 0}], "c", "b", "a")) == [[0, "-", "-"]]
+
+
+def test_exit_with_prints_and_sets_the_exit_code(capsys):
+    with pytest.raises(SystemExit) as raised:
+        exit_with("no", 2)
+    assert (raised.value.code, capsys.readouterr()) == (2, ("", "no\n"))

@@ -21,7 +21,7 @@ async def test_the_hash_of_a_line_fits_the_secret_and_the_directory(end):
     assert printed.exit_code == 0
     service = DirectoryService(client_id="one1", name="One", client_secret_hash=printed.output.strip())
     secrets = ClientSecrets(lambda: 0.0, threads=1)
-    assert await secrets.fit("", service.client_secret_hash, "Q7fG2k9Lm4Xc1Vb8")
+    assert await secrets.matches("", service.client_secret_hash, "Q7fG2k9Lm4Xc1Vb8")
     secrets.close()
     assert "Q7fG2k9Lm4Xc1Vb8" not in printed.output
 

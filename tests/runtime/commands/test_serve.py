@@ -4,14 +4,11 @@ import base64
 import os
 import re
 import secrets
-import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import islice
 
 import pytest
@@ -20,25 +17,21 @@ from click.testing import CliRunner
 
 from relay.infra.authority.unix_listener import get_listening_pid
 from relay.runtime.cli import main
-from relay.sandbox.environment import build
 
 GATEWAY_OR_AUTHORITY = ["gateway", pytest.param("authority", marks=pytest.mark.full)]
 """Roles with the same checks at the start."""
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    built = build(tmp_path_factory.mktemp("built"), datetime.now(UTC))
-    built.close()
+def built(built):
+    """An environment whose ledger is prepared."""
     assert CliRunner().invoke(main, ["migrate", "-c", str(built.settings)]).exit_code == 0
     return built
 
 
 @pytest.fixture
-def environment(built, tmp_path):
+def environment(environment):
     """A copy of the environment for each test to break."""
-    folder = shutil.copytree(built.folder, tmp_path / "sandbox")
-    environment = replace(built, folder=folder, settings=folder / "relay.yaml")
     put(environment, "authority", socket="authority.sock")
     return environment
 
@@ -124,6 +117,13 @@ def test_a_taken_port_is_one_line_and_no_traceback(environment, role, listener):
     assert "address already in use" in line.lower()
 
 
+def test_a_socket_that_cannot_be_made_names_its_setting(environment):
+    put(environment, "authority", socket="no/a.sock")
+    (stderr,) = run_and_fail("--role", "authority", "-c", environment.settings)
+    assert stderr.startswith("relay: authority.socket: ")
+    assert "[Errno" not in stderr
+
+
 @pytest.mark.parametrize("role", ["all", *GATEWAY_OR_AUTHORITY])
 def test_a_missing_ledger_is_refused_with_a_remedy(environment, role):
     (environment.folder / "ledger.db").unlink()
@@ -141,7 +141,7 @@ def test_a_missing_ledger_is_refused_with_a_remedy(environment, role):
     [
         ("postgresql://127.0.0.1:1/x", "refused"),
         ("postgresql:///x?host=/nowhere", "no such file or directory"),
-        ("sqlite:street.json", "file is not a database"),
+        ("sqlite:sandbox.json", "file is not a database"),
     ],
 )
 def test_an_unreachable_ledger_is_one_line(environment, role, url, words):

@@ -10,13 +10,14 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from relay.domain.exchange import Exchange
+from relay.domain.korea import day_in_korea
 from relay.domain.statistics import Batch
-from relay.infra.records.access_log import format_record as record_of
-from relay.policy.statistics.weeks import days_of, korean_day, last_week, week_of
+from relay.infra.records.access_log import format_records
+from relay.policy.statistics.weeks import days_of, last_week, week_of
 from relay.runtime.cli import main
 from relay.runtime.wiring.counting import build_counting
 
-TODAY = korean_day(time.time())
+TODAY = day_in_korea(time.time())
 WEEK = last_week(time.time())
 DAY = days_of(WEEK)[3]
 NOON = datetime.strptime(DAY, "%Y%m%d").replace(hour=12, tzinfo=timezone(timedelta(hours=9))).timestamp()
@@ -56,7 +57,7 @@ def records(deployment):
 
     def write(exchanges, name="access.log", more=""):
         file = deployment.path.parent / name
-        text = "".join(map(record_of, exchanges)) + more
+        text = format_records(exchanges).decode() + more
         file.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
         return str(file)
 
@@ -199,6 +200,12 @@ class TestReconcile:
         result = json.loads((await deployment.relay("stats", "reconcile", "--date", DAY, "--json")).stdout)
         assert (result["ledger"], result["records"], result["differences"], result["over"]) == (8, 8, [], True)
 
+    async def test_without_files_the_access_logs_of_workers_are_read(self, deployment, counted, records):
+        records(EXCHANGES[:3], "access.1.log")
+        records(EXCHANGES[3:], "access.2.log")
+        answer = await deployment.relay("stats", "reconcile", "--date", DAY)
+        assert answer.stdout == f"{DAY}: 8 in the ledger, 8 in the records\nno difference\n"
+
     async def test_a_file_named_twice_counts_once(self, deployment, counted, records):
         file = records(EXCHANGES)
         other = str(deployment.path.parent / "certs" / ".." / "access.log")
@@ -232,7 +239,7 @@ class TestReconcile:
     @pytest.mark.parametrize("broken", ["cut.gz", "bad.gz", "gone.log"])
     async def test_an_unreadable_file_is_named_and_nothing_is_compared(self, deployment, counted, records, broken):
         file = deployment.path.parent / broken
-        content = gzip.compress("".join(map(record_of, EXCHANGES)).encode())
+        content = gzip.compress(format_records(EXCHANGES))
         if broken != "gone.log":
             file.write_bytes(content[:-20] if broken == "cut.gz" else content[:30] + b"\0" * 30 + content[60:])
         answer = await deployment.relay("stats", "reconcile", "--date", DAY, str(file))

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 import yaml
 from click.testing import CliRunner
+from harness.seed_tokens import SeedToken, build_consent, record_seed_tokens
 
 from relay.domain.authorization.consent import ConsentState
 from relay.infra.ledger.schema import SchemaError
@@ -22,20 +23,18 @@ from relay.infra.tokens.revocation_feed import follow_revocations
 from relay.infra.upstream.tls import TlsError
 from relay.runtime.cli import main
 from relay.runtime.processes import authority as authority_process
+from relay.runtime.processes import reload as reload_module
 from relay.runtime.processes.authority import AuthorityProcess
 from relay.runtime.settings.loading import SettingsError, load_settings
 from relay.runtime.wiring.ledger import build_ledger
-from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
-from relay.sandbox.environment import build
 
 CLAIMS = {"jti": "a", "org_code": "ZBAA000001", "aud": "ZOPA000001", "client_id": "ZOPA000001SVC01"}
 HEADERS = {"x-api-tran-id": "ZOPA000001M00000000000001", "x-relay-operators": "ZOPA000001"}
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    built = build(tmp_path_factory.mktemp("built"), datetime.now(UTC))
-    built.close()
+def built(built):
+    """An environment whose ledger is prepared."""
     assert CliRunner().invoke(main, ["migrate", "-c", str(built.settings)]).exit_code == 0
     return built
 
@@ -163,25 +162,25 @@ async def test_without_pages_their_port_is_closed(authority):
 )
 async def test_settings_that_cannot_be_used_leave_the_last_good_ones(authority, caplog, name, section, wrong, right):
     async with authority.serving() as process:
-        loaded = process._loaded
+        loaded = process.reloader.loaded
         authority.put(name, section, **wrong)
         os.kill(os.getpid(), signal.SIGHUP)
         await until(lambda: "settings rejected, plan stays: role=authority" in caplog.text)
-        assert process._loaded is loaded
+        assert process.reloader.loaded is loaded
         assert (await authority.ask({}))[1]["error"] == "invalid_request"
         authority.put(name, section, **right)
         os.kill(os.getpid(), signal.SIGHUP)
         await until(lambda: "settings applied: role=authority" in caplog.text)
-        assert process._loaded is not loaded
+        assert process.reloader.loaded is not loaded
 
 
 async def test_changed_files_are_reloaded_without_a_signal(authority, caplog):
     authority.put("relay.yaml", "reload", watch_s=0.01)
     async with authority.serving() as process:
-        generation = process._loaded.generation
+        fingerprint = process.reloader.loaded.fingerprint
         authority.put("relay.yaml", "tokens", leeway_s=7)
         await until(lambda: "settings applied: role=authority" in caplog.text)
-        assert process._loaded.generation != generation
+        assert process.reloader.loaded.fingerprint != fingerprint
 
 
 async def test_a_missing_file_triggers_a_reload_when_it_appears(authority, caplog):
@@ -197,14 +196,14 @@ async def test_a_missing_file_triggers_a_reload_when_it_appears(authority, caplo
 async def test_a_key_of_another_certificate_is_refused_as_by_the_gateway(authority, caplog):
     authority.put("relay.yaml", "reload", watch_s=0.01)
     async with authority.serving() as process:
-        generation = process._loaded.generation
+        fingerprint = process.reloader.loaded.fingerprint
         bank = authority.environment.folder / "providers" / "bank.yaml"
         other = next((authority.environment.folder / "certs").glob("*operator*.key.pem"))
         text = bank.read_text("utf-8").replace("relay.key.pem", other.name)
         bank.write_text(text, "utf-8")
         await until(lambda: "settings rejected, plan stays: role=authority" in caplog.text)
         assert "relay.pem with its private key" in caplog.text
-        assert process._loaded.generation == generation
+        assert process.reloader.loaded.fingerprint == fingerprint
 
 
 async def test_a_key_of_another_certificate_ends_the_start(authority):
@@ -228,16 +227,16 @@ async def test_a_fifo_among_the_files_stops_no_call(authority, caplog):
 async def test_an_expired_certificate_is_refused_at_a_reload(authority, caplog, monkeypatch):
     async with authority.serving() as process:
         monkeypatch.setattr(
-            authority_process, "datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
+            reload_module, "datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
         )
         fresh = authority.environment.folder / "certs" / "fresh.pem"
         fresh.write_bytes((authority.environment.folder / "certs" / "relay.pem").read_bytes())
-        generation = process._loaded.generation
+        fingerprint = process.reloader.loaded.fingerprint
         authority.put("providers/bank.yaml", "", certificate="../certs/fresh.pem")
         os.kill(os.getpid(), signal.SIGHUP)
         await until(lambda: "settings rejected, plan stays: role=authority" in caplog.text)
         assert f"{fresh}: the certificate expired " in caplog.text
-        assert process._loaded.generation == generation
+        assert process.reloader.loaded.fingerprint == fingerprint
 
 
 async def test_a_consent_is_ended_after_its_last_day(authority):
@@ -279,7 +278,7 @@ async def test_gateways_learn_at_once_of_a_consent_given_at_the_pages(authority,
 
 
 async def test_a_ledger_outage_is_logged_once_without_any_call(authority, caplog, monkeypatch):
-    monkeypatch.setattr(authority_process, "_SWEEP_S", 0.01)
+    monkeypatch.setattr(authority_process, "SWEEP_S", 0.01)
     sweeps, believed = [], TrustedClock.get_trusted_time
 
     async def count(clock, now):

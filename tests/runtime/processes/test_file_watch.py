@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
+from relay.runtime.processes.file_watch import FileWatch, list_key_files, list_yaml_files
 
 
 @pytest.fixture
@@ -71,3 +71,10 @@ def test_settings_of_a_folder_are_yaml_files(tmp_path):
         (tmp_path / name).touch()
     assert {file.name for file in list_yaml_files(tmp_path)} == {"a.yaml", "b.yml"}
     assert not list_yaml_files(tmp_path / "nowhere")
+
+
+def test_private_keys_of_a_folder_are_pem_files(tmp_path):
+    for name in ("a.pem", "jwks.json", ".b.pem.new"):
+        (tmp_path / name).touch()
+    assert list_key_files(tmp_path) == [tmp_path / "a.pem"]
+    assert not list_key_files(tmp_path / "nowhere")

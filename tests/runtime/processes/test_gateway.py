@@ -4,8 +4,9 @@ import asyncio
 import logging
 import os
 import shutil
-from dataclasses import replace
+import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -13,21 +14,9 @@ import yaml
 from relay.admin.endpoints import STALLED_S
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.settings.loading import SettingsError, load_settings
-from relay.sandbox.environment import build
 
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    built = build(tmp_path_factory.mktemp("built"), datetime.now(UTC))
-    built.close()
-    return built
-
-
-@pytest.fixture
-def environment(built, tmp_path):
-    """A copy of the environment for each test to break."""
-    folder = shutil.copytree(built.folder, tmp_path / "sandbox")
-    return replace(built, folder=folder, settings=folder / "relay.yaml")
+LATER = type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
+"""A clock at which every certificate has expired."""
 
 
 @pytest.fixture
@@ -35,29 +24,30 @@ async def process(environment):
     process = GatewayProcess(environment.settings)
     process.relay.access_log.start()
     yield process
+    await process.listeners.close()
     process.relay.access_log.stop()
 
 
 async def test_it_is_unready_before_it_listens_and_once_it_stops(process):
     assert process.ports == []
-    assert process._unready_parts() == ["listeners"]
-    process._listeners.ports = [1]
-    assert process._unready_parts() == []
+    assert process.list_unready_parts() == ["listeners"]
+    process.listeners.start()
+    assert process.list_unready_parts() == []
     process.stop()
-    assert process._unready_parts() == ["stopping"]
+    assert process.list_unready_parts() == ["stopping"]
 
 
 async def test_it_is_unready_once_another_ledger_answers(process):
-    process._listeners.ports = [1]
+    process.listeners.start()
     process.relay.grants.is_wrong = True
-    assert process._unready_parts() == ["ledger"]
+    assert process.list_unready_parts() == ["ledger"]
 
 
 async def test_a_second_stop_stops_at_once(process):
     process.stop()
-    assert not process._listeners.aborted
+    assert not process.listeners.aborted
     process.stop()
-    assert process._listeners.aborted
+    assert process.listeners.aborted
 
 
 async def test_invalid_settings_start_no_process(environment):
@@ -72,9 +62,9 @@ async def test_unusable_settings_are_counted_logged_and_rejected(process, enviro
     bank.write_text(bank.read_text().replace("industry: bank", "industry: bakery"))
     await process.reload()
     assert process.relay.gateway.plan is plan
-    assert (process.relay.reloads, process.relay.reload_failures) == (0, 1)
+    assert (process.reloader.applied, process.reloader.rejected) == (0, 1)
     (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert plan.generation in message
+    assert plan.fingerprint in message
     assert "bank.yaml: industry: is not one of the choices" in message
 
 
@@ -82,13 +72,8 @@ async def test_usable_settings_are_applied(process, environment):
     bank = environment.folder / "providers" / "bank.yaml"
     bank.write_text(bank.read_text() + "concurrency: 3\n")
     await process.reload()
-    assert (process.relay.reloads, process.relay.reload_failures) == (1, 0)
+    assert (process.reloader.applied, process.reloader.rejected) == (1, 0)
     assert process.relay.gateway.plan.institutions["ZBAA000001"].concurrency == 3
-
-
-def has_changed_files(process):
-    """Returns whether the files differ from the known state."""
-    return process._file_watch.fingerprint() != process._file_watch._known
 
 
 def touch(file):
@@ -102,38 +87,38 @@ def touch(file):
     ["relay.yaml", "directory.yaml", "providers/bank.yaml", "certs/relay.pem", "certs/relay.key.pem", "certs/ca.pem"],
 )
 async def test_a_changed_file_is_detected(process, environment, name):
-    assert not has_changed_files(process)
+    assert not process.reloader.has_changed_files()
     touch(environment.folder / name)
-    assert has_changed_files(process)
+    assert process.reloader.has_changed_files()
     await process.reload()
-    assert not has_changed_files(process)
+    assert not process.reloader.has_changed_files()
 
 
 async def test_an_added_or_removed_institution_is_detected(process, environment):
     bank = environment.folder / "providers" / "bank.yaml"
     content = bank.read_text()
     bank.unlink()
-    assert has_changed_files(process)
+    assert process.reloader.has_changed_files()
     await process.reload()
     bank.write_text(content)
-    assert has_changed_files(process)
+    assert process.reloader.has_changed_files()
 
 
 async def test_unrelated_files_are_not_watched(process, environment):
     (environment.folder / "providers" / "notes.txt").write_text("a")
     (environment.folder / "certs" / "other.pem").write_text("a")
-    assert not has_changed_files(process)
+    assert not process.reloader.has_changed_files()
 
 
 async def test_a_file_missing_at_a_reload_is_detected_when_it_appears(process, environment):
     text = environment.settings.read_text("utf-8")
     environment.settings.write_text(text.replace("certs/relay.pem", "certs/new.pem"), "utf-8")
     await process.reload()
-    assert process.relay.reload_failures == 1
+    assert process.reloader.rejected == 1
     shutil.copy(environment.folder / "certs" / "relay.pem", environment.folder / "certs" / "new.pem")
-    assert has_changed_files(process)
+    assert process.reloader.has_changed_files()
     await process.reload()
-    assert (process.relay.reload_failures, process.relay.reloads) == (1, 1)
+    assert (process.reloader.rejected, process.reloader.applied) == (1, 1)
 
 
 async def test_a_change_during_a_reload_is_detected(process, environment, monkeypatch):
@@ -145,9 +130,9 @@ async def test_a_change_during_a_reload_is_detected(process, environment, monkey
         touch(bank)
         return loaded
 
-    monkeypatch.setattr("relay.runtime.processes.gateway.load_settings", slow)
+    monkeypatch.setattr("relay.runtime.processes.reload.load_settings", slow)
     await process.reload()
-    assert has_changed_files(process)
+    assert process.reloader.has_changed_files()
 
 
 @pytest.mark.parametrize("problem", ["checking: lax\n", "org_code: [\n"])
@@ -160,24 +145,25 @@ async def test_files_of_unusable_settings_are_watched(process, environment, prob
     environment.settings.write_text(text.replace("providers: providers", "providers: fresh"), "utf-8")
     await process.reload()
     await process.reload()
-    assert (process.relay.reload_failures, has_changed_files(process)) == (2, False)
+    assert (process.reloader.rejected, process.reloader.has_changed_files()) == (2, False)
     (fresh / "bank.yaml").write_text(good, "utf-8")
-    assert has_changed_files(process)
+    assert process.reloader.has_changed_files()
     await process.reload()
-    assert process.relay.reloads == 1
+    assert process.reloader.applied == 1
 
 
 async def test_an_expired_certificate_is_refused_at_a_reload_with_its_file(process, environment, monkeypatch, caplog):
     """The certificate in force may have expired; a replacement may not."""
     file = environment.folder / "certs" / "relay.pem"
     monkeypatch.setattr(
-        "relay.runtime.wiring.gateway.datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
+        "relay.runtime.processes.reload.datetime",
+        type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)}),
     )
     await process.reload()
-    assert (process.relay.reloads, process.relay.reload_failures) == (1, 0)
+    assert (process.reloader.applied, process.reloader.rejected) == (1, 0)
     file.write_text(file.read_text() + "\n")
     await process.reload()
-    assert (process.relay.reloads, process.relay.reload_failures) == (1, 1)
+    assert (process.reloader.applied, process.reloader.rejected) == (1, 1)
     assert f"{file}: the certificate expired " in caplog.text
 
 
@@ -186,7 +172,8 @@ async def test_an_institutions_expired_certificate_is_refused_at_a_reload(
     process, environment, monkeypatch, caplog, name
 ):
     monkeypatch.setattr(
-        "relay.runtime.wiring.gateway.datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
+        "relay.runtime.processes.reload.datetime",
+        type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)}),
     )
     bank = environment.folder / "providers" / "bank.yaml"
     values = yaml.safe_load(bank.read_text("utf-8"))
@@ -196,7 +183,7 @@ async def test_an_institutions_expired_certificate_is_refused_at_a_reload(
     plan = process.relay.gateway.plan
     await process.reload()
     assert process.relay.gateway.plan is plan
-    assert (process.relay.reloads, process.relay.reload_failures) == (0, 1)
+    assert (process.reloader.applied, process.reloader.rejected) == (0, 1)
     assert f"{fresh}: " in caplog.text
     assert "expired" in caplog.text
 
@@ -214,16 +201,17 @@ async def test_a_fifo_among_the_files_is_refused_at_once(process, environment, c
     plan = process.relay.gateway.plan
     async with asyncio.timeout(20):
         await process.reload()
-    assert (process.relay.gateway.plan is plan, process.relay.reload_failures) == (True, 1)
+    assert (process.relay.gateway.plan is plan, process.reloader.rejected) == (True, 1)
     assert "not a regular file" in caplog.text
     assert file.name in caplog.text
 
 
-async def test_it_is_alive_while_its_loop_runs(process):
-    task = asyncio.create_task(process._tick())
+async def test_it_is_alive_while_its_loop_runs(process, monkeypatch):
+    task = asyncio.create_task(process.watch_time_limits())
     await asyncio.sleep(0)
     assert process.stalled_s() < STALLED_S
-    process._ticked_at -= STALLED_S
+    later = time.monotonic() + STALLED_S
+    monkeypatch.setattr("relay.runtime.processes.gateway.time", SimpleNamespace(monotonic=lambda: later))
     assert process.stalled_s() >= STALLED_S
     task.cancel()
 
@@ -236,7 +224,7 @@ async def test_time_limits_are_checked_after_one_check_failed(process, caplog):
             raise ZeroDivisionError
 
     process.relay.watch.add(Failing())
-    task = asyncio.create_task(process._tick())
+    task = asyncio.create_task(process.watch_time_limits())
     while "check of time limits failed" not in caplog.text:  # noqa: ASYNC110 - only the log shows it
         await asyncio.sleep(0)
     assert not task.done()
@@ -248,5 +236,5 @@ async def test_changes_that_need_a_restart_are_logged(process, environment, capl
     environment.settings.write_text(text.replace("finish_s: 2", "finish_s: 3"), "utf-8")
     with caplog.at_level(logging.WARNING):
         await process.reload()
-    assert "settings changed that need a restart: sections=gateway.drain" in caplog.text
-    assert process.relay.reloads == 1
+    assert "settings changed that need a restart: role=gateway sections=gateway.drain" in caplog.text
+    assert process.reloader.applied == 1

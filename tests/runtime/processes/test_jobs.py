@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from relay.runtime.processes import jobs as module
 from relay.runtime.processes.jobs import JobsProcess
 from relay.runtime.settings.loading import SettingsError
 from relay.runtime.wiring.credentials import CredentialError
+from relay.runtime.wiring.jobs import build_job_set
 
 NOWHERE = "https://127.0.0.1:1"
 
@@ -28,9 +30,9 @@ def log_info(caplog):
 async def request_job(ledger, running, name="directory_full"):
     """Requests a job, waits until it ended and returns its state."""
     await ledger.jobs.request_run(name, int(time.time()))
-    asked_at = (await ledger.jobs.jobs())[name].asked_at
+    requested_at = (await ledger.jobs.load_states())[name].requested_at
     async with asyncio.timeout(20):
-        while not asked_at <= (state := (await ledger.jobs.jobs())[name]).begun_at <= state.ended_at:
+        while not requested_at <= (state := (await ledger.jobs.load_states())[name]).begun_at <= state.ended_at:
             assert not running.task.done()
             await asyncio.sleep(0.01)
     return state
@@ -38,11 +40,11 @@ async def request_job(ledger, running, name="directory_full"):
 
 async def test_it_leads_runs_due_jobs_and_resigns_at_once(deployment, jobs_process, ledger, caplog):
     async with jobs_process() as running:
-        leader = await ledger.jobs.leader()
+        leader = await ledger.jobs.load_leader()
         assert leader.until > time.time()
         await running.until(lambda: "job retention: nothing to remove" in caplog.text)
         await running.until(lambda: "job statistics: " in caplog.text)
-    after = await ledger.jobs.leader()
+    after = await ledger.jobs.load_leader()
     assert (after.fence, after.until <= time.time()) == (leader.fence, True)
     assert "jobs ready: jobs=directory,directory_full,statistics,retention" in caplog.text
     assert "jobs stopped" in caplog.text
@@ -97,12 +99,12 @@ async def test_sighup_applies_a_new_portal_address(deployment, jobs_process, led
     right_url = deployment.base_url
     deployment.put(portal={"base_url": NOWHERE})
     async with jobs_process() as running:
-        assert "the portal gave no registry" in (await request_job(ledger, running)).told
+        assert "the portal gave no registry" in (await request_job(ledger, running)).result
         deployment.put(portal={"base_url": right_url})
         os.kill(os.getpid(), signal.SIGHUP)
         await running.until(lambda: "settings applied: role=jobs" in caplog.text)
         state = await request_job(ledger, running)
-    assert (state.failures, state.told) == (0, "nothing changed")
+    assert (state.failures, state.result) == (0, "nothing changed")
 
 
 async def test_changed_files_are_reloaded_without_a_signal(deployment, jobs_process, caplog):
@@ -110,7 +112,7 @@ async def test_changed_files_are_reloaded_without_a_signal(deployment, jobs_proc
     async with jobs_process() as running:
         deployment.put(retention={"requests_days": 7})
         await running.until(lambda: "settings applied: role=jobs" in caplog.text)
-        assert running.process._loaded.settings.retention.requests_days == 7
+        assert running.process.reloader.loaded.settings.retention.requests_days == 7
 
 
 @pytest.mark.parametrize(
@@ -126,26 +128,39 @@ async def test_changed_files_are_reloaded_without_a_signal(deployment, jobs_proc
 async def test_settings_that_cannot_be_used_leave_the_last_good_ones(deployment, jobs_process, ledger, caplog, spoil):
     right = deployment.path.read_text()
     async with jobs_process() as running:
-        loaded = running.process._loaded
+        loaded = running.process.reloader.loaded
         spoil(deployment)
         os.kill(os.getpid(), signal.SIGHUP)
         await running.until(lambda: "settings rejected, plan stays: role=jobs" in caplog.text)
-        assert running.process._loaded is loaded
-        assert (await request_job(ledger, running)).told == "nothing changed"
+        assert running.process.reloader.loaded is loaded
+        assert (await request_job(ledger, running)).result == "nothing changed"
         deployment.path.write_text(right)
         os.kill(os.getpid(), signal.SIGHUP)
         await running.until(lambda: "settings applied: role=jobs" in caplog.text)
 
 
 async def test_connections_of_former_settings_are_closed_later(deployment, jobs_process, monkeypatch):
+    closed = []
+
+    def build(*args):
+        job_set = build_job_set(*args)
+
+        async def close():
+            closed.append(job_set)
+            await job_set.close()
+
+        return replace(job_set, close=close)
+
+    monkeypatch.setattr(module, "build_job_set", build)
     monkeypatch.setattr(module, "CHECK_S", 0.01)
     async with jobs_process() as running:
-        for count in (2, 3, 4):
+        for count in (1, 2, 3):
             os.kill(os.getpid(), signal.SIGHUP)
-            await running.until(lambda count=count: len(running.process._job_sets) == count)
+            await running.until(lambda count=count: running.process.reloader.applied == count)
+        assert closed == []
         monkeypatch.setattr(module, "REPLACED_S", 0.0)
-        await running.until(lambda: len(running.process._job_sets) == 1)
-    assert running.process._job_sets == []
+        await running.until(lambda: len(closed) == 3)
+    assert len(closed) == 4
 
 
 async def test_a_cancelled_process_resigns(deployment, jobs_process, ledger):
@@ -153,7 +168,7 @@ async def test_a_cancelled_process_resigns(deployment, jobs_process, ledger):
         running.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running.task
-        assert (await ledger.jobs.leader()).until <= time.time()
+        assert (await ledger.jobs.load_leader()).until <= time.time()
         running.task = asyncio.create_task(asyncio.sleep(0))
 
 

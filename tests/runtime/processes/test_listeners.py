@@ -2,38 +2,39 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from mydata_sandbox.environment.build import build
 
 from relay.policy.settings.model import GatewaySettings, Listener
-from relay.runtime.processes.listeners import GatewayListeners, _limits
+from relay.runtime.processes.listeners import GatewayListeners, build_server_limits
+from relay.runtime.processes.sockets import bind_socket
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.gateway import Relay
-from relay.sandbox.environment import build
 
 PLAIN = {"tls": False, "client_certificate": False, "port": 0}
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
+def loaded(tmp_path_factory):
     environment = build(tmp_path_factory.mktemp("sandbox"), datetime.now(UTC))
     environment.close()
-    return environment.settings
+    return load_settings(environment.settings, {})
 
 
 @pytest.fixture
-async def build_listeners(settings):
+async def build_listeners(loaded):
     """Builds listeners of a relay and closes them at the end."""
     built = []
-    relay = Relay(load_settings(settings, {}), asyncio.get_running_loop())
 
-    def make(*settings):
-        gateway = relay.loaded.settings.gateway.model_copy(update={"listeners": settings})
-        listeners = GatewayListeners(relay)
-        listeners._settings = gateway
-        built.append(listeners)
-        return listeners
+    def make(*listeners, sockets=()):
+        gateway = loaded.settings.gateway.model_copy(update={"listeners": listeners})
+        settings = loaded.settings.model_copy(update={"gateway": gateway})
+        relay = Relay(replace(loaded, settings=settings), asyncio.get_running_loop())
+        built.append(GatewayListeners(relay, sockets))
+        return built[-1]
 
     yield make
     for listeners in built:
@@ -83,5 +84,37 @@ def test_the_server_gets_limits_and_timeouts_of_the_settings():
     listener = Listener(**PLAIN)
     limits = {"head_bytes": 2048, "headers": 9, "body_bytes": 4096, "pipelined": 3}
     times = {"head_s": 1.5, "body_s": 2.5, "idle_s": 3.5}
-    wire = _limits(GatewaySettings.model_validate({"listeners": [listener], "limits": limits, "timeouts": times}))
+    wire = build_server_limits(
+        GatewaySettings.model_validate({"listeners": [listener], "limits": limits, "timeouts": times})
+    )
     assert {name: getattr(wire, name) for name in (*limits, *times)} == limits | times
+
+
+async def test_the_sockets_of_another_worker_are_adopted_and_released(build_listeners):
+    listeners = build_listeners(Listener(address="127.0.0.1", **PLAIN))
+    with bind_socket("127.0.0.1", 0) as other:
+        listeners.adopt(2, [other])  # it does not listen itself yet: nothing happens
+        listeners.start()
+        port = other.getsockname()[1]
+        with pytest.raises(ConnectionRefusedError):
+            await connect("127.0.0.1", port)
+        listeners.adopt(2, [other])
+        listeners.adopt(2, [other])
+        await connect("127.0.0.1", port)
+        await listeners.release(2)
+        await listeners.release(2)
+        await connect("127.0.0.1", port)  # the parent's socket still listens: connections wait
+        listeners.adopt(2, [other])
+        await listeners.stop_accepting()
+        assert listeners.ports == []
+        await connect("127.0.0.1", port)
+    with pytest.raises(ConnectionRefusedError):
+        await connect("127.0.0.1", port)
+
+
+async def test_a_worker_listens_on_given_sockets(build_listeners):
+    with bind_socket("127.0.0.1", 0) as given:
+        listeners = build_listeners(Listener(address="192.0.2.1", **PLAIN), sockets=[given])
+        listeners.start()
+        assert listeners.ports == [given.getsockname()[1]]
+        await connect("127.0.0.1", listeners.ports[0])

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from relay.infra.process.child_process import ChildProcess
 from relay.runtime.processes import supervisor as module
-from relay.runtime.processes.supervisor import NICENESS, ChildDied, Supervisor
+from relay.runtime.processes.supervisor import NICENESS, ChildNotReady, Supervisor, build_command
 
 SCRIPT = """
 import os, signal, socket, sys
@@ -41,9 +42,14 @@ class Supervised:
 
     def __init__(self, folder, mode, role="authority"):
         self.path, self._notes = folder / "a.sock", folder / "notes"
-        path = str(self.path) if role == "authority" else ""
-        self.supervisor = Supervisor(folder / "relay.yaml", path, "info", role)
-        self.supervisor._command = (sys.executable, "-c", SCRIPT, mode, str(self.path), str(self._notes))
+        self.program = folder / "python"
+        self.add_program()
+        command = (str(self.program), "-c", SCRIPT, mode, str(self.path), str(self._notes))
+        self.supervisor = Supervisor(role, command, str(self.path) if role == "authority" else "")
+
+    def add_program(self):
+        """Adds the link to Python that the command names."""
+        self.program.symlink_to(sys.executable)
 
     @property
     def notes(self):
@@ -51,7 +57,7 @@ class Supervised:
 
     @property
     def process(self):
-        return self.supervisor._process
+        return self.supervisor.process
 
 
 @pytest.fixture
@@ -75,21 +81,17 @@ async def until(is_reached):
             await asyncio.sleep(0.005)
 
 
-def test_it_starts_the_relay_in_the_authority_role(tmp_path):
-    command = Supervisor(tmp_path / "relay.yaml", "a.sock", "debug")._command
+def test_the_command_runs_the_relay_in_one_role(tmp_path):
+    command = build_command("authority", tmp_path / "relay.yaml", "debug")
     assert command[:4] == (sys.executable, "-m", "relay", "serve")
     assert " ".join(command[4:]).startswith("--role authority --until-stdin-closes --log-level debug -c ")
 
 
-def test_it_starts_the_jobs_the_same_way(tmp_path):
-    command = Supervisor(tmp_path / "relay.yaml", "", "info", "jobs")._command
-    assert command[4:6] == ("--role", "jobs")
-
-
 async def test_a_role_without_socket_is_ready_at_once_and_restarted(supervise, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_WAITS_S", (0.0,))
+    monkeypatch.setattr(module, "RESTART_WAITS_S", (0.0,))
     supervised = await supervise("silent", "jobs")
     await supervised.supervisor.wait_until_ready()
+    supervised.supervisor.keep_running()
     await until(lambda: supervised.notes)
     supervised.process.kill()
     await until(lambda: supervised.notes == ["started"] * 2)
@@ -99,9 +101,10 @@ async def test_a_role_without_socket_is_ready_at_once_and_restarted(supervise, m
 
 async def test_a_role_without_socket_may_end_at_once(supervise, monkeypatch):
     """A missing ledger must not keep the gateway from serving."""
-    monkeypatch.setattr(module, "_WAITS_S", (0.0,))
+    monkeypatch.setattr(module, "RESTART_WAITS_S", (0.0,))
     supervised = await supervise("ends", "jobs")
     await supervised.supervisor.wait_until_ready()
+    supervised.supervisor.keep_running()
     await until(lambda: supervised.supervisor.restarts > 1)
 
 
@@ -117,7 +120,7 @@ async def test_a_former_process_on_the_socket_does_not_count(supervise, tmp_path
         former.bind(str(tmp_path / "a.sock"))
         former.listen()
         supervised = await supervise("silent")
-        with pytest.raises(ChildDied, match="was not ready"):
+        with pytest.raises(ChildNotReady, match="was not ready"):
             await supervised.supervisor.wait_until_ready()
 
 
@@ -155,7 +158,7 @@ async def test_a_process_that_ignores_sigterm_is_killed(supervise, monkeypatch):
 
 async def test_a_process_that_ends_before_it_is_ready_raises(supervise):
     supervised = await supervise("ends")
-    with pytest.raises(ChildDied, match="ended with status 3"):
+    with pytest.raises(ChildNotReady, match="ended with status 3"):
         await supervised.supervisor.wait_until_ready()
     assert supervised.notes == ["started"]
 
@@ -164,20 +167,21 @@ async def test_a_process_that_is_never_ready_is_stopped(supervise, monkeypatch):
     monkeypatch.setattr(module, "READY_S", 0.5)
     supervised = await supervise("silent")
     await until(lambda: supervised.notes)
-    with pytest.raises(ChildDied, match="was not ready"):
+    with pytest.raises(ChildNotReady, match="was not ready"):
         await supervised.supervisor.wait_until_ready()
     assert supervised.process.returncode is not None
 
 
 async def test_a_process_that_was_not_started_raises(tmp_path):
-    with pytest.raises(ChildDied, match="was not started"):
-        await Supervisor(tmp_path / "relay.yaml", str(tmp_path / "a.sock"), "info").wait_until_ready()
+    with pytest.raises(ChildNotReady, match="was not started"):
+        await Supervisor("authority", (), str(tmp_path / "a.sock")).wait_until_ready()
 
 
 async def test_a_killed_process_is_restarted_each_time(supervise, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_WAITS_S", (0.0, 0.001))
+    monkeypatch.setattr(module, "RESTART_WAITS_S", (0.0, 0.001))
     supervised = await supervise("answers")
     await supervised.supervisor.wait_until_ready()
+    supervised.supervisor.keep_running()
     for restarts in (1, 2, 3):
         supervised.path.unlink()
         supervised.process.kill()
@@ -188,24 +192,71 @@ async def test_a_killed_process_is_restarted_each_time(supervise, monkeypatch, c
 
 
 async def test_a_failed_start_is_tried_again(supervise, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_WAITS_S", (0.0,))
+    monkeypatch.setattr(module, "RESTART_WAITS_S", (0.0,))
     supervised = await supervise("answers")
     await supervised.supervisor.wait_until_ready()
-    command, supervised.supervisor._command = (
-        supervised.supervisor._command,
-        (str(supervised.path),),
-    )  # a socket is no program
+    supervised.supervisor.keep_running()
+    supervised.program.unlink()
     supervised.process.kill()
-    await until(lambda: "could not be started" in caplog.text)
+    await until(lambda: caplog.text.count("could not be started") >= 3)
+    assert caplog.text.count("child process ended") == 1
     supervised.path.unlink()
-    supervised.supervisor._command = command
+    supervised.add_program()
     await until(lambda: supervised.path.exists() and supervised.process.returncode is None)
 
 
 async def test_a_process_without_parent_ends_by_itself(supervise):
     supervised = await supervise("answers")
-    await supervised.supervisor.wait_until_ready()
-    supervised.supervisor._watching.cancel()
+    await until(supervised.path.exists)
     supervised.process.close_stdin()
     await supervised.process.wait()
     assert supervised.notes == ["started", "stdin closed"]
+
+
+async def test_a_replaced_process_is_retired_and_stopped(supervise, caplog):
+    supervised = await supervise("answers")
+    supervisor, former = supervised.supervisor, supervised.process
+    await supervisor.wait_until_ready()
+    supervisor.keep_running()
+    supervised.path.unlink()
+    retired = []
+    await supervisor.replace(retired.append)
+    assert retired == [former]
+    assert (former.returncode, supervised.process.returncode) == (0, None)
+    assert supervised.process is not former
+    assert supervised.notes == ["started", "started", "SIGTERM"]
+    assert caplog.messages == []  # the end of the former one is no failure
+    supervised.path.unlink()
+    supervised.process.kill()
+    await until(lambda: supervisor.restarts == 1 and supervised.path.exists())
+
+
+async def test_a_process_stays_when_its_successor_cannot_serve(supervise, monkeypatch):
+    supervised = await supervise("answers")
+    supervisor, former = supervised.supervisor, supervised.process
+    await supervisor.wait_until_ready()
+    supervisor.keep_running()
+    with pytest.raises(ChildNotReady, match="ended with status 1"):  # the former one has the socket
+        await supervisor.replace(lambda _: pytest.fail("the former process was retired"))
+    assert (supervised.process, former.returncode, supervisor.restarts) == (former, None, 0)
+    supervised.program.unlink()
+    with pytest.raises(OSError, match="No such file"):
+        await supervisor.replace(lambda _: pytest.fail("the former process was retired"))
+    assert (supervised.process, former.returncode) == (former, None)
+
+
+async def test_a_cancelled_replacement_leaves_no_successor():
+    spawned = []
+
+    def spawn():
+        spawned.append(ChildProcess([sys.executable, "-c", "import sys; sys.stdin.read()"]))
+        return spawned[-1]
+
+    supervisor = Supervisor("authority", (), spawn=spawn, is_ready=lambda _: False)
+    replacing = asyncio.create_task(supervisor.replace(lambda _: None))
+    await until(lambda: spawned)
+    replacing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await replacing
+    assert spawned[0].returncode == -signal.SIGTERM
+    assert supervisor.process is None

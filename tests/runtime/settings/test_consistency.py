@@ -311,3 +311,13 @@ def test_unknown_libpq_parameters_are_refused(folder, url, wrong):
     problems = get_problems(folder)
     assert len(problems) == (1 if wrong else 0)
     assert all(problem.startswith(f"relay.yaml: {wrong}") for problem in problems)
+
+
+def test_the_sockets_of_gateway_and_authority_differ(folder):
+    folder.put("relay.yaml", "authority.socket", "gateway.sock")
+    assert get_problems(folder) == []
+    folder.put("relay.yaml", "gateway.workers", 2)
+    assert get_problems(folder) == ["relay.yaml: gateway.socket: is also authority.socket; expected: another path"]
+    folder.put("relay.yaml", "gateway.socket", "/" + "x" * 100)
+    line = "relay.yaml: gateway.socket: is a path of 101 bytes; expected: at most 100 bytes, folder included"
+    assert get_problems(folder) == [line]

@@ -58,7 +58,7 @@ def test_a_variable_can_name_another_providers_folder(folder):
         (
             "RELAY__GATEWAY__LISTENERS__7__PORT",
             "1",
-            "RELAY__GATEWAY__LISTENERS__7__PORT: cannot be set in relay.yaml; expected: an index at most one past ",
+            "RELAY__GATEWAY__LISTENERS__7__PORT: names no place in the settings; expected: an index at most one past ",
         ),
         ("RELAY__RELAY__NAME", "\udcff", "RELAY__RELAY__NAME: is not UTF-8; expected: UTF-8 text"),
     ],

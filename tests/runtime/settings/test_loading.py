@@ -63,15 +63,15 @@ def test_every_file_read_or_referenced_is_listed_once(folder):
     assert load_settings(folder.path, {}).files == tuple(folder.root / name for name in [*read, *referenced])
 
 
-def test_generation_depends_on_contents_names_and_variables(folder):
-    first = load_settings(folder.path, {}).generation
-    assert load_settings(folder.path, {"HOME": "/"}).generation == first
-    assert load_settings(folder.path, {"RELAY__ADMIN__PORT": "9091"}).generation != first
+def test_fingerprint_depends_on_contents_names_and_variables(folder):
+    first = load_settings(folder.path, {}).fingerprint
+    assert load_settings(folder.path, {"HOME": "/"}).fingerprint == first
+    assert load_settings(folder.path, {"RELAY__ADMIN__PORT": "9091"}).fingerprint != first
     file = folder.root / "providers/bank.yaml"
     file.write_text(file.read_text() + "# seen\n")
-    second = load_settings(folder.path, {}).generation
+    second = load_settings(folder.path, {}).fingerprint
     file.rename(file.with_name("other.yaml"))
-    assert len({first, second, load_settings(folder.path, {}).generation}) == 3
+    assert len({first, second, load_settings(folder.path, {}).fingerprint}) == 3
 
 
 def test_problems_of_all_files_are_reported_at_once(folder):
@@ -114,12 +114,19 @@ def test_a_missing_directory_file_is_a_problem(folder):
 def test_with_a_portal_the_directory_is_not_read(folder, content):
     folder.portal()
     (folder.root / "directory.yaml").unlink()
-    generation = load_settings(folder.path, {}).generation
+    fingerprint = load_settings(folder.path, {}).fingerprint
     if content is not None:
         folder.write("directory.yaml", content)
     loaded = load_settings(folder.path, {})
-    assert (loaded.directory.operators, loaded.generation) == ((), generation)
+    assert (loaded.directory.operators, loaded.fingerprint) == ((), fingerprint)
     assert folder.root / "directory.yaml" not in loaded.files
+
+
+def test_an_unreadable_settings_file_needs_no_directory(folder):
+    folder.write("relay.yaml", "relay: [")
+    (folder.root / "directory.yaml").unlink()
+    (line,) = get_lines(folder)
+    assert line.startswith("relay.yaml: ")
 
 
 def test_with_an_empty_portal_section_no_directory_is_read(folder):

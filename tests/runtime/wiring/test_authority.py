@@ -88,8 +88,8 @@ def test_an_institution_without_redirect_has_no_result_key(folder):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "bank.pub: no public key in PEM"),
-        (b"Zq7marker", "bank.pub: no public key in PEM"),
+        (None, r"bank.pub cannot be read \(No such file or directory\)"),
+        (b"Zq7marker", "bank.pub holds none; expected: a public key, PEM"),
         (pem(ec.generate_private_key(ec.SECP384R1())), "bank.pub: the key is not EC P-256"),
         (pem(rsa.generate_private_key(65537, 2048)), "bank.pub: the key is not EC P-256"),
     ],

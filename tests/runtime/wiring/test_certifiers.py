@@ -9,15 +9,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from mydata_sandbox.certifiers.pki import make_certifier_pki
+from mydata_sandbox.credentials.authority import CertificateAuthority
 
 from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.authority import CertifierSettings
 from relay.policy.settings.model import ServerTls
-from relay.runtime.settings.secret_references import SecretMissing
+from relay.runtime.settings.file_references import SecretMissing
 from relay.runtime.wiring.certifiers import build_certifiers
 from relay.runtime.wiring.credentials import CredentialError
-from relay.sandbox.certificates import CertificateAuthority
-from relay.sandbox.certifier_pki import make_certifier_pki
 
 
 @pytest.fixture(scope="module")

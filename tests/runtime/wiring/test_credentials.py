@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.authority import TokenSettings
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.model import Listener, ServerTls
-from relay.runtime.settings.secret_references import SecretMissing
+from relay.runtime.settings.file_references import SecretMissing
 from relay.runtime.wiring.credentials import (
     CredentialError,
     build_institution_context,
@@ -24,7 +25,6 @@ from relay.runtime.wiring.credentials import (
     build_verifying_keys,
     read_token_keys,
 )
-from relay.sandbox.certificates import make_dev_certificates
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_unusable_listener_files_are_named(certificates, changed, error, words):
 
 def test_a_key_of_another_certificate_is_refused(certificates):
     other = f"file:{certificates.portal.private_key}"
-    with pytest.raises(TlsError, match="with its private key"):
+    with pytest.raises(TlsError, match=r"with its private key: the key does not match the certificate; expected: "):
         build_listener_context(Listener(), server_tls(certificates, private_key=other))
 
 

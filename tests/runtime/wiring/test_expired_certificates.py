@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from mydata_sandbox.environment.build import build
 
 from relay.infra.upstream.tls import TlsError
+from relay.runtime.settings.file_references import ReferenceKind
 from relay.runtime.settings.loading import load_settings
-from relay.runtime.settings.secret_references import ReferenceKind
 from relay.runtime.wiring.expired_certificates import check_new_certificates, read_certificates
-from relay.sandbox.environment import build
 
 NOW = datetime.now(UTC)
 FAR = datetime.max.replace(tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_unreadable_files_are_left_out(environment, tmp_path):
         providers=loaded.providers,
         directory=loaded.directory,
         files=loaded.files,
-        generation=loaded.generation,
+        fingerprint=loaded.fingerprint,
         provider_files=loaded.provider_files,
     )
     assert not [target for target, _ in read_certificates(changed) if target.endswith("gone.pem")]

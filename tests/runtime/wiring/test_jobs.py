@@ -68,7 +68,7 @@ async def test_a_sync_applies_the_portals_changes(deployment, job_set, ledger, f
     for name, message in (("directory", "0 new, 1 changed, 0 gone"), ("directory_full", "nothing changed")):
         assert message in await by_name(job_set)[name].run(fence, int(time.time()))
     assert (await ledger.registry.registry()).organisations["ZOPA000001"].name == "다른이름"
-    assert [call.outcome for call in await ledger.jobs.calls(3)] == ["ok"] * 3
+    assert [call.outcome for call in await ledger.jobs.load_calls(3)] == ["ok"] * 3
 
 
 async def test_statistics_are_wanted_once_the_portal_requests_them(job_set, ledger, fence):
@@ -147,7 +147,11 @@ class TestLeadership:
     async def test_each_candidate_has_its_own_name(self, deployment, ledger):
         settings = load_settings(deployment.path, {}).settings.jobs
         async with open_leadership(settings, ledger.jobs) as first, open_leadership(settings, ledger.jobs) as second:
-            assert (await first.campaign(int(time.time()))).holder != second._holder
+            now = int(time.time())
+            former = await first.campaign(now)
+            assert await second.campaign(now) is None
+            await first.resign()
+            assert (await second.campaign(now)).holder != former.holder
 
     async def test_leadership_uses_redis_when_configured(self, deployment, ledger, redis_server):
         deployment.redis(redis_server.url)

@@ -120,3 +120,39 @@ def test_the_access_log_needs_an_existing_folder(valid):
     assert problems_of(valid) == []
     valid.put("relay.yaml", "access_log.path", "logs")
     assert problems_of(valid) == ["relay.yaml: access_log.path: is a folder; expected: stdout or a file"]
+
+
+@pytest.mark.parametrize(
+    ("key", "target", "wrong"),
+    [
+        ("authority.socket", "run/a.sock", "the folder run does not exist"),
+        ("authority.socket", "relay.yaml/a.sock", "relay.yaml is not a folder"),
+        ("statistics.spool", "relay.yaml/spool", "relay.yaml is not a folder"),
+    ],
+)
+def test_socket_and_spool_need_a_folder(valid, key, target, wrong):
+    valid.put("relay.yaml", key, target)
+    (problem,) = problems_of(valid)
+    assert problem.startswith(f"relay.yaml: {key}: ")
+    assert wrong in problem.replace(f"{valid.root}/", "")
+
+
+def test_the_socket_of_several_workers_needs_a_folder(valid):
+    valid.put("relay.yaml", "gateway.socket", "run/g.sock")
+    assert problems_of(valid) == []
+    valid.put("relay.yaml", "gateway.workers", "auto")
+    (problem,) = problems_of(valid)
+    assert problem.startswith("relay.yaml: gateway.socket: ")
+
+
+def test_socket_and_spool_need_a_writable_folder(valid, monkeypatch):
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)
+    assert [problem.partition("; ")[0] for problem in problems_of(valid)] == [
+        f"relay.yaml: {key}: this user cannot write to the folder {valid.root}"
+        for key in ("authority.socket", "statistics.spool")
+    ]
+
+
+def test_a_spool_that_will_be_made_is_no_problem(valid):
+    valid.put("relay.yaml", "statistics.spool", "new/spool")
+    assert problems_of(valid) == []

@@ -5,14 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 from aiohttp.test_utils import TestServer
+from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.environment.portal_registration import build_portal
+from mydata_sandbox.environment.serving import build_server_context
+from mydata_sandbox.operator.client import open_session
+from mydata_sandbox.operator.support import ClientCredentials, SupportCaller
+from mydata_sandbox.parties import IDENTITY_CERTIFIER, PORTAL_CODE, RELAY_CODE, SIGNATURE_CERTIFIER
 
-from relay.policy.response.conformance import find_violations
-from relay.sandbox.environment import build_server_context
-from relay.sandbox.model import PORTAL_CODE, RELAY_CODE
-from relay.sandbox.operator import open_session
-from relay.sandbox.portal_registration import build_portal
-from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
-from relay.sandbox.support import ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 
 BEGIN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)

@@ -5,10 +5,9 @@ import json
 
 import aiohttp
 import pytest
-
-from relay.sandbox.model import RELAY_CODE
-from relay.sandbox.operator import open_session, parse_object
-from relay.sandbox.portal.failure_modes import HUGE_BYTES
+from mydata_sandbox.operator.client import open_session, parse_object
+from mydata_sandbox.parties import RELAY_CODE
+from mydata_sandbox.portal.failure_modes import HUGE_BYTES
 
 EVERYTHING = {"search_timestamp": "0"}
 BROKEN = (aiohttp.ClientError, ConnectionError)
@@ -18,7 +17,7 @@ BROKEN = (aiohttp.ClientError, ConnectionError)
 async def relay(caller):
     """The relay, with a token."""
     relay = await caller(RELAY_CODE)
-    assert (await relay.token("portal")).ok
+    assert (await relay.obtain_token("portal")).ok
     return relay
 
 
@@ -28,7 +27,7 @@ async def raw(served, with_portal, relay):
     async with open_session(with_portal.certificates.relay, with_portal.certificates.ca) as session:
 
         async def get_orgs(since="0"):
-            headers = {"Authorization": f"Bearer {relay._token}", "x-api-tran-id": f"{RELAY_CODE}R{'0' * 14}"}
+            headers = {"Authorization": f"Bearer {relay.access_token}", "x-api-tran-id": f"{RELAY_CODE}R{'0' * 14}"}
             url = f"{served}/v1/mgmts/orgs"
             async with session.get(url, params={"search_timestamp": since}, headers=headers) as answer:
                 return answer.status, answer.headers, await answer.read()
@@ -38,14 +37,14 @@ async def raw(served, with_portal, relay):
 
 async def test_the_relay_gets_full_lists(relay):
     for api_id in ("지원-002", "지원-003"):
-        call, body = await relay.ask(api_id, "portal", EVERYTHING)
+        call, body = await relay.call(api_id, "portal", EVERYTHING)
         assert (call.why, call.ok) == ([], True)
         assert int(body["org_cnt"]) == len(body["org_list"]) > 1
 
 
 async def test_a_certificate_of_another_ca_is_rejected(caller, with_portal):
     other_caller = await caller("ZOPA000001", identity=with_portal.certificates.foreign_operator)
-    call = await other_caller.token("portal")
+    call = await other_caller.obtain_token("portal")
     assert not call.ok
     assert call.status == 0
 
@@ -53,16 +52,16 @@ async def test_a_certificate_of_another_ca_is_rejected(caller, with_portal):
 @pytest.mark.parametrize("name", ["serialless_operator", "unregistered_operator"])
 async def test_an_unregistered_certificate_is_refused(caller, with_portal, name):
     other_caller = await caller("ZOPA000001", identity=getattr(with_portal.certificates, name))
-    assert (await other_caller.token("portal")).why == ["HTTP 400 unauthorized_client"]
+    assert (await other_caller.obtain_token("portal")).why == ["HTTP 400 unauthorized_client"]
 
 
 async def test_another_partys_secret_is_refused(caller, with_portal):
     other_caller = await caller(RELAY_CODE, identity=with_portal.operators[0].identity)
-    assert (await other_caller.token("portal")).why == ["HTTP 400 invalid_client"]
+    assert (await other_caller.obtain_token("portal")).why == ["HTTP 400 invalid_client"]
 
 
 async def test_received_calls_are_stored_with_responses(relay, portal):
-    await relay.ask("지원-002", "portal", EVERYTHING)
+    await relay.call("지원-002", "portal", EVERYTHING)
     token_call, call = portal.received
     assert (token_call.api_id, token_call.caller, token_call.succeeded, token_call.faults()) == (
         "지원-001",
@@ -79,9 +78,9 @@ async def test_received_calls_are_stored_with_responses(relay, portal):
 
 async def test_a_received_call_wakes_the_waiter(relay, portal):
     waiting = asyncio.create_task(portal.wait_for_call(lambda call: call.api_id == "지원-003"))
-    await relay.ask("지원-002", "portal", EVERYTHING)
+    await relay.call("지원-002", "portal", EVERYTHING)
     assert not waiting.done()
-    await relay.ask("지원-003", "portal", EVERYTHING)
+    await relay.call("지원-003", "portal", EVERYTHING)
     assert (await waiting).api_id == "지원-003"
     assert (await portal.wait_for_call(lambda call: call.api_id == "지원-003")) is await waiting
 
@@ -97,7 +96,7 @@ async def test_error_500_has_no_effect(raw, portal):
 
 async def test_a_failed_token_api_returns_an_oauth_error(caller, portal):
     portal.plan_failure("지원-001", "error_500")
-    assert (await (await caller(RELAY_CODE)).token("portal")).why == ["HTTP 500 server_error"]
+    assert (await (await caller(RELAY_CODE)).obtain_token("portal")).why == ["HTTP 500 server_error"]
 
 
 async def test_garbage_is_invalid_json(raw, portal):
@@ -144,7 +143,7 @@ async def test_a_slow_response_is_delayed_and_correct(raw, portal, monkeypatch):
     async def late(seconds):
         waited.append(seconds)
 
-    monkeypatch.setattr("relay.sandbox.portal.application.asyncio.sleep", late)
+    monkeypatch.setattr("mydata_sandbox.portal.application.asyncio.sleep", late)
     portal.plan_failure("지원-002", "slow")
     assert (await raw())[0] == 200
     assert waited == [portal.slow_s]
@@ -160,7 +159,7 @@ async def test_a_list_fails_even_without_changes(raw, portal, since):
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b"{", b"\xff"])
 async def test_an_invalid_body_is_refused(served, with_portal, relay, sent):
-    headers = {"Authorization": f"Bearer {relay._token}", "x-api-tran-id": f"{RELAY_CODE}R{'0' * 14}"}
+    headers = {"Authorization": f"Bearer {relay.access_token}", "x-api-tran-id": f"{RELAY_CODE}R{'0' * 14}"}
     async with (
         open_session(with_portal.certificates.relay, with_portal.certificates.ca) as session,
         session.post(f"{served}/v1/mgmts/statistics/provider", data=sent, headers=headers) as answer,

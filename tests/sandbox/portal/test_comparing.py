@@ -3,8 +3,7 @@
 from copy import deepcopy
 
 import pytest
-
-from relay.sandbox.portal.comparing import compare
+from mydata_sandbox.portal.comparing import compare
 
 WEEK, DAY = "20261122", "20261116"
 OPERATOR, SERVICE, BANK = "ZOPA000001", "ZOPA000001SVC01", "ZBAA000001"

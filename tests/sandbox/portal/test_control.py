@@ -8,12 +8,13 @@ from urllib.parse import quote
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-
-from relay.sandbox.customers import get_ci
-from relay.sandbox.model import RELAY_CODE
-from relay.sandbox.operator import Call
-from relay.sandbox.portal.control import Control
-from relay.sandbox.world.model import CUSTOMERS
+from mydata_sandbox.customer.browser_client import PageFlowError
+from mydata_sandbox.operator.client import Call, IssuedToken
+from mydata_sandbox.operator.token_issuer import TokenRefused, TokenRequest, UnknownParty
+from mydata_sandbox.parties import RELAY_CODE
+from mydata_sandbox.portal.control import Control
+from mydata_sandbox.world.ci import get_ci
+from mydata_sandbox.world.model import CUSTOMERS
 
 BANK, OPERATOR = "ZBAA000001", "ZOPA000001"
 
@@ -23,12 +24,26 @@ class Calls:
 
     def __init__(self):
         self.requests = []
+        self.page = "https://127.0.0.1:18444/authentication/1"
 
-    async def token(self, about):
+    async def obtain_token(self, about):
         self.requests.append(("지원-101", about, {}))
         return Call("지원-101", "", about, "POST", "/mgmts/oauth/2.0/token", 200, ok=True)
 
-    async def ask(self, api_id, about, values):
+    async def issue_token(self, request):
+        self.requests.append(request)
+        if request.org_code == "ZZZZ000009":
+            raise UnknownParty("ZZZZ000009 is not one of ZBAA000001")
+        if request.scopes == ("bank.none",):
+            raise TokenRefused("HTTP 400 invalid_scope")
+        return IssuedToken(request.org_code, "bank", "token")
+
+    async def start_login(self):
+        if not self.page:
+            raise PageFlowError("HTTP 400 unauthorized_client")
+        return self.page
+
+    async def call(self, api_id, about, values):
         self.requests.append((api_id, about, values))
         return Call(api_id, "", about, "GET", "/", 200, "00000", ok=True), {"rsp_code": "00000"}
 
@@ -37,7 +52,14 @@ class Calls:
 async def control(portal):
     """Client of the control API: `ask(method, path, api=...)` returns status and text. `.calls` go to the relay."""
     calls = Calls()
-    api = Control(portal, calls, RELAY_CODE, lambda: datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
+    api = Control(
+        portal,
+        calls,
+        RELAY_CODE,
+        lambda: datetime(2026, 11, 24, 3, 0, tzinfo=UTC),
+        calls.issue_token,
+        calls.start_login,
+    )
     async with TestClient(TestServer(api.application())) as client:
 
         async def ask(method, path, **params):
@@ -58,29 +80,29 @@ async def test_the_state_is_readable_text(control, portal):
 
 @pytest.mark.parametrize("api", ["지원-002", "002"])
 async def test_failures_are_planned_and_cancelled(control, portal, api):
-    assert await control.ask("POST", "/misbehave", api=api, how="slow", times="3") == (
+    assert await control.ask("POST", "/failures", api=api, how="slow", times="3") == (
         200,
         "the next 3 calls of 지원-002: slow, the response is delayed\n",
     )
     assert portal.failures.planned() == {"지원-002": ("slow",) * 3}
-    assert await control.ask("POST", "/behave") == (200, "no failures are planned\n")
+    assert await control.ask("POST", "/failures/reset") == (200, "no failures are planned\n")
     assert portal.failures.planned() == {}
 
 
 async def test_korean_is_escaped_in_a_url_and_plain_in_a_form(control, portal):
-    assert (await control.client.post(f"/misbehave?api={quote('지원-005')}&how=reset")).status == 200
+    assert (await control.client.post(f"/failures?api={quote('지원-005')}&how=reset")).status == 200
     content = "api=지원-002&how=slow".encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert (await control.client.post("/misbehave", data=content, headers=headers)).status == 200
+    assert (await control.client.post("/failures", data=content, headers=headers)).status == 200
     assert portal.failures.planned() == {"지원-005": ("reset",), "지원-002": ("slow",)}
 
 
 @pytest.mark.parametrize(
     ("method", "path", "params", "words"),
     [
-        ("POST", "/misbehave", {"api": "002", "how": "sulk"}, "how is one of "),
-        ("POST", "/misbehave", {"api": "002", "how": "slow", "times": "often"}, "times must be a number"),
-        ("POST", "/misbehave", {"how": "slow"}, "api is missing"),
+        ("POST", "/failures", {"api": "002", "how": "sulk"}, "how is one of "),
+        ("POST", "/failures", {"api": "002", "how": "slow", "times": "often"}, "times must be a number"),
+        ("POST", "/failures", {"how": "slow"}, "api is missing"),
         ("POST", "/registry/remove", {"org_code": "ZNOA000001"}, "ZNOA000001 is not registered"),
         ("POST", "/registry/remove", {}, "org_code is missing"),
         ("POST", "/registry/change", {"org_code": OPERATOR}, "fields that can be changed: addresses, name, serial_num"),
@@ -88,8 +110,14 @@ async def test_korean_is_escaped_in_a_url_and_plain_in_a_form(control, portal):
         ("POST", "/registry/change", {"org_code": "ZNOA000001", "name": "x"}, "ZNOA000001 is not registered"),
         ("POST", "/registry/add", {"org_code": OPERATOR, "serial_num": "1"}, "ZOPA000001 is registered already"),
         ("POST", "/registry/add", {"org_code": "ZOPA000009"}, "serial_num is missing"),
-        ("POST", "/ask/105", {}, "the portal calls 지원-101, "),
-        ("POST", "/ask/102", {}, "org_code is missing"),
+        ("POST", "/call/105", {}, "the portal calls 지원-101, "),
+        ("POST", "/call/102", {}, "org_code is missing"),
+        ("POST", "/call/103", {"org_code": BANK, "login": "nobody"}, "login is one of garam, narae, daon"),
+        ("POST", "/registry/change", {"org_code": OPERATOR, "addresses": "banana"}, "addresses are IP addresses, "),
+        ("POST", "/registry/change", {"org_code": OPERATOR, "addresses": ""}, "addresses are IP addresses, "),
+        ("GET", "/compare", {"week": "1"}, "week is the Sunday after the week, YYYYMMDD, not 1"),
+        ("GET", "/compare", {"week": "20261123"}, "week is the Sunday after the week, YYYYMMDD, not 20261123"),
+        ("GET", "/compare", {}, "20261122: neither operators nor relay have sent statistics"),
     ],
 )
 async def test_an_invalid_command_is_400(control, method, path, params, words):
@@ -113,7 +141,7 @@ async def test_an_institution_is_changed(control, portal):
     changes = {"org_code": OPERATOR, "serial_num": "999-81-07777", "addresses": "192.0.2.1,192.0.2.2"}
     assert await control.ask("POST", "/registry/change", **changes) == (
         200,
-        "ZOPA000001 has a new addresses, serial_num\n",
+        "ZOPA000001 is changed: addresses, serial_num\n",
     )
     organisation = portal.service.registry.organisations[OPERATOR]
     assert (organisation.serial_num, organisation.addresses) == ("999-81-07777", ("192.0.2.1", "192.0.2.2"))
@@ -127,11 +155,11 @@ async def test_a_new_operator_has_a_service_with_a_secret(control, portal):
 
 
 async def test_a_call_to_the_relay_returns_the_response(control):
-    await control.ask("POST", "/ask/101")
-    await control.ask("POST", "/ask/지원-102", org_code=BANK)
-    await control.ask("POST", "/ask/103", org_code=BANK, login="narae")
-    status, text = await control.ask("POST", "/ask/104", org_code=BANK)
-    assert (status, json.loads(text)["told"], json.loads(text)["call"]["ok"]) == (200, {"rsp_code": "00000"}, True)
+    await control.ask("POST", "/call/101")
+    await control.ask("POST", "/call/지원-102", org_code=BANK)
+    await control.ask("POST", "/call/103", org_code=BANK, login="narae")
+    status, text = await control.ask("POST", "/call/104", org_code=BANK)
+    assert (status, json.loads(text)["response"], json.loads(text)["call"]["ok"]) == (200, {"rsp_code": "00000"}, True)
     assert control.calls.requests == [
         ("지원-101", RELAY_CODE, {}),
         ("지원-102", BANK, {"org_code": BANK}),
@@ -141,16 +169,15 @@ async def test_a_call_to_the_relay_returns_the_response(control):
 
 
 async def test_calls_are_listed_without_secrets(control, portal, caller, with_portal):
-    await (await caller(RELAY_CODE)).token("portal")
+    await (await caller(RELAY_CODE)).obtain_token("portal")
     portal.plan_failure("지원-002", "error_500")
-    await (await caller(RELAY_CODE)).ask("지원-002", "portal", {"search_timestamp": "0"})
+    await (await caller(RELAY_CODE)).call("지원-002", "portal", {"search_timestamp": "0"})
     _, text = await control.ask("GET", "/received")
     first, second, third = text.splitlines()
     assert first.startswith("지원-001  ZRLA000001  200")
     assert third.endswith("error_500")
     assert with_portal.portal.accounts[RELAY_CODE].client_secret not in text
     assert second.startswith("지원-001")
-    assert await control.ask("GET", "/compare") == (200, "20261122: operators and relay agree\n")
 
 
 async def test_differences_are_listed(control, portal):
@@ -164,5 +191,49 @@ async def test_differences_are_listed(control, portal):
     assert "the relay 1 ok 0 failed" in text
 
 
+async def test_equal_statistics_agree(control, portal):
+    days = [{"stat_date": "20261116", "mydata_svc_list": []}]
+    body = {"org_code": BANK, "type": "2", "inquiry_date": "20261122", "stat_date_list": days}
+    portal.service.uploads.append(("지원-005", RELAY_CODE, body))
+    assert await control.ask("GET", "/compare") == (200, "20261122: operators and relay agree\n")
+
+
+async def test_one_planned_failure_is_called_one(control):
+    _, text = await control.ask("POST", "/failures", api="002", how="slow")
+    assert text.startswith("the next call of 지원-002: slow, ")
+
+
 async def test_other_paths_are_not_found(control):
     assert (await control.ask("POST", "/nothing"))[0] == web.HTTPNotFound.status_code
+
+
+async def test_a_token_is_issued_with_defaults(control):
+    status, text = await control.ask("POST", "/tokens", org_code=BANK)
+    assert (status, json.loads(text)) == (200, {"org_code": BANK, "industry": "bank", "access_token": "token"})
+    assert control.calls.requests == [TokenRequest(BANK)]
+
+
+async def test_a_token_is_issued_for_a_service_and_a_customer(control):
+    await control.ask(
+        "POST", "/tokens", org_code=BANK, client_id="ZOPA000001SVC02", scope="bank.list bank.loan", customer="2"
+    )
+    assert control.calls.requests == [TokenRequest(BANK, "ZOPA000001SVC02", ("bank.list", "bank.loan"), 2)]
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, (400, "org_code is missing\n")),
+        ({"org_code": BANK, "customer": "garam"}, (400, "customer must be a number\n")),
+        ({"org_code": "ZZZZ000009"}, (400, "ZZZZ000009 is not one of ZBAA000001\n")),
+        ({"org_code": BANK, "scope": "bank.none"}, (502, "HTTP 400 invalid_scope\n")),
+    ],
+)
+async def test_a_token_that_is_not_issued_has_a_reason(control, params, expected):
+    assert await control.ask("POST", "/tokens", **params) == expected
+
+
+async def test_another_login_page_is_started(control):
+    assert await control.ask("POST", "/pages") == (200, f"{control.calls.page}\n")
+    control.calls.page = ""
+    assert await control.ask("POST", "/pages") == (502, "HTTP 400 unauthorized_client\n")

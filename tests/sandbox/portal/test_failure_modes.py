@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from relay.sandbox.portal.failure_modes import FAILURE_MODES, FailurePlan, InvalidCommand, apply_failure, build_huge
+from mydata_sandbox.portal.failure_modes import FAILURE_MODES, FailurePlan, InvalidCommand, apply_failure, build_huge
 
 ROWS = [
     {"op_type": "I", "org_code": "ZRLA000001", "org_type": "04", "serial_num": "1"},

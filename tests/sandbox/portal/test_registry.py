@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from mydata_sandbox.portal.registry import SimulatedRegistry, Unknown
+from mydata_sandbox.portal.rows import Service
 
 from relay.domain.registry import Organisation, OrgType
-from relay.sandbox.portal.registry import SimulatedRegistry, Unknown
-from relay.sandbox.portal.rows import Service
 
 BEGIN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 OPERATOR = Organisation("ZOPA000001", OrgType.OPERATOR, "모아보기", "999-81-01001", ("127.0.0.1",))

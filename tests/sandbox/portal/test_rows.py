@@ -1,10 +1,10 @@
 """Rows follow the catalogue, for each kind of institution (규격 7장)."""
 
 import pytest
+from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.portal.rows import Service, build_certifier_row, build_org_row, build_service_row, group_by_operator
 
 from relay.domain.registry import Organisation, OrgType
-from relay.policy.response.conformance import find_violations
-from relay.sandbox.portal.rows import Service, build_certifier_row, build_org_row, build_service_row, group_by_operator
 from relay.standard.catalogue import load_catalogue
 
 APIS = load_catalogue().apis

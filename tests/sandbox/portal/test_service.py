@@ -4,11 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.parties import IDENTITY_CERTIFIER, RELAY_CODE, SIGNATURE_CERTIFIER
+from mydata_sandbox.portal.service import ReceivedRequest
 
-from relay.policy.response.conformance import find_violations
-from relay.sandbox.model import RELAY_CODE
-from relay.sandbox.portal.service import ReceivedRequest
-from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.standard.catalogue import load_catalogue
 
 APIS = load_catalogue().apis

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import date
 from functools import cache
-from importlib import import_module
 
 import pytest
+from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.world.handlers import DATA_HANDLERS
+from mydata_sandbox.world.model import Customer, DataRequest, answer
 
 from relay.domain.api import Catalogue
-from relay.policy.response.conformance import find_violations
-from relay.sandbox.world.model import Customer, DataRequest, answer
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2026, 11, 20)
@@ -56,8 +56,7 @@ class HandlerClient:
 def build_client() -> Callable[..., HandlerClient]:
     """Returns a function that builds a client for the handlers of a module."""
 
-    def build(industry: str, customer: Customer, module: str | None = None, today: date = TODAY) -> HandlerClient:
-        handlers = import_module(f"relay.sandbox.world.{module or industry}").DATA_HANDLERS
-        return HandlerClient(handlers, industry, customer, today)
+    def build(industry: str, customer: Customer, today: date = TODAY) -> HandlerClient:
+        return HandlerClient(DATA_HANDLERS, industry, customer, today)
 
     return build

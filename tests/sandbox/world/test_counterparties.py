@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from relay.sandbox.world.counterparties import (
+from mydata_sandbox.world.counterparties import (
     BANKS,
     BIG_TICKET_MERCHANTS,
     CARD_COMPANY,
@@ -13,7 +13,7 @@ from relay.sandbox.world.counterparties import (
     draw_id,
     draw_purchase,
 )
-from relay.sandbox.world.model import build_random
+from mydata_sandbox.world.model import build_random
 
 
 def test_purchases_keep_opening_hours_and_price_ranges():

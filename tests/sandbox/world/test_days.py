@@ -5,8 +5,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from relay.sandbox.world.days import (
+from mydata_sandbox.world.days import (
     add_months,
     count_months,
     find_next_anniversary,

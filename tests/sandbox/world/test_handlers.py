@@ -1,5 +1,8 @@
-from relay.sandbox.world import irp, prepaid, shared
-from relay.sandbox.world.handlers import DATA_HANDLERS
+from mydata_sandbox.world import shared
+from mydata_sandbox.world.bank import irp
+from mydata_sandbox.world.handlers import DATA_HANDLERS
+from mydata_sandbox.world.payments import prepaid
+
 from relay.standard.catalogue import load_catalogue
 
 

@@ -1,9 +1,8 @@
 """Look-up of assets: unknown customers and unknown assets have different codes."""
 
 import pytest
-
-from relay.sandbox.world.lookup import find_asset, get_owned
-from relay.sandbox.world.model import CUSTOMERS, ApiError
+from mydata_sandbox.world.lookup import find_asset, get_owned
+from mydata_sandbox.world.model import CUSTOMERS, ApiError
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+from mydata_sandbox.world.model import CUSTOMERS, MAX_PAGE_ROWS, ApiError, DataRequest, answer, build_random
 
 from relay.domain.api import Api, Field, Message, Presence
-from relay.sandbox.world.model import CUSTOMERS, MAX_PAGE_ROWS, ApiError, DataRequest, answer, build_random
 
 ROWS = [{"no": number} for number in range(47)]
 

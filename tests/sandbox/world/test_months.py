@@ -3,9 +3,8 @@
 from datetime import date
 
 import pytest
-
-from relay.sandbox.world.model import CUSTOMERS, ApiError
-from relay.sandbox.world.months import format_month, get_day, parse_day_window, parse_month, parse_month_window
+from mydata_sandbox.world.model import CUSTOMERS, ApiError
+from mydata_sandbox.world.months import format_month, get_day, parse_day_window, parse_month, parse_month_window
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-
-from relay.sandbox.world.schedule import (
+from mydata_sandbox.world.schedule import (
     BULLET,
     EQUAL_PAYMENT,
     EQUAL_PRINCIPAL,

@@ -1,7 +1,7 @@
 """Seeds of customers give the random numbers of their requests."""
 
-from relay.sandbox.world.model import CUSTOMERS
-from relay.sandbox.world.seeds import CustomerSeed, build_seed
+from mydata_sandbox.world.model import CUSTOMERS
+from mydata_sandbox.world.seeds import CustomerSeed, build_seed
 
 
 def test_a_seed_depends_on_the_customer_only(build_client):

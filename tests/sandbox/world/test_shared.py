@@ -1,8 +1,7 @@
 """The particulars of the transfer request, at all institutions."""
 
 import pytest
-
-from relay.sandbox.world.model import CUSTOMERS
+from mydata_sandbox.world.model import CUSTOMERS
 
 FLAGS = {
     "bank": {"is_consent_trans_memo"},
@@ -16,7 +15,7 @@ INDUSTRIES = ["bank", "card", "invest", "insu", "efin", "capital", "ginsu", "tel
 @pytest.mark.parametrize("industry", INDUSTRIES)
 @pytest.mark.parametrize("customer", CUSTOMERS)
 def test_particulars_fit_the_catalogue(build_client, industry, customer):
-    body = build_client(industry, customer, "shared")("정보제공-공통-002")
+    body = build_client(industry, customer)("정보제공-공통-002")
     assert {name for name in body if name.startswith("is_consent_")} == FLAGS.get(industry, set())
     assert (body["is_scheduled"], body["fnd_cycle"], body["add_cycle"]) == ("true", "1/w", "1/w")
     assert body["end_date"] > "20261120"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.authorization.consent import (
     CONSENT_MOVES,
-    KOREA,
     Asset,
     Authentication,
     Consent,
@@ -19,6 +18,7 @@ from relay.domain.authorization.consent import (
     Target,
 )
 from relay.domain.authorization.issued_tokens import TokenKind
+from relay.domain.korea import date_in_korea
 from relay.domain.transition import apply_transition
 from relay.infra.ledger.consents import tokens
 from relay.infra.ledger.database.sealing import Sealer
@@ -137,7 +137,7 @@ def is_past(row: Row[Any], now: int) -> bool:
 
 def _is_last_day_over(row: Row[Any], now: int) -> bool:
     last_day: date = row.end_date
-    return datetime.fromtimestamp(now, KOREA).date() > last_day
+    return date_in_korea(now) > last_day
 
 
 async def end(transaction: Transaction, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:

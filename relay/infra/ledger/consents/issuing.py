@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from relay.domain.authorization.consent import Consent, ConsentState
 from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord, TokenState
 from relay.domain.authorization.request import AuthorizationCode
-from relay.domain.ledger import Denied, Reason, TokenHolder
+from relay.domain.ledger import LedgerRefused, Reason, TokenHolder
 from relay.infra.ledger.consents import consents, tokens
 from relay.infra.ledger.database.sealing import Sealer
 from relay.infra.ledger.database.tables import CODES, CONSENTS, TOKENS
@@ -37,22 +37,22 @@ async def spend_code(
 ) -> tuple[Consent, TokenPair] | None:
     """Returns the consent and the pair for a code. For a used code returns None and revokes all its tokens.
 
-    Raises Denied otherwise. The consent is locked before the code is read, so that one of two requests is first.
+    Raises LedgerRefused otherwise. The consent is locked before the code is read, so that one of two requests is first.
     """
     consent_id = select(CODES.c.consent_id).where(CODES.c.digest == digest).scalar_subquery()
     row = await consents.lock(transaction, consent_id)
     if row is None:
-        raise Denied(Reason.CODE_UNKNOWN)
+        raise LedgerRefused(Reason.CODE_UNKNOWN)
     code = (await transaction.connection.execute(select(CODES).where(CODES.c.digest == digest))).one()
     if not _is_held_by(row, holder):
-        raise Denied(Reason.CODE_OF_ANOTHER)
+        raise LedgerRefused(Reason.CODE_OF_ANOTHER)
     if code.spent_at is not None:
         await _revoke_for_replay(transaction, row)
         return None
     if transaction.now >= code.expires_at:
-        raise Denied(Reason.CODE_EXPIRED)
+        raise LedgerRefused(Reason.CODE_EXPIRED)
     if code.redirect_uri != redirect_uri:
-        raise Denied(Reason.REDIRECT_URI_DIFFERS)
+        raise LedgerRefused(Reason.REDIRECT_URI_DIFFERS)
     consent = await _load_in_force(transaction, row)
     pair = issue(consent)
     await transaction.connection.execute(update(CODES).where(CODES.c.digest == digest).values(spent_at=transaction.now))
@@ -93,22 +93,22 @@ async def refresh(
 ) -> tuple[Consent, TokenRecord]:
     """Returns the access token for a refresh token: the last one when it is recent, else a new one that replaces it.
 
-    Raises Denied.
+    Raises LedgerRefused.
     """
     row = await _lock_consent_of(transaction, jti)
     if row is None:
-        raise Denied(Reason.REFRESH_UNKNOWN)
+        raise LedgerRefused(Reason.REFRESH_UNKNOWN)
     used, former = await tokens.find_with_live_access(transaction, row.consent_id, jti)
     if used is None or used.kind is not TokenKind.REFRESH:
-        raise Denied(Reason.REFRESH_UNKNOWN)
+        raise LedgerRefused(Reason.REFRESH_UNKNOWN)
     if not _is_held_by(row, holder):
-        raise Denied(Reason.REFRESH_OF_ANOTHER)
+        raise LedgerRefused(Reason.REFRESH_OF_ANOTHER)
     if consents.is_past(row, transaction.now):
-        raise Denied(Reason.CONSENT_ENDED)
+        raise LedgerRefused(Reason.CONSENT_ENDED)
     if used.state is not TokenState.LIVE:
-        raise Denied(Reason.REFRESH_REVOKED)
+        raise LedgerRefused(Reason.REFRESH_REVOKED)
     if transaction.now >= used.expires_at:
-        raise Denied(Reason.REFRESH_EXPIRED)
+        raise LedgerRefused(Reason.REFRESH_EXPIRED)
     consent = await _load_in_force(transaction, row)
     if former is not None and _is_recent(former, again_s, transaction.now):
         return consent, former
@@ -143,8 +143,8 @@ def _is_held_by(row: Row[Any], holder: TokenHolder) -> bool:
 
 
 async def _load_in_force(transaction: Transaction, row: Row[Any]) -> Consent:
-    """Returns the consent of a locked row. Raises Denied CONSENT_ENDED when it or its last day is over."""
+    """Returns the consent of a locked row. Raises LedgerRefused CONSENT_ENDED when it or its last day is over."""
     consent = await consents.load_consent(transaction.connection, transaction.sealer, row)
     if consent.state is not ConsentState.ACTIVE or transaction.now >= consent.particulars.ends_at:
-        raise Denied(Reason.CONSENT_ENDED)
+        raise LedgerRefused(Reason.CONSENT_ENDED)
     return consent

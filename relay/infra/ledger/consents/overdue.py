@@ -1,21 +1,19 @@
 """Ends consents that are past their last day (GL: the issuer ends them) or whose code was never used."""
 
-from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
 
-from relay.domain.authorization.consent import KOREA, ConsentState
+from relay.domain.authorization.consent import ConsentState
 from relay.domain.authorization.issued_tokens import TokenKind
+from relay.domain.korea import DAY_S, date_in_korea
 from relay.infra.ledger.consents import consents, tokens
 from relay.infra.ledger.database.tables import CODES, CONSENTS
 from relay.infra.ledger.transaction import Transaction
 
 BATCH: Final = 200
 """Consents ended in one transaction; other writers wait no longer than it takes."""
-
-
-UNSPENT_S: Final = 86_400
+UNSPENT_S: Final = DAY_S
 """Seconds from the expiry of an unused code to the end of its consent, which has no token and can get none."""
 
 
@@ -24,7 +22,7 @@ async def end_expired(transaction: Transaction) -> int:
 
     Does not revoke access tokens: they expired with the consent, and a call with one must get 40106.
     """
-    today = datetime.fromtimestamp(transaction.now, KOREA).date()
+    today = date_in_korea(transaction.now)
     expired = select(CONSENTS.c.consent_id).where(
         CONSENTS.c.state == ConsentState.ACTIVE.value, CONSENTS.c.end_date < today
     )

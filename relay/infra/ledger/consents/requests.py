@@ -7,7 +7,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.authorization.request import MAX_LOGINS, REQUEST_MOVES, AuthorizationRequest, RequestState
-from relay.domain.ledger import Denied, Reason
+from relay.domain.ledger import LedgerRefused, Reason
 from relay.domain.transition import apply_transition
 from relay.infra.ledger.database.sealing import Sealer
 from relay.infra.ledger.database.tables import AUTHORIZATION_REQUESTS as REQUESTS
@@ -43,7 +43,7 @@ async def add(transaction: Transaction, request: AuthorizationRequest) -> None:
         "app_scheme": request.app_scheme,
         "oauth_state": transaction.sealer.seal(request.oauth_state.encode(), state_context(request.request_id)),
         "api_tran_id": request.api_tran_id,
-        "asked_at": request.asked_at,
+        "asked_at": request.requested_at,
         "expires_at": request.expires_at,
         "ci": transaction.sealer.seal(request.ci.encode(), ci_context(request.request_id)),
         "state": request.state.value,
@@ -54,35 +54,35 @@ async def add(transaction: Transaction, request: AuthorizationRequest) -> None:
 
 
 async def load_row(connection: AsyncConnection, request_id: str, *, lock: bool = False) -> Row[Any]:
-    """Returns the row of a request. Raises Denied REQUEST_UNKNOWN."""
+    """Returns the row of a request. Raises LedgerRefused REQUEST_UNKNOWN."""
     query = select(REQUESTS).where(REQUESTS.c.request_id == request_id)
     row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
-        raise Denied(Reason.REQUEST_UNKNOWN)
+        raise LedgerRefused(Reason.REQUEST_UNKNOWN)
     return row
 
 
 def require_unanswered(row: Row[Any], now: int) -> RequestState:
-    """Returns the state of a request that can still be answered. Raises Denied as `Ledger.load_request` does."""
+    """Returns the state of a request that can still be answered. Raises LedgerRefused as `Ledger.load_request` does."""
     state = RequestState(row.state)
     if state in _ANSWERED:
-        raise Denied(_ANSWERED[state])
+        raise LedgerRefused(_ANSWERED[state])
     if now >= row.expires_at:
-        raise Denied(Reason.REQUEST_EXPIRED)
+        raise LedgerRefused(Reason.REQUEST_EXPIRED)
     return state
 
 
 def is_owned(row: Row[Any], browser: bytes) -> bool:
-    """Whether this browser owns the request; False when it has no owner. Raises Denied when another owns it."""
+    """Whether this browser owns the request; False when it has no owner. Raises LedgerRefused when another owns it."""
     if row.browser is None:
         return False
     if not hmac.compare_digest(row.browser, browser):
-        raise Denied(Reason.REQUEST_UNKNOWN)
+        raise LedgerRefused(Reason.REQUEST_UNKNOWN)
     return True
 
 
 async def bind_browser(transaction: Transaction, request_id: str, browser: bytes) -> Row[Any]:
-    """Makes this browser the owner. Raises Denied when another became the owner or the request is over."""
+    """Makes this browser the owner. Raises LedgerRefused when another became the owner or the request is over."""
     row = await load_row(transaction.connection, request_id, lock=True)
     if not is_owned(row, browser):
         require_unanswered(row, transaction.now)
@@ -92,10 +92,10 @@ async def bind_browser(transaction: Transaction, request_id: str, browser: bytes
 
 
 async def count_failure(transaction: Transaction, request_id: str) -> AuthorizationRequest:
-    """Counts a wrong login of an open request; the MAX_LOGINS-th locks it. Raises Denied."""
+    """Counts a wrong login of an open request; the MAX_LOGINS-th locks it. Raises LedgerRefused."""
     row = await load_row(transaction.connection, request_id, lock=True)
     if require_unanswered(row, transaction.now) is not RequestState.OPEN:
-        raise Denied(Reason.REQUEST_ANSWERED)
+        raise LedgerRefused(Reason.REQUEST_ANSWERED)
     failures = row.failures + 1
     change = update(REQUESTS).where(REQUESTS.c.request_id == request_id).values(failures=failures)
     await transaction.connection.execute(change)
@@ -108,12 +108,12 @@ async def count_failure(transaction: Transaction, request_id: str) -> Authorizat
 async def answer(transaction: Transaction, request_id: str, to: RequestState, why: str) -> Row[Any]:
     """Moves an unanswered request to the state `to`. Returns its former row.
 
-    Raises Denied, also when the state is `to` already: the second of two answers.
+    Raises LedgerRefused, also when the state is `to` already: the second of two answers.
     Raises InvalidTransition for a move that REQUEST_MOVES does not have.
     """
     row = await load_row(transaction.connection, request_id, lock=True)
     if require_unanswered(row, transaction.now) is to:
-        raise Denied(Reason.REQUEST_ANSWERED)
+        raise LedgerRefused(Reason.REQUEST_ANSWERED)
     await _change_state(transaction, row, to, why)
     return row
 
@@ -140,7 +140,7 @@ def read_request(
         app_scheme=row.app_scheme,
         oauth_state=sealer.unseal(row.oauth_state, state_context(row.request_id)).decode(),
         api_tran_id=row.api_tran_id,
-        asked_at=row.asked_at,
+        requested_at=row.asked_at,
         expires_at=row.expires_at,
         ci=sealer.unseal(row.ci, ci_context(row.request_id)).decode(),
         state=state or RequestState(row.state),

@@ -1,13 +1,13 @@
 """Single-use values: stored as SHA-256 until every form that contains them has expired."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import and_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from relay.domain.ledger import Denied, Reason
+from relay.domain.authorization.digest import digest_text
+from relay.domain.ledger import LedgerRefused, Reason
 from relay.infra.ledger.database.tables import SPENT
 from relay.infra.ledger.database.upsert import insert_into
 from relay.infra.ledger.transaction import Transaction
@@ -18,7 +18,7 @@ _REASONS: Final = {"tx_id": Reason.TX_ID_SPENT, "nonce": Reason.NONCE_SPENT}
 async def spend(
     transaction: Transaction, spent: Sequence[tuple[str, str]], consent_id: str | None = None, form: bytes | None = None
 ) -> None:
-    """Uses up the values, for a consent and by a form. Raises Denied for the first used or repeated value.
+    """Uses up the values, for a consent and by a form. Raises LedgerRefused for the first used or repeated value.
 
     Rows are written in one order, so that two transactions with the same values do not deadlock.
     """
@@ -32,7 +32,7 @@ async def spend(
     fresh = {(kind, digest) for kind, digest in inserted}
     for key in keys:
         if key not in fresh:
-            raise Denied(_REASONS[key[0]])
+            raise LedgerRefused(_REASONS[key[0]])
         fresh.discard(key)
 
 
@@ -54,4 +54,6 @@ async def find_spent(connection: AsyncConnection, spent: Sequence[tuple[str, str
 
 def _key(kind: str, value: str) -> tuple[str, bytes]:
     """Returns the primary key of a value. Raises KeyError for an unknown kind."""
-    return _REASONS[kind] and kind, hashlib.sha256(value.encode()).digest()
+    if kind not in _REASONS:
+        raise KeyError(kind)
+    return kind, digest_text(value)

@@ -165,7 +165,7 @@ PULSES: Final = Table(
     Column("failures", BigInteger, nullable=False),
 )
 
-# `content` is compressed (zlib). `asked_at` is the portal's last request for it (지원-104), 0 for never.
+# `content` is compressed (zlib). `requested_at` is the portal's last request for it (지원-104), 0 for never.
 SENDINGS: Final = Table(
     "sendings",
     METADATA,
@@ -174,8 +174,8 @@ SENDINGS: Final = Table(
     Column("type", String, primary_key=True),
     Column("state", String, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("asked", Boolean, nullable=False),
-    Column("asked_at", BigInteger, nullable=False),
+    Column("asked", Boolean, key="requested", nullable=False),
+    Column("asked_at", BigInteger, key="requested_at", nullable=False),
     Column("tried_at", BigInteger, nullable=False),
     Column("accepted_at", BigInteger, nullable=False),
     Column("counted_at", BigInteger, nullable=False),
@@ -204,8 +204,8 @@ JOBS: Final = Table(
     Column("succeeded_at", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("failures", Integer, nullable=False),
-    Column("asked_at", BigInteger, nullable=False),
-    Column("told", String, nullable=False),
+    Column("asked_at", BigInteger, key="requested_at", nullable=False),
+    Column("told", String, key="result", nullable=False),
 )
 
 PORTAL_CALLS: Final = Table(

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
-_KID_MOST: Final = 255
+_MAX_KID: Final = 255
 _FINGERPRINTED: Final = b"a customer key of this ledger"
 
 
@@ -104,7 +104,7 @@ class Sealer:
 
 def _blob_prefix(kid: str) -> bytes:
     raw = kid.encode("ascii")
-    if not 0 < len(raw) <= _KID_MOST:
+    if not 0 < len(raw) <= _MAX_KID:
         raise ValueError("a kid has 1 to 255 characters")
     return bytes([len(raw)]) + raw
 

@@ -72,13 +72,13 @@ class SqlRegistry:
             row = (await connection.execute(query)).one()
         return RegistryHead(row.number, row.synced_at, row.since or 0)
 
-    async def registry_after(self, number: int, most: int) -> tuple[int, RegistryChanges]:
-        """Returns the number of the last of at most `most` changes after `number` (`number` when none), and them."""
+    async def registry_after(self, number: int, limit: int) -> tuple[int, RegistryChanges]:
+        """Returns the number of the last of at most `limit` changes after `number` (`number` when none), and them."""
         rows: list[Mapping[str, Any]] = []
         async with self._transactions.snapshot() as connection:
             for kind in (_ORGANISATIONS, _SERVICES):
-                rows += await _load_after(connection, kind, number, most)
-        page = sorted(rows, key=lambda row: row["number"])[:most]
+                rows += await _load_after(connection, kind, number, limit)
+        page = sorted(rows, key=lambda row: row["number"])[:limit]
         changes = RegistryChanges(
             {row["org_code"]: read_organisation(row) for row in page if "org_code" in row},
             {row["client_id"]: read_service(row) for row in page if "client_id" in row},
@@ -206,8 +206,8 @@ async def _load_held(connection: AsyncConnection) -> Row[Any] | None:
     return (await connection.execute(select(REGISTRY_HELD))).one_or_none()
 
 
-async def _load_after(connection: AsyncConnection, kind: _Kind, number: int, most: int) -> list[Mapping[str, Any]]:
-    query = select(kind.table).where(kind.table.c.number > number).order_by(kind.table.c.number).limit(most)
+async def _load_after(connection: AsyncConnection, kind: _Kind, number: int, limit: int) -> list[Mapping[str, Any]]:
+    query = select(kind.table).where(kind.table.c.number > number).order_by(kind.table.c.number).limit(limit)
     return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 

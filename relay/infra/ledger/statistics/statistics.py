@@ -15,6 +15,11 @@ from relay.infra.ledger.statistics import repairs as repair_rows
 from relay.infra.ledger.transaction import Transaction, Transactions
 
 _LINE_COLUMNS: Final = [STATISTICS.c[name] for name in Line._fields]
+_ROWS: Final = 100
+"""Number of rows in one statement.
+
+PERF: a batch of 500 lines holds the loop for 1.4 ms at once, in one statement for 2.6; a batch of one line for 1.1.
+"""
 
 
 class SqlStatistics:
@@ -107,11 +112,11 @@ class SqlStatistics:
         is_accepted = sending.state is SendingState.ACCEPTED
         async with self._transactions.begin(now, fence=fence) as transaction:
             statement = insert_into(transaction.connection, SENDINGS)
-            statement = statement.values(**values, asked=sending.asked and not is_accepted, asked_at=0)
+            statement = statement.values(**values, requested=sending.requested and not is_accepted, requested_at=0)
             since = min(sending.counted_at, sending.accepted_at)
-            is_answered = SENDINGS.c.asked_at <= since if is_accepted else false()
-            is_still_asked = or_(and_(SENDINGS.c.asked, ~is_answered), statement.excluded.asked)
-            changes = {name: statement.excluded[name] for name in values} | {"asked": is_still_asked}
+            is_answered = SENDINGS.c.requested_at <= since if is_accepted else false()
+            is_still_requested = or_(and_(SENDINGS.c.requested, ~is_answered), statement.excluded.requested)
+            changes = {name: statement.excluded[name] for name in values} | {"requested": is_still_requested}
             upsert = statement.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=changes)
             await transaction.connection.execute(upsert)
 
@@ -120,29 +125,31 @@ class SqlStatistics:
         sendings = [Sending(week, provider, type_, SendingState.WAITING) for type_ in sorted(set(types))]
         if not sendings:
             return
-        rows = [{**_message_columns(sending), "asked": True, "asked_at": now} for sending in sendings]
+        rows = [{**_message_columns(sending), "requested": True, "requested_at": now} for sending in sendings]
         async with self._transactions.begin(now) as transaction:
             statement = insert_into(transaction.connection, SENDINGS).values(rows)
-            changes = {name: statement.excluded[name] for name in ("asked", "asked_at")}
+            changes = {name: statement.excluded[name] for name in ("requested", "requested_at")}
             upsert = statement.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=changes)
             await transaction.connection.execute(upsert)
 
     async def requested_sendings(self, *, content: bool = True) -> Sequence[Sending]:
         """Returns the messages that the portal requested and has not accepted since."""
         async with self._transactions.connect() as connection:
-            return await _load_sendings(connection, SENDINGS.c.asked, content=content)
+            return await _load_sendings(connection, SENDINGS.c.requested, content=content)
 
 
 async def _add_counts(transaction: Transaction, counts: Mapping[Line, int]) -> None:
     """Adds counts in one order, so that two batches of the same lines do not deadlock."""
-    rows = [{**line._asdict(), "counted": counts[line], "changed_at": transaction.now} for line in sorted(counts)]
+    lines = sorted(counts)
     statement = insert_into(transaction.connection, STATISTICS)
     changes = {
         "counted": STATISTICS.c.counted + statement.excluded.counted,
         "changed_at": _later(STATISTICS.c.changed_at, statement.excluded.changed_at),
     }
-    if rows:
-        upsert = statement.on_conflict_do_update(index_elements=_LINE_COLUMNS, set_=changes)
+    upsert = statement.on_conflict_do_update(index_elements=_LINE_COLUMNS, set_=changes)
+    for start in range(0, len(lines), _ROWS):
+        part = lines[start : start + _ROWS]
+        rows = [{**line._asdict(), "counted": counts[line], "changed_at": transaction.now} for line in part]
         await transaction.connection.execute(upsert, rows)
 
 
@@ -158,9 +165,9 @@ async def _merge_pulses(transaction: Transaction, pulses: Mapping[str, Pulse]) -
         "failed_at": _later(old.failed_at, new.failed_at),
         "failures": case((is_over, 0), else_=old.failures) + case((is_late, 0), else_=new.failures),
     }
-    if rows:
-        upsert = statement.on_conflict_do_update(index_elements=[old.provider], set_=changes)
-        await transaction.connection.execute(upsert, rows)
+    upsert = statement.on_conflict_do_update(index_elements=[old.provider], set_=changes)
+    for start in range(0, len(rows), _ROWS):
+        await transaction.connection.execute(upsert, rows[start : start + _ROWS])
 
 
 def _later(time: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
@@ -192,7 +199,8 @@ def _message_columns(sending: Sending) -> dict[str, Any]:
 async def _load_sendings(
     connection: AsyncConnection, condition: ColumnElement[bool], *, content: bool
 ) -> list[Sending]:
-    columns = [column for column in SENDINGS.c if column.name != "asked_at" and (content or column.name != "content")]
+    omitted = {"requested_at"} if content else {"requested_at", "content"}
+    columns = [column.label(column.key) for column in SENDINGS.c if column.key not in omitted]
     rows = (await connection.execute(select(*columns).where(condition).order_by(*SENDINGS.primary_key))).mappings()
     return [_read_sending(dict(row)) for row in rows]
 

@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain.authorization.consent import ConsentState
 from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenState
-from relay.domain.ledger import Denied, Reason, TokenHolder
+from relay.domain.ledger import LedgerRefused, Reason, TokenHolder
 
 AGAIN_S = 30
 SERVICE = TokenHolder("svc1", "ZBAA000001")
@@ -107,7 +107,7 @@ class TestCodes:
         )
         won = [answer for answer in answers if not isinstance(answer, Exception)]
         assert len(won) == 1
-        assert {answer.reason for answer in answers if isinstance(answer, Denied)} == {Reason.CODE_SPENT}
+        assert {answer.reason for answer in answers if isinstance(answer, LedgerRefused)} == {Reason.CODE_SPENT}
         assert await token_states(won[0][1].access) == [WITHDRAWN]
         assert sql(url, "SELECT count(*) FROM tokens") == ["2"]
         assert sql(url, "SELECT count(*) FROM tokens WHERE state = 'live'") == ["0"]

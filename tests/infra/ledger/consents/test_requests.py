@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.authorization.request import RequestState
-from relay.domain.ledger import Denied, Reason
+from relay.domain.ledger import LedgerRefused, Reason
 from relay.domain.transition import InvalidTransition
 
 
@@ -39,7 +39,7 @@ class TestRequests:
         calls = [ledger.load_request(request.request_id, b"%02d" % number, factory.now) for number in range(50)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert sum(answer == request for answer in answers) == 1
-        assert sum(isinstance(answer, Denied) for answer in answers) == 49
+        assert sum(isinstance(answer, LedgerRefused) for answer in answers) == 49
 
     async def test_a_request_expires(self, ledger, factory, denial_reason):
         request = factory.build_request(factory.build_consent())

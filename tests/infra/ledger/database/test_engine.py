@@ -13,7 +13,7 @@ from relay.domain.ledger import LedgerDown
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.engine import LedgerUrlError, build_engine, create_file, sqlite_path, translate_errors
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_postgresql_has_timeouts(postgresql, setting):
 
 @pytest.mark.parametrize("url", ["postgresql:///db?host=/nowhere", "postgresql://127.0.0.1:1/db"])
 async def test_a_missing_server_is_unreachable(url):
-    ledger = await open_ledger(url, Sealer([CustomerKey("one", bytes(32))]), 1)
+    ledger = create_ledger(url, Sealer([CustomerKey("one", bytes(32))]), 1)
     with pytest.raises(LedgerDown):
         await ledger.get_revocation_head()
     with pytest.raises(LedgerDown):
@@ -105,7 +105,7 @@ async def test_a_missing_server_is_unreachable(url):
 
 async def test_a_missing_database_is_unreachable(postgresql):
     url = postgresql.database()
-    ledger = await open_ledger(url.replace("@/ledger", "@/nothing"), Sealer([CustomerKey("one", bytes(32))]), 1)
+    ledger = create_ledger(url.replace("@/ledger", "@/nothing"), Sealer([CustomerKey("one", bytes(32))]), 1)
     with pytest.raises(LedgerDown):
         await ledger.get_revocation_head()
     await ledger.close()

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from relay.domain.ledger import LedgerDown, WrongLedger
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.engine import build_engine
-from relay.infra.ledger.sql_ledger import create_ledger, open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 
 async def check_wrong(ledger, factory, message):
@@ -31,7 +31,7 @@ def path(sqlite_template, tmp_path):
 
 
 async def test_a_deleted_file_acknowledges_nothing(path, sealer, factory):
-    ledger = await open_ledger(f"sqlite:{path}", sealer, 2)
+    ledger = create_ledger(f"sqlite:{path}", sealer, 2)
     await factory.issue(ledger)
     moved = path.rename(path.with_name("moved.db"))
     await check_wrong(ledger, factory, "is gone")
@@ -41,7 +41,7 @@ async def test_a_deleted_file_acknowledges_nothing(path, sealer, factory):
 
 
 async def test_a_replaced_file_acknowledges_nothing(path, sealer, factory, tmp_path):
-    ledger = await open_ledger(f"sqlite:{path}", sealer, 2)
+    ledger = create_ledger(f"sqlite:{path}", sealer, 2)
     await factory.issue(ledger)
     shutil.copy(path, tmp_path / "copy.db")
     (tmp_path / "copy.db").replace(path)
@@ -50,7 +50,7 @@ async def test_a_replaced_file_acknowledges_nothing(path, sealer, factory, tmp_p
 
 
 async def test_a_file_replaced_within_a_transaction_is_not_acknowledged(path, sealer, factory, tmp_path):
-    ledger = await open_ledger(f"sqlite:{path}", sealer, 2)
+    ledger = create_ledger(f"sqlite:{path}", sealer, 2)
     consent, pair = await factory.issue(ledger)
 
     def replace_file(_consent, _refresh):
@@ -64,7 +64,7 @@ async def test_a_file_replaced_within_a_transaction_is_not_acknowledged(path, se
 
 
 async def test_a_new_generation_is_detected_on_both_databases(url, sealer, factory):
-    ledger, other = [await open_ledger(url, sealer, 2) for _ in range(2)]
+    ledger, other = [create_ledger(url, sealer, 2) for _ in range(2)]
     await factory.issue(ledger)
     assert await other.begin_generation() == 2
     await check_wrong(ledger, factory, "a ledger brought back from a backup")
@@ -74,7 +74,7 @@ async def test_a_new_generation_is_detected_on_both_databases(url, sealer, facto
 
 
 async def test_another_ledger_in_the_same_place_is_detected(url, sealer, factory, sql):
-    ledger = await open_ledger(url, sealer, 2)
+    ledger = create_ledger(url, sealer, 2)
     await factory.issue(ledger)
     sql(url, "UPDATE ledger_identity SET ledger_id = 'another' RETURNING 1")
     await check_wrong(ledger, factory, "another ledger")
@@ -82,7 +82,7 @@ async def test_another_ledger_in_the_same_place_is_detected(url, sealer, factory
 
 
 async def test_recreated_tables_are_detected(url, sealer, factory, sql):
-    ledger = await open_ledger(url, sealer, 1)
+    ledger = create_ledger(url, sealer, 1)
     await factory.issue(ledger)
     sql(url, "ALTER TABLE ledger_identity RENAME TO former")
     with pytest.raises(Exception, match=r"no ledger any more|no such table|cached statement"):
@@ -102,7 +102,7 @@ async def test_every_ledger_has_an_id_of_its_own(tmp_path):
 
 
 async def test_an_outage_is_logged_when_it_begins_and_when_it_ends(path, sealer, factory, caplog):
-    ledger = await open_ledger(f"sqlite:{path}", sealer, 2)
+    ledger = create_ledger(f"sqlite:{path}", sealer, 2)
     await factory.issue(ledger)
     moved = path.rename(path.with_name("moved.db"))
     await check_wrong(ledger, factory, "is gone")

@@ -5,6 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from relay.domain.registry import Organisation, OrgType, RegistryChanges
 from relay.domain.statistics import Batch, Line, Sending, SendingState
+from relay.infra.ledger.schema import begin_exclusive
 
 NOW = 1_800_000_000
 LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "svc1", "1", "BA01", "200_00000")
@@ -25,7 +26,7 @@ LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "svc1", "1", "BA01", "
         "UPDATE statistics SET api_code = NULL",
     ],
 )
-async def test_the_database_refuses_inconsistent_rows(ledger, statement):
+async def test_the_database_refuses_inconsistent_rows(ledger, url, statement):
     fence = (await ledger.jobs.lead("here", 60, NOW)).fence
     organisations = {name: Organisation(name, OrgType.OTHER, name) for name in ("one", "two")}
     await ledger.registry.apply(RegistryChanges(organisations, {}, "1", "1"), fence, NOW, judged=0)
@@ -33,10 +34,10 @@ async def test_the_database_refuses_inconsistent_rows(ledger, statement):
     await ledger.statistics.save_sending(Sending("20270117", "ZBAA000001", "1", SendingState.WAITING), fence, NOW)
     before = await ledger.registry.registry()
     with pytest.raises(IntegrityError):
-        await run(ledger, statement)
+        await run(url, statement)
     assert await ledger.registry.registry() == before
 
 
-async def run(ledger, statement):
-    async with ledger._transactions.begin(0) as transaction:
-        await transaction.connection.exec_driver_sql(statement)
+async def run(url, statement):
+    async with begin_exclusive(url) as connection:
+        await connection.exec_driver_sql(statement)

@@ -10,7 +10,7 @@ from harness.postgresql import PostgreSql
 from relay.domain.ledger import LedgerDown, WrongLedger
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.postgresql import LedgerUrlError, parse_url, postgresql_engine
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def revoke(ledger, factory):
 
 
 async def test_a_read_only_server_is_unreachable(server, url, sealer, factory):
-    ledger = await open_ledger(url, sealer, 3)
+    ledger = create_ledger(url, sealer, 3)
     await revoke(ledger, factory)
     server.sql(url, "ALTER SYSTEM SET default_transaction_read_only = on")
     server.sql(url, "SELECT pg_reload_conf()")
@@ -111,7 +111,7 @@ async def test_a_primary_restarted_as_standby_is_replaced_by_the_next(server, ur
     other = PostgreSql()
     other.follow(server)
     try:
-        ledger = await open_ledger(f"{url},{other.folder}&port=5432,5432", sealer, 3)
+        ledger = create_ledger(f"{url},{other.folder}&port=5432,5432", sealer, 3)
         await asyncio.gather(*(revoke(ledger, factory) for _ in range(3)))
         server.demote()
         with pytest.raises(LedgerDown):
@@ -125,7 +125,7 @@ async def test_a_primary_restarted_as_standby_is_replaced_by_the_next(server, ur
 
 
 async def test_a_standby_that_follows_no_primary_is_refused(server, url, sealer):
-    ledger = await open_ledger(f"{url}&target_session_attrs=any", sealer, 2)
+    ledger = create_ledger(f"{url}&target_session_attrs=any", sealer, 2)
     server.demote()
     with pytest.raises(WrongLedger, match="standby that follows no primary"):
         await ledger.get_revocation_head()
@@ -138,12 +138,12 @@ async def test_a_following_standby_is_read_if_the_url_allows_it(server, url, sea
     other = PostgreSql()
     other.follow(server)
     try:
-        ledger = await open_ledger(url.replace(str(server.folder), str(other.folder)), sealer, 2)
+        ledger = create_ledger(url.replace(str(server.folder), str(other.folder)), sealer, 2)
         with pytest.raises(LedgerDown):
             await ledger.get_revocation_head()
         await ledger.close()
         any_url = f"{url.replace(str(server.folder), str(other.folder))}&target_session_attrs=any"
-        ledger = await open_ledger(any_url, sealer, 2)
+        ledger = create_ledger(any_url, sealer, 2)
         assert await ledger.get_revocation_head() == 0
         with pytest.raises(WrongLedger, match="standby that takes no writes"):
             await factory.issue(ledger)
@@ -156,7 +156,7 @@ async def test_a_following_standby_is_read_if_the_url_allows_it(server, url, sea
 async def test_a_ledger_works_through_pgbouncer(postgresql, shared_url, mode, sealer, factory):
     bouncer = PgBouncer(postgresql, mode)
     try:
-        ledgers = [await open_ledger(bouncer.url(shared_url, "&pgbouncer=true"), sealer, 1) for _ in range(2)]
+        ledgers = [create_ledger(bouncer.url(shared_url, "&pgbouncer=true"), sealer, 1) for _ in range(2)]
         for _ in range(10):
             await asyncio.gather(*(revoke(ledger, factory) for ledger in ledgers))
         assert await ledgers[0].get_revocation_head() == 20
@@ -169,7 +169,7 @@ async def test_a_ledger_works_through_pgbouncer(postgresql, shared_url, mode, se
 async def test_many_share_few_connections_through_pgbouncer(postgresql, shared_url, sealer, factory):
     bouncer = PgBouncer(postgresql, "transaction")
     try:
-        ledger = await open_ledger(bouncer.url(shared_url, "&pgbouncer=true"), sealer, 8)
+        ledger = create_ledger(bouncer.url(shared_url, "&pgbouncer=true"), sealer, 8)
         await asyncio.gather(*(revoke(ledger, factory) for _ in range(40)))
         assert await ledger.get_revocation_head() == 40
         await ledger.close()
@@ -180,7 +180,7 @@ async def test_many_share_few_connections_through_pgbouncer(postgresql, shared_u
 async def test_pgbouncer_without_its_parameter_is_reported(postgresql, shared_url, sealer):
     bouncer = PgBouncer(postgresql, "session")
     try:
-        ledger = await open_ledger(bouncer.url(shared_url), sealer, 1)
+        ledger = create_ledger(bouncer.url(shared_url), sealer, 1)
         with pytest.raises(LedgerDown, match="unsupported startup parameter"):
             await ledger.get_revocation_head()
         await ledger.close()

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from relay.infra.ledger.database.tables import METADATA
+from relay.infra.ledger.schema import begin_exclusive
 
 
 @pytest.mark.parametrize(
@@ -27,19 +28,19 @@ from relay.infra.ledger.database.tables import METADATA
         "DELETE FROM tokens",
     ],
 )
-async def test_the_database_refuses_inconsistent_rows(ledger, factory, statement):
+async def test_the_database_refuses_inconsistent_rows(ledger, url, factory, statement):
     _, pair = await factory.issue(ledger)
     await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(factory.now), 30, factory.now)
     await factory.issue(ledger)
     before = await ledger.find_token_and_consent(pair.access.jti)
     with pytest.raises(IntegrityError):
-        await run(ledger, statement)
+        await run(url, statement)
     assert await ledger.find_token_and_consent(pair.access.jti) == before
 
 
-async def run(ledger, statement):
-    async with ledger._transactions.begin(0) as transaction:
-        await transaction.connection.exec_driver_sql(statement)
+async def run(url, statement):
+    async with begin_exclusive(url) as connection:
+        await connection.exec_driver_sql(statement)
 
 
 @pytest.mark.parametrize(

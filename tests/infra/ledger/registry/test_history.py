@@ -7,7 +7,7 @@ import pytest
 from relay.domain.authorization.consent import ConsentState
 from relay.domain.authorization.issued_tokens import TokenState
 from relay.domain.jobs import Superseded
-from relay.domain.ledger import Denied
+from relay.domain.ledger import LedgerRefused
 from relay.domain.registry import (
     NO_PARTIES,
     Cause,
@@ -41,11 +41,6 @@ BACK = changes([(ONE.org_code, ONE)], [("svc1", SERVICE)])
 @pytest.fixture
 def book(ledger):
     return ledger.registry
-
-
-@pytest.fixture
-async def fence(ledger):
-    return (await ledger.jobs.lead("here", 60, NOW)).fence
 
 
 @pytest.fixture
@@ -179,7 +174,7 @@ class TestAbsence:
         assert await self.states(ledger, pair) == (TokenState.REVOKED, ConsentState.ENDED)
         await take(BACK, NOW + 9 * DAY)
         assert await ledger.list_revoked_after(0) == (1, [pair.access.jti])
-        with pytest.raises(Denied):
+        with pytest.raises(LedgerRefused):
             await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(NOW), 30, NOW)
 
     async def test_consents_of_an_entry_that_returns_in_time_stay(self, ledger, book, fence, take, issued):
@@ -205,7 +200,7 @@ class TestAbsence:
 
     async def test_a_superseded_leader_ends_nothing(self, ledger, book, fence, take, issued):
         await take(GONE, NOW + DAY)
-        await ledger.jobs.new_fence("elsewhere", 60, NOW)
+        await ledger.jobs.take_lead("elsewhere", 60, NOW)
         with pytest.raises(Superseded):
             await book.end_orphaned_consents(NOW + 2 * DAY, fence, NOW + 9 * DAY)
         assert await self.states(ledger, issued[1]) == (TokenState.LIVE, ConsentState.ACTIVE)

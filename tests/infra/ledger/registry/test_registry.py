@@ -66,11 +66,6 @@ def book(ledger):
     return ledger.registry
 
 
-@pytest.fixture
-async def fence(ledger):
-    return (await ledger.jobs.lead("here", 60, NOW)).fence
-
-
 async def read_changes(book, number=0, most=100):
     """Returns all changes after `number` in their order, read `most` at a time."""
     entries = []
@@ -147,7 +142,7 @@ class TestTaking:
 
     async def test_a_superseded_leader_writes_nothing(self, ledger, book, fence):
         await take(book, changes(OPERATOR), fence, NOW)
-        await ledger.jobs.new_fence("elsewhere", 60, NOW)
+        await ledger.jobs.take_lead("elsewhere", 60, NOW)
         before = await book.registry()
         for call in (take(book, ALL, fence, NOW), hold(book, ALL, ("why",), fence, NOW)):
             with pytest.raises(Superseded):

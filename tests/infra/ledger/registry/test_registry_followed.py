@@ -34,7 +34,7 @@ def apply(entries, changes):
 @pytest.mark.parametrize("page", [1, 3, 200])
 async def test_a_follower_sees_only_committed_states(ledger, monkeypatch, page):
     monkeypatch.setattr(followed_registry, "PAGE", page)
-    rng, fence = random.Random(page), await ledger.jobs.new_fence("one", 60, NOW)
+    rng, fence = random.Random(page), await ledger.jobs.take_lead("one", 60, NOW)
     states, registries, done = {0: ({}, {})}, [], asyncio.Event()
     followed = RegistryFollower(ledger.registry, lambda: float(NOW))
 

@@ -34,11 +34,6 @@ def book(ledger):
     return ledger.statistics
 
 
-@pytest.fixture
-async def fence(ledger):
-    return (await ledger.jobs.lead("here", 60, NOW)).fence
-
-
 def lines(count, start=0):
     return [LINE._replace(api_code=f"AP{number:04}") for number in range(start, start + count)]
 
@@ -169,7 +164,7 @@ class TestSendings:
         assert await book.sendings("20270117", BANK) == [SENT]
         assert await book.sendings("20270117", BANK, content=False) == [replace(SENT, content=b"")]
         await book.request_resend("20270117", BANK, ["1"], NOW + 60)
-        assert await book.requested_sendings(content=False) == [replace(SENT, content=b"", asked=True)]
+        assert await book.requested_sendings(content=False) == [replace(SENT, content=b"", requested=True)]
 
     async def test_content_is_compressed(self, book, fence, sql, url):
         await book.save_sending(SENT, fence, NOW)
@@ -178,13 +173,13 @@ class TestSendings:
 
     async def test_the_portal_may_request_a_message_that_was_never_sent(self, book):
         await book.request_resend("20270117", BANK, ["2", "1"], NOW)
-        waiting = [Sending("20270117", BANK, type_, SendingState.WAITING, asked=True) for type_ in ("1", "2")]
+        waiting = [Sending("20270117", BANK, type_, SendingState.WAITING, requested=True) for type_ in ("1", "2")]
         assert await book.requested_sendings() == waiting
 
     async def test_a_requested_message_stays_until_it_is_sent_again(self, book, fence):
         await book.save_sending(SENT, fence, NOW)
         await book.request_resend("20270117", BANK, ["1"], NOW + 60)
-        assert await book.requested_sendings() == [replace(SENT, asked=True)]
+        assert await book.requested_sendings() == [replace(SENT, requested=True)]
 
     @pytest.mark.parametrize(
         ("state", "counted_at", "accepted_at", "is_asked"),
@@ -202,11 +197,11 @@ class TestSendings:
         await book.request_resend("20270117", BANK, ["1"], NOW + 60)
         sending = replace(SENT, state=state, counted_at=counted_at, accepted_at=accepted_at)
         await book.save_sending(sending, fence, NOW + 70)
-        assert [sending.asked for sending in await book.sendings("20270117")] == [is_asked]
+        assert [sending.requested for sending in await book.sendings("20270117")] == [is_asked]
 
     async def test_a_superseded_leader_stores_nothing(self, ledger, book, fence):
         await book.save_sending(SENT, fence, NOW)
-        await ledger.jobs.new_fence("there", 60, NOW)
+        await ledger.jobs.take_lead("there", 60, NOW)
         with pytest.raises(Superseded):
             await book.save_sending(replace(SENT, attempts=9), fence, NOW)
         assert await book.sendings("20270117") == [SENT]

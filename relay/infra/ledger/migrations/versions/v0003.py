@@ -1,4 +1,7 @@
-"""The tables for the portal: registry, statistics, sendings, jobs, leadership; and the end times of consents."""
+"""The tables for the portal: registry, statistics, pulses, sendings, jobs, leadership, portal_calls.
+
+Consents get the time of their end.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +17,7 @@ def upgrade() -> None:
     _create_statistics()
     _create_sendings()
     _create_jobs()
-    _add_ended_at()
+    _add_ended_at_and_indexes()
 
 
 def _create_registry() -> None:
@@ -169,8 +172,11 @@ def _create_jobs() -> None:
     op.create_index(op.f("ix_portal_calls_at"), "portal_calls", ["at"], unique=False)
 
 
-def _add_ended_at() -> None:
-    """The history has recorded since the first migration when a consent left the state active."""
+def _add_ended_at_and_indexes() -> None:
+    """Adds `ended_at` to consents, filled from the history, and indexes of consents and codes.
+
+    The history has recorded since the first migration when a consent left the state active.
+    """
     op.add_column("consents", sa.Column("ended_at", sa.BigInteger(), nullable=True))
     op.execute(
         "UPDATE consents SET ended_at = COALESCE((SELECT max(history.at) FROM history WHERE history.thing = 'consent'"

@@ -8,7 +8,8 @@ from alembic import context, op
 revision = "0004"
 down_revision = "0003"
 
-_BATCH: Final = 1000
+BATCH: Final = 1000
+"""Rows that are read at a time."""
 _SEALED: Final = (
     ("authorization_requests", "request_id", "oauth_state", "state of a request"),
     ("consents", "consent_id", "purpose", "purpose of a consent"),
@@ -47,7 +48,7 @@ def _seal(connection: sa.Connection, table: sa.TableClause, context_prefix: str)
     sealed = sa.update(table).where(key == sa.bindparam("row"))
     # the clear value is blanked first: PostgreSQL keeps the values of a dropped column
     sealed = sealed.values({"sealed": sa.bindparam("blob", type_=sa.LargeBinary()), column.name: ""})
-    clear = sa.select(key, column).where(key > sa.bindparam("last")).order_by(key).limit(_BATCH)
+    clear = sa.select(key, column).where(key > sa.bindparam("last")).order_by(key).limit(BATCH)
     last = ""
     while rows := connection.execute(clear, {"last": last}).all():
         if sealer is None:

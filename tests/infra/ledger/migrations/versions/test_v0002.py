@@ -7,7 +7,7 @@ from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import SchemaError, SchemaState
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 FIRST = CustomerKey("first", b"1" * 32)
 OTHER = CustomerKey("other", b"2" * 32)
@@ -16,19 +16,19 @@ WRONG = CustomerKey("first", b"3" * 32)
 
 @pytest.fixture
 def opened(bare_url):
-    return lambda *keys: open_ledger(bare_url, Sealer(keys), 2)
+    return lambda *keys: create_ledger(bare_url, Sealer(keys), 2)
 
 
 @pytest_asyncio.fixture
 async def before(bare_url, upgrade_to, opened, factory, current_columns):
     """A ledger of migration 0001 with a consent, its pair, and a request, sealed under FIRST."""
     await upgrade_to(bare_url, "0001")
-    ledger = await opened(FIRST)
+    ledger = opened(FIRST)
     async with current_columns(bare_url):
         consent, pair = await factory.issue(ledger)
         await factory.give_consent(ledger, factory.build_consent(ci="ci-two"), factory.build_code())
     await ledger.close()
-    ledger = await opened(FIRST)  # a later migration gives the ledger its identity
+    ledger = opened(FIRST)  # a later migration gives the ledger its identity
     yield ledger, consent, pair
     await ledger.close()
 

@@ -5,7 +5,7 @@ import pytest_asyncio
 from relay.domain.registry import RegistryHead
 from relay.infra.ledger import schema
 from relay.infra.ledger.schema import SchemaState
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 KEPT = ("consents", "consent_scopes", "tokens", "revocations", "codes", "authorization_requests", "history", "spent")
 ENDED = "SELECT consent_id, state, ended_at FROM consents WHERE ended_at IS NOT NULL ORDER BY ended_at"
@@ -15,7 +15,7 @@ ENDED = "SELECT consent_id, state, ended_at FROM consents WHERE ended_at IS NOT 
 async def before(bare_url, upgrade_to, factory, sealer, current_columns):
     """A ledger of migration 0002 with consents in force, replaced, withdrawn and past their last day."""
     await upgrade_to(bare_url, "0002")
-    ledger = await open_ledger(bare_url, sealer, 2)
+    ledger = create_ledger(bare_url, sealer, 2)
     async with current_columns(bare_url):
         replaced, _ = await factory.issue(ledger)
         newer = factory.build_consent()
@@ -26,7 +26,7 @@ async def before(bare_url, upgrade_to, factory, sealer, current_columns):
         await ledger.end_expired_consents(factory.now + 30)
         await factory.give_consent(ledger, factory.build_consent(ci="ci-four"), factory.build_code())
     await ledger.close()
-    ledger = await open_ledger(bare_url, sealer, 2)  # a later migration gives the ledger its identity
+    ledger = create_ledger(bare_url, sealer, 2)  # a later migration gives the ledger its identity
     yield ledger, (replaced, withdrawn, ended), newer
     await ledger.close()
 
@@ -55,4 +55,4 @@ async def test_the_new_tables_are_empty_and_usable(before, bare_url, sealer, fac
     await schema.upgrade(bare_url, sealer)
     assert await ledger.registry.registry_head() == RegistryHead(0, 0, 0)
     assert (await ledger.jobs.lead("here", 60, factory.now)).fence == 1
-    assert (await ledger.statistics.first_day(), await ledger.jobs.jobs()) == ("", {})
+    assert (await ledger.statistics.first_day(), await ledger.jobs.load_states()) == ("", {})

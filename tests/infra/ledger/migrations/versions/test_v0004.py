@@ -7,7 +7,7 @@ from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import SchemaState
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 CLEAR = (("consents", "purpose", "한곳에서 보기"), ("authorization_requests", "oauth_state", "state1"))
 
@@ -16,20 +16,20 @@ CLEAR = (("consents", "purpose", "한곳에서 보기"), ("authorization_request
 async def before(bare_url, upgrade_to, factory, sealer, current_columns):
     """A ledger of migration 0003 with more rows than one batch."""
     await upgrade_to(bare_url, "0003")
-    ledger = await open_ledger(bare_url, sealer, 2)
+    ledger = create_ledger(bare_url, sealer, 2)
     async with current_columns(bare_url, has_ended_at=True):
         consent, pair = await factory.issue(ledger)
         request = await factory.give_consent(ledger, factory.build_consent(ci="ci-two"), factory.build_code())
         pending = factory.build_request(factory.build_consent(ci="ci-three"))
         await ledger.open_request(pending)
     await ledger.close()
-    ledger = await open_ledger(bare_url, sealer, 2)  # a later migration gives the ledger its identity
+    ledger = create_ledger(bare_url, sealer, 2)  # a later migration gives the ledger its identity
     yield ledger, consent, pair, request, pending
     await ledger.close()
 
 
 async def test_clear_values_are_sealed_and_unseal(before, bare_url, sealer, sql, factory, monkeypatch):
-    monkeypatch.setattr("relay.infra.ledger.migrations.versions.v0004._BATCH", 1)
+    monkeypatch.setattr("relay.infra.ledger.migrations.versions.v0004.BATCH", 1)
     ledger, consent, pair, _, pending = before
     for table, column, text in CLEAR:
         assert set(sql(bare_url, f"SELECT {column} FROM {table}")) == {text}

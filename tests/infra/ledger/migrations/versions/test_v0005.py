@@ -3,7 +3,7 @@
 from relay.domain.registry import Organisation, OrgType, RegistryChanges, RegistryHistory
 from relay.infra.ledger import schema
 from relay.infra.ledger.schema import SchemaState
-from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.ledger.sql_ledger import create_ledger
 
 ONE = Organisation("ZOPA000001", OrgType.OPERATOR, "하나사업자", "2028200002", ("203.0.113.7",))
 OLD = (
@@ -20,7 +20,7 @@ async def test_removed_entries_are_absent_since_the_last_sync(bare_url, upgrade_
     sql(bare_url, f"UPDATE registry_head SET number = 2, synced_at = {factory.now} RETURNING 1")
     assert (await schema.upgrade(bare_url, sealer)).before is SchemaState.OLDER
     assert sql(bare_url, "SELECT kind, name, since FROM registry_away") == [f"organisation|ZOPA000001|{factory.now}"]
-    ledger = await open_ledger(bare_url, sealer, 2)
+    ledger = create_ledger(bare_url, sealer, 2)
     assert await ledger.registry.past(0) == RegistryHistory({}, {})
     fence = (await ledger.jobs.lead("here", 60, factory.now)).fence
     await ledger.registry.apply(RegistryChanges({ONE.org_code: ONE}, {}, "1", "1"), fence, factory.now, judged=2)

@@ -1,0 +1,1 @@
+"""Simulated certifiers (통합인증기관)."""

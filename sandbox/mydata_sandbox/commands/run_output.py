@@ -1,0 +1,127 @@
+"""The output of `mydata-sandbox run`."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mydata_sandbox.environment.model import Portal
+from mydata_sandbox.environment.running import RunningEnvironment
+from mydata_sandbox.institution.login import LOGINS
+from mydata_sandbox.operator.client import IssuedToken
+from mydata_sandbox.parties import APP_SCHEME, IDENTITY_CERTIFIER, RELAY_CODE, SIGNATURE_CERTIFIER
+from mydata_sandbox.world.ci import get_ci
+
+PROGRAM: Final = "mydata-sandbox"
+PAGE_SERVICE: Final = 1
+"""Index of the operator's service that the printed page belongs to."""
+
+
+def build_facts(
+    running: RunningEnvironment, portal: Portal, tokens: Sequence[IssuedToken], page: str
+) -> dict[str, Any]:
+    """Returns what `run --json` prints: addresses, files, tokens, credentials."""
+    environment = running.environment
+    certs = environment.certificates.folder.resolve()
+    names = sorted(key.name.removesuffix(".key.pem") for key in certs.glob("*.key.pem"))
+    return {
+        "gateway": environment.gateway,
+        "admin": environment.admin,
+        "pages": environment.pages,
+        "portal": portal.url,
+        "control": portal.control_url,
+        "page": page,
+        "logins": {login.login_id: login.password for login in LOGINS},
+        "metrics": f"{environment.admin}/metrics",
+        "pid": running.pid,
+        "folder": str(environment.folder.resolve()),
+        "settings": str(environment.settings.resolve()),
+        "ca": str(certs / "ca.pem"),
+        "issuer": RELAY_CODE,
+        "certs": {name: str(certs / f"{name}.pem") for name in names if not name.startswith("token-")},
+        "keys": {name: str(certs / f"{name}.key.pem") for name in names},
+        "operators": [
+            {
+                "org_code": operator.org_code,
+                "name": operator.name,
+                "client_ids": list(operator.client_ids),
+                "client_secrets": list(operator.client_secrets),
+                "callback": operator.callback,
+                "app_scheme": APP_SCHEME,
+            }
+            for operator in environment.operators
+        ],
+        "customers": {login.login_id: get_ci(login.customer) for login in LOGINS},
+        "certifiers": {"identity": IDENTITY_CERTIFIER, "signature": SIGNATURE_CERTIFIER},
+        "org_codes": {industry: institution.org_code for industry, institution in environment.institutions.items()},
+        "providers": {institution.org_code: institution.url for institution in environment.institutions.values()},
+        "tokens": {token.org_code: token.token for token in tokens},
+    }
+
+
+def _token_command(folder: Path, org_code: str) -> str:
+    """Returns a command line that runs from any folder and does not revoke the printed token."""
+    installed = Path(sys.executable).with_name(PROGRAM)
+    on_path = shutil.which(PROGRAM)
+    is_installed = on_path is not None and installed.exists() and Path(on_path).samefile(installed)
+    program = [PROGRAM] if is_installed else [sys.executable, "-m", "mydata_sandbox"]
+    options = ["--dir", str(folder.resolve()), "--org-code", org_code, "--scope", "bank.list", "--customer", "2"]
+    return shlex.join([*program, "token", *options])
+
+
+def _list_logs(running: RunningEnvironment) -> str:
+    folder = running.environment.folder
+    names = ["access.log"] if running.pid is None else ["relay.log", "access.log"]
+    return ", ".join(str(folder / name) for name in names)
+
+
+def describe(running: RunningEnvironment, portal: Portal, tokens: Sequence[IssuedToken], page: str) -> str:
+    """Returns what `run` prints: addresses, and commands to call the relay."""
+    environment = running.environment
+    operator = environment.operators[0]
+    bank = environment.institutions["bank"]
+    institutions = "\n".join(
+        f"  {institution.org_code}  {institution.industry:8} {institution.name}"
+        for institution in environment.institutions.values()
+    )
+    others = ", ".join(f"{login.login_id} {login.password}" for login in LOGINS[1:])
+    files = " ".join(
+        f"{flag} {shlex.quote(str(path))}"
+        for flag, path in (
+            ("--cacert", environment.certificates.ca),
+            ("--cert", operator.identity.certificate),
+            ("--key", operator.identity.private_key),
+        )
+    )
+    process = "started by hand" if running.pid is None else f"pid {running.pid}"
+    return f"""relay     {environment.gateway}  (mutual TLS, {process})
+metrics   {environment.admin}/metrics
+portal    {portal.url}  (mutual TLS; its registry and failure modes: curl {portal.control_url}/)
+settings  {environment.settings}
+logs      {_list_logs(running)}
+institutions
+{institutions}
+
+Call the relay as {operator.name} ({operator.org_code}):
+
+curl {files} \\
+  -H 'Authorization: Bearer {tokens[0].token}' \\
+  -H 'x-api-tran-id: {operator.org_code}M00000000000001' -H 'x-api-type: user-refresh' \\
+  '{environment.gateway}/v1/bank/accounts?org_code={bank.org_code}&search_timestamp=0&limit=20'
+
+Open the pages of individual authentication in a browser, once and within an hour:
+{page}
+The browser warns about the certificate: the sandbox's own CA signed it. Accept it for this test.
+Each page serves one login; this prints the next one: curl -X POST {portal.control_url}/pages
+Log in as {LOGINS[0].login_id} with {LOGINS[0].password} (other customers: {others}; the page
+rejects them). With the code that the callback shows:
+
+curl {files} -H 'x-api-tran-id: {operator.org_code}M00000000000002' \\
+  -d grant_type=authorization_code -d code=CODE -d org_code={bank.org_code} -d redirect_uri={operator.callback} \\
+  -d client_id={operator.client_ids[PAGE_SERVICE]} -d client_secret={operator.client_secrets[PAGE_SERVICE]} \\
+  '{environment.gateway}/oauth/2.0/token'
+
+More tokens: {_token_command(environment.folder, bank.org_code)}
+Stop: Ctrl-C"""

@@ -1,0 +1,1 @@
+"""Certificates, token keys and tokens of the sandbox."""

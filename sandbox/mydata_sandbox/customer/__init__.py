@@ -1,0 +1,1 @@
+"""Simulated customers: their browser, CI and signatures."""

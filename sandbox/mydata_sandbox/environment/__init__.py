@@ -1,0 +1,1 @@
+"""A sandbox in a folder: files, certificates, sockets, and the relay as a child process."""

@@ -1,0 +1,1 @@
+"""Simulated institutions (정보제공자)."""

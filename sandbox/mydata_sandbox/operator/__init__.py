@@ -1,0 +1,1 @@
+"""Simulated operators (마이데이터사업자)."""

@@ -1,0 +1,1 @@
+"""Sequences of calls that the demo makes."""

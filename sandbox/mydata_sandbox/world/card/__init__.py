@@ -1,0 +1,1 @@
+"""Data of the card company."""

@@ -1,0 +1,1 @@
+"""Data of electronic payments and telecommunication."""
