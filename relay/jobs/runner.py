@@ -180,10 +180,10 @@ class Runner:
         self.term = term
 
     async def _start_due_jobs(self, term: Term) -> None:
+        running = {name for name, task in self._running.items() if not task.done()}  # before their states are read
         states, now = await self._store.load_states(), int(self._clock())
         for job in self._jobs.values():
-            running = self._running.get(job.name)
-            if running is not None and not running.done():
+            if job.name in running:
                 continue
             state = states.get(job.name, JobState(job.name))
             if is_due(state, now, latest_due(job, now)) or (

@@ -31,6 +31,7 @@ class FakeStore:
     def __init__(self):
         self.states, self.fence, self.away = {}, 0, False
         self.wrote = []
+        self.delay = 0
 
     def _change(self, name, fence, **values):
         if self.away:
@@ -43,7 +44,10 @@ class FakeStore:
     async def load_states(self):
         if self.away:
             raise LedgerUnavailable
-        return dict(self.states)
+        states = dict(self.states)
+        for _ in range(self.delay):  # others run between the reading of the rows and its end
+            await asyncio.sleep(0)
+        return states
 
     async def record_start(self, name, fence, now):
         self._change(name, fence, begun_at=now)

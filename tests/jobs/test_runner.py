@@ -103,6 +103,17 @@ async def test_two_runs_of_one_job_never_overlap(make_harness, make_work):
     assert work.started == 2  # a request during a run gets a run that starts later
 
 
+async def test_a_job_that_ends_while_states_are_read_runs_once(make_harness, make_work):
+    work = make_work(waits=True)
+    harness = make_harness(work)
+    await harness.tick()
+    harness.store.delay = 5
+    work.go.set()
+    await harness.tick()
+    await harness.tick()
+    assert (work.started, harness.store.states["sync"].result) == (1, "1 done")
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [

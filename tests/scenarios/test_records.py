@@ -1,13 +1,12 @@
 """Records of calls: metrics, one access log line per call, no customer data."""
 
-import json
 import sys
 
 import pytest
 from fixtures.failure_modes import SCRIPTS
 from fixtures.gateway_environment import ACCOUNT, BANK, CARD, ONE
 from fixtures.institution import Institution
-from fixtures.waiting import until
+from fixtures.waiting import read_records, until
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from relay.runtime.processes.gateway import SWITCH_S
@@ -43,8 +42,7 @@ async def read_log(env, tran_ids):
     """Waits for the log lines of these calls and returns them."""
 
     def read_lines():
-        lines = [json.loads(line) for line in env.log.read_text().splitlines()]
-        lines = [line for line in lines if line["tran_id"] in tran_ids]
+        lines = [record for record in read_records(env.log) if record["tran_id"] in tran_ids]
         return lines if len(lines) >= len(tran_ids) else None
 
     return await until(read_lines, "the log lines")

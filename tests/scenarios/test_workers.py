@@ -1,7 +1,6 @@
 """A gateway with two workers as processes: shared work, reload, replacement, a killed worker, drain."""
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -14,7 +13,7 @@ from fixtures.caller import Connection
 from fixtures.gateway_environment import BANK, LONG_TIMEOUTS, ONE, request
 from fixtures.institution import Institution, answers_well
 from fixtures.process_environment import ProcessEnvironment
-from fixtures.waiting import START_S, until
+from fixtures.waiting import START_S, read_records, until
 
 from relay.domain.korea import day_in_korea
 
@@ -35,21 +34,23 @@ class WorkersEnvironment(ProcessEnvironment):
         """Returns the process ids of the current workers by slot."""
         return {int(slot): int(pid) for pid, slot in READY.findall(self.output)}
 
-    def read_records(self, slot):
+    def get_log(self, slot):
+        return self.folder / f"access.{slot}.log"
+
+    def read_tran_ids(self, slot):
         """Returns the x-api-tran-id of each answered call of a worker."""
-        file = self.folder / f"access.{slot}.log"
-        records = map(json.loads, file.read_text().splitlines() if file.exists() else ())
+        records = read_records(self.get_log(slot))
         return [record["tran_id"] for record in records if record["status"] == 200]
 
     def find_slots_with_authority(self):
         """Returns the slots whose records have a call that the authority answered."""
         for slot in (1, 2):
-            records = map(json.loads, (self.folder / f"access.{slot}.log").read_text().splitlines())
+            records = read_records(self.get_log(slot))
             if any(record["error"] == "invalid_request" and record["provider_status"] == 400 for record in records):
                 yield slot
 
     def get_all_records(self):
-        return [*self.read_records(1), *self.read_records(2)]
+        return [*self.read_tran_ids(1), *self.read_tran_ids(2)]
 
     async def read_metrics(self):
         """Returns the text of the metrics."""
@@ -104,7 +105,7 @@ class WorkersEnvironment(ProcessEnvironment):
             assert (await connection.call(call)).status == 200
             connections.append((connection, get_tran_id(call)))
         await until(lambda: {tran_id for _, tran_id in connections} <= set(self.get_all_records()), "the records")
-        first = set(self.read_records(1))
+        first = set(self.read_tran_ids(1))
         return [(connection, 1 if tran_id in first else 2) for connection, tran_id in connections]
 
 
@@ -177,8 +178,8 @@ async def test_both_workers_serve_and_everything_is_counted_once(env):
     await until(lambda: set(load.tran_ids) <= set(env.get_all_records()), "the records")
     records = env.get_all_records()
     assert len(records) == len(set(records)) == before[1] + len(load.tran_ids)
-    assert set(env.read_records(1)) & set(load.tran_ids)
-    assert set(env.read_records(2)) & set(load.tran_ids)
+    assert set(env.read_tran_ids(1)) & set(load.tran_ids)
+    assert set(env.read_tran_ids(2)) & set(load.tran_ids)
     assert await env.count_everything() == tuple(count + len(load.tran_ids) for count in before)
     metrics = await env.read_metrics()
     assert "\nrelay_workers 2.0\n" in metrics
