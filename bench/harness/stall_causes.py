@@ -141,8 +141,7 @@ async def prepare_records(scene: Scene) -> Work:
 
 async def prepare_scrape(scene: Scene) -> Work:
     """Reads /metrics once, with the counters of 200 institutions and `size` exchanges of all kinds."""
-    for exchange in scene.exchanges(scene.size):
-        scene.relay.metrics.record(exchange)
+    scene.relay.metrics.record(scene.exchanges(scene.size))
     url = f"http://127.0.0.1:{scene.process.admin.port}/metrics"
     code = f"import urllib.request; print(len(urllib.request.urlopen({url!r}, timeout=60).read()))"
 

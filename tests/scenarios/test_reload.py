@@ -151,6 +151,7 @@ async def test_new_handshakes_get_the_new_certificate(env):
         "private_key": f"file:{fresh.private_key}",
     }
     async with await env.connect() as connection:
+        assert (await connection.call(env.build_get())).status == 200  # a connection without a call is closed soon
         before = await read_certificate(env)
         env.write_file("relay.yaml", settings)
         await env.process.reload()
