@@ -3,10 +3,10 @@
 import sys
 
 from relay.infra.output.standard_streams import open_missing_descriptors
-from relay.infra.process.hangup_signal import block_hangups
+from relay.infra.process.start_signals import block_signals
 
 if sys.argv[1:2] in (["serve"], ["worker"]):
-    block_hangups()  # before the slow imports below; each role allows SIGHUP when it can handle it
+    block_signals()  # before the slow imports below; they are allowed when they can be handled
     open_missing_descriptors()
 
 from relay.runtime.cli import main

@@ -8,7 +8,7 @@ from relay.wire.chunked import ChunkedBody
 from relay.wire.closed import CLOSED
 from relay.wire.head import HEAD_END, ProtocolError, ResponseHead, Violation, parse_response_head
 from relay.wire.response_handler import ResponseFailure, ResponseHandler
-from relay.wire.sockets import IsReadable, build_readable, limit_read_ahead, report_unreadable
+from relay.wire.sockets import IsReadable, build_readable, limit_tls_read_ahead, report_unreadable
 
 READ_BYTES: Final = 96 * 1024
 """Bytes read at once. With the server side's WRITE_HIGH this bounds the memory of one exchange.
@@ -142,7 +142,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             transport.abort()  # type: ignore[attr-defined]
             return
         self.transport = transport  # type: ignore[assignment]
-        limit_read_ahead(transport)
+        limit_tls_read_ahead(transport)
         self.readable = build_readable(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:

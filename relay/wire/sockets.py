@@ -41,16 +41,19 @@ def build_readable(transport: asyncio.BaseTransport) -> IsReadable:
     return poll.poll
 
 
-def limit_tls_read_ahead(transport: asyncio.BaseTransport) -> bool:
-    """Limits what TLS decrypts ahead of its protocol. Returns False without TLS."""
+def limit_tls_read_ahead(transport: asyncio.BaseTransport) -> None:
+    """Limits what TLS decrypts ahead of its protocol; does nothing without TLS."""
     limit = getattr(transport, "set_read_buffer_limits", None)
-    if limit is None:
-        return False
-    limit(high=_TLS_AHEAD)
-    return True
+    if limit is not None:
+        limit(high=_TLS_AHEAD)
 
 
-def limit_read_ahead(transport: asyncio.BaseTransport) -> None:
-    """Limits what TLS decrypts ahead of its protocol, and the receive buffer of its socket; nothing without TLS."""
-    if limit_tls_read_ahead(transport):
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TLS_AHEAD)
+def open_tls_socket(family: int, kind: int, protocol: int) -> socket.socket:
+    """Returns a socket to be connected for TLS, with a small receive buffer.
+
+    Linux must know the buffer before it connects: a peer on the same machine sends segments of half the window that it
+    was first offered. If they do not fit any more, each waits 200 ms for a timer.
+    """
+    opened = socket.socket(family, kind, protocol)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TLS_AHEAD)
+    return opened

@@ -4,12 +4,14 @@ import asyncio
 import re
 import signal
 import sys
+from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from fixtures.gateway_environment import BANK, LONG_TIMEOUTS
 from fixtures.institution import Institution, answers_well
 from fixtures.process_environment import ProcessEnvironment
-from fixtures.waiting import until
+from fixtures.waiting import START_S, until
 
 
 @pytest_asyncio.fixture
@@ -92,3 +94,28 @@ async def test_it_does_not_start_with_invalid_settings(env):
     assert child.returncode == 2
     assert b"directory.yaml" in output
     assert b"Traceback" not in output
+
+
+def read_signals(pid, field):
+    """Returns the signals that a process blocks (SigBlk) or handles (SigCgt)."""
+    (mask,) = re.findall(rf"{field}:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return {number for number in signal.Signals if int(mask, 16) >> (number - 1) & 1}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("field", ["SigBlk", "SigCgt"])
+@pytest.mark.parametrize("role", ["gateway", "all"])
+async def test_a_stop_during_the_start_ends_the_relay_regularly(env, number, field, role):
+    command = [sys.executable, "-m", "relay", "serve", "--role", role, "-c", str(env.folder / "relay.yaml")]
+    child = await asyncio.create_subprocess_exec(*command, cwd=env.root, stderr=asyncio.subprocess.PIPE)
+    await until(lambda: signal.SIGTERM in read_signals(child.pid, field), "the begin of its start", START_S)
+    child.send_signal(number)
+    async with asyncio.timeout(START_S):
+        _, output = await child.communicate()
+    assert (child.returncode, b"Traceback" in output) == (0, False)
+
+
+async def test_signals_of_other_servers_do_not_end_the_relay(env):
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        env.child.send_signal(number)
+    assert (await env.admin("/healthz")).status == 200

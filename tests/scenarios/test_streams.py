@@ -1,6 +1,7 @@
 """Large answers, slow readers, disconnects: buffers, freed resources, recorded reasons."""
 
 import asyncio
+import ssl
 
 import pytest
 from fixtures.gateway_environment import BANK, LONG_TIMEOUTS
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUICK_BANK = "ZBAA000002"
 MUTE = "ZBAA000003"  # accepts connections, but not TLS
+SECURE = "ZBAA000004"  # over TLS
 BUFFER_MAX = WRITE_HIGH + 2 * READ_BYTES
 """One read above the high-water mark that pauses the institution, with TLS overhead."""
 
@@ -21,7 +23,11 @@ BUFFER_MAX = WRITE_HIGH + 2 * READ_BYTES
 def ENVIRONMENT(certificates):  # noqa: N802 - a constant that needs a fixture
     bank = Institution(BANK, "bank", timeouts=LONG_TIMEOUTS, concurrency=2, queue=4)
     mute = Institution(MUTE, "bank", timeouts=LONG_TIMEOUTS, link="tls", ca=str(certificates.ca))
-    return [bank, Institution(QUICK_BANK, "bank"), mute], {}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.providers["bank"].certificate, certificates.providers["bank"].private_key)
+    tls = {"link": "tls", "ca": str(certificates.ca), "host": "localhost"}
+    secure = Institution(SECURE, "bank", context, timeouts=LONG_TIMEOUTS, **tls)
+    return [bank, Institution(QUICK_BANK, "bank"), mute, secure], {}
 
 
 def build_large(size):
@@ -74,6 +80,13 @@ async def test_answers_of_any_size_arrive_complete(env, size, chunked):
     assert (answer.status, answer.body == body) == (200, True)
     assert ("transfer-encoding" in answer.headers) == (chunked and size > 2 * 65_536)
     assert ((await env.get_exchange()).bytes_out, env.pool().counts()["idle"]) == (size, 1)
+
+
+async def test_a_large_answer_over_tls_does_not_wait_for_timers(env):
+    body = build_large(4_000_000)  # by the timers of TCP it would take 25 s, and a call may take 8
+    env.institutions[SECURE].script = send_body(body)
+    answer = await env.call(env.build_get(provider=SECURE))
+    assert (answer.status, answer.body == body) == (200, True)
 
 
 async def test_a_slow_reader_pauses_the_institution_and_loses_nothing(env):

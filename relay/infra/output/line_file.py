@@ -33,8 +33,11 @@ class LineFile:
 
     @classmethod
     def open(cls, path: str) -> "LineFile":
-        """Opens a file for appending, with mode 0640. Raises OSError."""
-        return cls(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640), owned=True)
+        """Opens a file for appending, with mode 0640. Raises OSError, also for a named pipe without a reader."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(path, flags | os.O_NONBLOCK, 0o640)  # else it would wait for the reader
+        os.set_blocking(descriptor, True)
+        return cls(descriptor, owned=True)
 
     @classmethod
     def from_descriptor(cls, descriptor: int, *, is_shared: bool = False) -> "LineFile":

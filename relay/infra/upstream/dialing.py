@@ -13,6 +13,7 @@ from relay.infra.dns.happy_eyeballs import connect_socket
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 from relay.wire.closed import CLOSED
+from relay.wire.sockets import open_tls_socket
 
 SHUTDOWN_S: Final = 1.0
 """How long a closed TLS connection waits for the institution's close_notify; uvloop's default is 30 s."""
@@ -104,11 +105,8 @@ class Dialer:
             if self._context is None:
                 await self._loop.create_connection(lambda: connection, instance.host, instance.port)
             else:
-                await asyncio.shield(
-                    self._start_handshake(
-                        await connect_socket(self._loop, instance.host, instance.port), instance.host, connection
-                    )
-                )
+                connected = await connect_socket(self._loop, instance.host, instance.port, open_tls_socket)
+                await asyncio.shield(self._start_handshake(connected, instance.host, connection))
         except BaseException:
             _abandon(connection)
             raise

@@ -27,7 +27,7 @@ from relay.infra.certifiers.verification import open_consent_verifier
 from relay.infra.institutions.client import HttpInstitutionClient
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.process.file_limit import raise_file_limit
-from relay.infra.process.hangup_signal import allow_hangups
+from relay.infra.process.start_signals import STOPS, allow_hangups
 from relay.infra.registry.follower import RegistryFollower
 from relay.infra.tokens.client_secrets import ClientSecrets
 from relay.oauth.application import build_endpoints
@@ -78,6 +78,8 @@ class AuthorityProcess:
         """Serves until `stop`, then finishes calls in flight."""
         loop = asyncio.get_running_loop()
         settings = self.reloader.loaded.settings
+        for name in STOPS:
+            loop.add_signal_handler(name, self.stop)
         raise_file_limit(max_authority_files(self.reloader.loaded))
         async with self._stack as stack:
             ledger = build_ledger(settings.ledger, deadline_s=min(LEDGER_S, settings.authority.timeout_s))
@@ -103,8 +105,6 @@ class AuthorityProcess:
             reloading = loop.create_task(self.reloader.run(settings.reload.watch_s))
             sweeping = loop.create_task(self._sweep(ledger))
             following = loop.create_task(self._follow_registry(settings))
-            for name in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(name, self.stop)
             loop.add_signal_handler(signal.SIGHUP, self.reloader.request)
             allow_hangups()
             _log.info("authority ready: socket=%s pages_port=%s", settings.authority.socket, self.pages_port or "none")

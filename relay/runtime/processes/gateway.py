@@ -15,10 +15,9 @@ from relay.admin.server import AdminServer
 from relay.infra.authority.liveness import SILENT_S
 from relay.infra.process.file_limit import raise_file_limit
 from relay.infra.process.garbage import GarbageCollection
-from relay.infra.process.hangup_signal import allow_hangups
 from relay.infra.process.heap import Heap
+from relay.infra.process.start_signals import STOPS, allow_hangups
 from relay.infra.tokens.revocation_feed import follow_revocations
-from relay.policy.settings.model import Settings
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.listeners import GatewayListeners
 from relay.runtime.processes.reload import Reloader
@@ -80,6 +79,7 @@ class GatewayProcess:
     async def run(self) -> None:
         """Serves until `stop`, then drains."""
         relay, settings = self.relay, self.relay.loaded.settings
+        self._handle_stops()
         sys.setswitchinterval(SWITCH_S)
         raise_file_limit(relay.state.max_files)
         await relay.ledger.check()
@@ -100,18 +100,15 @@ class GatewayProcess:
         if settings.portal is not None:
             registry = relay.registry.follow(settings.ledger.poll_s, done, relay.apply_registry)
             followers.append(self._loop.create_task(registry))
-        for name in (signal.SIGTERM, signal.SIGINT):
-            # a service manager may signal a worker beside its parent: only the parent ends it at once
-            self._loop.add_signal_handler(name, self.stop if self._share is None else self.drain)
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # it replaces workers; its default ends the process
         self._loop.add_signal_handler(signal.SIGHUP, self._handle_sighup)
         allow_hangups()
         self._garbage.start()
         self._heap.start()
         relay.loop_lag.start()
+        is_known = not self._stop.is_set()  # to load balancers: it was not stopped during its start
         self._log_ready()
         await self._stop.wait()
-        await self._drain(settings)
+        await self._drain(settings.gateway.drain.delay_s if is_known else 0.0, settings.gateway.drain.finish_s)
         for task in tasks:
             task.cancel()
         done.set()
@@ -124,6 +121,11 @@ class GatewayProcess:
         relay.access_log.stop()
         relay.loop_lag.stop()
         await relay.ledger.close()
+
+    def _handle_stops(self) -> None:
+        for name in STOPS:
+            # a service manager may signal a worker beside its parent: only the parent ends it at once
+            self._loop.add_signal_handler(name, self.stop if self._share is None else self.drain)
 
     def stop(self) -> None:
         """Starts to drain; a second call stops at once."""
@@ -226,19 +228,19 @@ class GatewayProcess:
         while self._loop.time() < deadline and not is_reached() and not self.listeners.aborted:  # noqa: ASYNC110 - three ends
             await asyncio.sleep(_TICK_S)
 
-    async def _drain(self, settings: Settings) -> None:
+    async def _drain(self, delay_s: float, finish_s: float) -> None:
         """Serves on while /readyz fails, so that load balancers move on; then finishes calls in flight."""
-        drain, gateway = settings.gateway.drain, self.relay.gateway
+        gateway = self.relay.gateway
         gateway.is_draining = True
-        _log.info("gateway stopping, serves on: delay_s=%.1f", drain.delay_s)
+        _log.info("gateway stopping, serves on: delay_s=%.1f", delay_s)
         connections = self.relay.connection_registry.connections
-        await self._wait_until(self._loop.time() + drain.delay_s, lambda: self._is_retired and not connections)
+        await self._wait_until(self._loop.time() + delay_s, lambda: self._is_retired and not connections)
         await self.listeners.close()
         closed_at = self._loop.time()
         await self._wait_until(
             closed_at + _FIRST_S, lambda: not (gateway.in_flight or self.listeners.has_unused_connections())
         )
-        await self._wait_until(closed_at + drain.finish_s, lambda: not gateway.in_flight)
+        await self._wait_until(closed_at + finish_s, lambda: not gateway.in_flight)
         unfinished = gateway.in_flight
         self.listeners.abort()
         deadline = self._loop.time() + _LAST_S

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from relay.infra.process.hangup_signal import allow_hangups
+from relay.infra.process.start_signals import STOPS, allow_hangups
 from relay.jobs.runner import Runner
 from relay.runtime.processes.reload import Reloader
 from relay.runtime.settings.loading import LoadedSettings, load_settings
@@ -41,6 +41,8 @@ class JobsProcess:
         """Runs jobs until `stop`; then ends the running job and resigns, so that another instance may lead at once."""
         loop = asyncio.get_running_loop()
         settings = self.reloader.loaded.settings
+        for name in STOPS:
+            loop.add_signal_handler(name, self.stop)
         async with AsyncExitStack() as stack:
             self._ledger = ledger = build_ledger(settings.ledger.model_copy(update={"connections": CONNECTIONS}))
             stack.push_async_callback(ledger.close)
@@ -53,8 +55,6 @@ class JobsProcess:
             reloading = self.reloader.run(settings.reload.watch_s)
             tasks = [loop.create_task(work) for work in (reloading, self._close_replaced_periodically())]
             stack.push_async_callback(_cancel, tasks)
-            for name in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(name, self.stop)
             loop.add_signal_handler(signal.SIGHUP, self.reloader.request)
             allow_hangups()
             _log.info("jobs ready: jobs=%s", ",".join(job.name for job in job_set.jobs))

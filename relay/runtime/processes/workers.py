@@ -15,7 +15,7 @@ from relay.admin.endpoints import build_admin_application
 from relay.admin.merged_metrics import MergedMetrics
 from relay.admin.server import AdminServer
 from relay.infra.process.control_channel import MAX_SOCKETS
-from relay.infra.process.hangup_signal import allow_hangups
+from relay.infra.process.start_signals import allow_hangups
 from relay.policy.quota.worker_balance import find_excess
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.restart_socket import RestartSocket

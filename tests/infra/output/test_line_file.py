@@ -143,3 +143,19 @@ LineFile.from_descriptor(1, is_shared=True).write([Lines(line * 50, 50)] * 10)
         lines = pipe.read().splitlines()
     assert sorted(lines) == [b"a" * 1023] * 500 + [b"b" * 1023] * 500
     assert [process.wait() for process in processes] == [0, 0]
+
+
+def test_a_named_pipe_without_a_reader_is_an_error(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such device"):
+        LineFile.open(str(tmp_path / "pipe"))
+
+
+def test_a_named_pipe_with_a_reader_is_written(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    file = LineFile.open(str(tmp_path / "pipe"))
+    assert file.write([Lines(b"one\n", 1)]) == (1, None)
+    assert os.read(reader, 10) == b"one\n"
+    file.close()
+    os.close(reader)

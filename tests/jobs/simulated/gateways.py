@@ -80,7 +80,7 @@ class Gateway:
         if self.pending:
             before = len(self._delivery.batches)
             cutting = asyncio.create_task(self._counter.flush())
-            while not (batches := self._delivery.batches[before:]):
+            while not (batches := self._delivery.batches[before:]):  # noqa: ASYNC110 - there is no event
                 await asyncio.sleep(0)
             assert len(batches) == 1, "one batch for each flush"
             self.cut[batches[0].batch_id] = self.pending
