@@ -19,6 +19,10 @@ PERF: of 64, 96 and 128 KiB this takes the least CPU; above 128 KiB each read is
 WHOLE_BYTES: Final = 64 * 1024
 """Responses up to this size are delivered whole, so that none of an incomplete one has been forwarded."""
 
+BEGIN_BYTES: Final = 4 * 1024
+"""Bytes of a large body that its head waits for. The handler judges the response by them: a server may send the head
+alone."""
+
 MAX_INTERIM_RESPONSES: Final = 10
 """Interim responses (1xx) before one response. A server that sends more is cut."""
 
@@ -323,7 +327,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def _stream_if_large(self, head: ResponseHead, *, done: bool) -> None:
         size = self._gathered if head.length is None else head.length
-        if done or size <= WHOLE_BYTES or self._handler is None:
+        if done or size <= WHOLE_BYTES or self._gathered < BEGIN_BYTES or self._handler is None:
             return
         self._streaming = True
         body = b"".join(self._parts)

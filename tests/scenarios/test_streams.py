@@ -82,6 +82,25 @@ async def test_answers_of_any_size_arrive_complete(env, size, chunked):
     assert ((await env.get_exchange()).bytes_out, env.pool().counts()["idle"]) == (size, 1)
 
 
+async def test_a_head_that_arrives_before_its_large_body_is_accepted(env):
+    body = build_large(100_000)
+    is_head_read = asyncio.Event()
+
+    async def script(_call, wire):
+        await wire.send(build_response(body)[: -len(body)])
+        await is_head_read.wait()
+        await wire.send(body)
+
+    env.bank.script = script
+    async with await env.connect() as connection:
+        connection.send(env.build_get())
+        await until(lambda: env.bank.received, "the call")
+        assert (await env.call(env.build_get(provider=QUICK_BANK))).status == 200  # meanwhile the head was read
+        is_head_read.set()
+        answer = await connection.read_answer()
+    assert (answer.status, answer.body == body) == (200, True)
+
+
 async def test_a_large_answer_over_tls_does_not_wait_for_timers(env):
     body = build_large(4_000_000)  # by the timers of TCP it would take 25 s, and a call may take 8
     env.institutions[SECURE].script = send_body(body)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.wire.client import READ_BYTES, WHOLE_BYTES, ClientConnection
+from relay.wire.client import BEGIN_BYTES, READ_BYTES, WHOLE_BYTES, ClientConnection
 from relay.wire.response_handler import ResponseFailure
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -156,13 +156,26 @@ def test_proxy_connection_close_does_not_end_a_connection():
 
 
 def test_a_large_response_is_streamed():
-    events, setup = exchange(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE), LARGE[:10])
+    events, setup = exchange(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE), LARGE[:BEGIN_BYTES])
     assert events == [("head", 200, len(LARGE))]
-    setup.receive(LARGE[10:])
-    assert events == [("head", 200, len(LARGE))]
-    events, setup = exchange(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:99], LARGE[99:])
+    events, setup = exchange(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:BEGIN_BYTES], LARGE[BEGIN_BYTES:])
     assert events == [("head", 200, len(LARGE)), ("ended", LARGE)]
     assert setup.connection.reusable
+
+
+def test_the_head_of_a_large_response_waits_for_its_beginning():
+    setup = Setup()
+    handler = setup.request(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE), LARGE[: BEGIN_BYTES - 1])
+    assert handler.events == ["first byte"]
+    setup.receive(LARGE[BEGIN_BYTES - 1 : -1], LARGE[-1:])
+    assert handler.events == ["first byte", ("head", 200, len(LARGE)), ("ended", LARGE)]
+
+
+def test_a_large_response_that_ends_at_its_beginning_fails():
+    setup = Setup()
+    handler = setup.request(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE), LARGE[:10])
+    setup.connection.connection_lost(None)
+    assert handler.events == ["first byte", ResponseFailure.CUT]
 
 
 def test_a_large_chunked_response_is_streamed():
@@ -292,7 +305,7 @@ def test_abort_in_a_large_response_delivers_no_more_of_it():
             super().head_received(head, body)
             setup.connection.abort()
 
-    handler = setup.request(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:9], handler=Leaving())
+    handler = setup.request(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:BEGIN_BYTES], handler=Leaving())
     assert handler.events == ["first byte", ("head", 200, len(LARGE))]
 
 
@@ -304,7 +317,9 @@ def test_a_connection_paused_in_a_response_reads_again_after_it():
             super().body_received(body)
             setup.transport.pause_reading()
 
-    handler = setup.request(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:99], LARGE[99:], handler=Slow())
+    handler = setup.request(
+        OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:BEGIN_BYTES], LARGE[BEGIN_BYTES:], handler=Slow()
+    )
     assert handler.events[-1] == ("ended", LARGE)
     assert setup.transport.reading
 

@@ -101,12 +101,23 @@ def _build_gateway(
 
 
 async def _check_ledger(settings: Settings) -> None:
-    """Raises LedgerDown and SETTINGS_ERRORS when the ledger cannot be used."""
+    """Raises LedgerDown and SETTINGS_ERRORS when the ledger cannot be used.
+
+    A cancelled check is completed first: a thread of the driver would outlive its event loop.
+    """
     ledger = build_ledger(settings.ledger)
+
+    async def check() -> None:
+        try:
+            await ledger.check()
+        finally:
+            await ledger.close()
+
+    checking = asyncio.ensure_future(check())
     try:
-        await ledger.check()
+        await asyncio.shield(checking)
     finally:
-        await ledger.close()
+        await asyncio.wait([checking])
 
 
 def _load(role: str) -> Any:
