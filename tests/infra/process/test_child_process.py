@@ -9,9 +9,10 @@ import uvloop
 from relay.infra.process.child_process import ChildProcess
 
 TAKES_HANGUPS = """
-import signal, sys
+import signal, sys, time
 signal.signal(signal.SIGHUP, lambda *_: sys.exit(7))
 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+time.sleep(20)  # the parent may be late
 sys.exit(0)
 """
 
