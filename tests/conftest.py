@@ -13,7 +13,7 @@ import pytest_asyncio
 from aiohttp.test_utils import BaseTestServer
 from harness.name_server import NameServer
 from harness.postgresql import PostgreSql
-from harness.redis import RedisServer
+from harness.redis_server import RedisServer
 from hypothesis import settings
 
 from relay.endpoint.serving import open_runner

@@ -107,6 +107,7 @@ _TABLE: Final = [
         ("slot_closed", 500, "50009", "정기적 전송 가능 시간대가 아닙니다", True),
         # rates and limits
         ("operator_rate", 429, "42901", "허용된 요청 한도를 초과하였습니다", True),
+        ("service_rate", 429, "42901", "서비스에 허용된 요청 한도를 초과하였습니다", True),
         ("operator_share", 429, "42901", "정보제공자에 대한 동시 요청 한도를 초과하였습니다", True),
         ("connections_exceeded", 429, "42901", "허용된 동시 연결 수를 초과하였습니다", True),
         ("refusals_exceeded", 429, "42901", "거절되는 요청이 허용 한도를 초과하여 연결을 종료합니다", True),
@@ -118,6 +119,7 @@ _TABLE: Final = [
         FaultOwner.PROVIDER,
         ("provider_maintenance", 500, "50008", "정보제공자의 정기 시스템 점검 시간입니다", True),
         ("provider_rate", 429, "42901", "정보제공자의 허용 요청 한도를 초과하였습니다", True),
+        ("scheduled_rate", 429, "42901", "정보제공자의 정기적 전송 요청 한도를 초과하였습니다", True),
         ("provider_busy", 500, "50005", "정보제공자의 동시 처리 한도를 초과하였습니다", True),
         ("provider_refused", 500, "50005", "정보제공자에 연결할 수 없습니다", True),
         ("provider_reset", 500, "50005", "정보제공자가 응답을 마치지 않고 연결을 종료하였습니다", True),

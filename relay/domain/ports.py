@@ -7,6 +7,7 @@ from relay.domain.authorization.grant import Grant
 from relay.domain.authorization.token import Claims
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault
+from relay.domain.quota import CallKey
 
 RequestWriter = Callable[[int], bytes]
 """Writes a request for one instance of an institution, given the index of its base URL: path and Host depend on it."""
@@ -49,8 +50,14 @@ class Grants(Protocol):
 class QuotaCounters(Protocol):
     """Counts requests against quotas."""
 
-    def take(self, operator: str, provider: str, now: float) -> None:
-        """Counts one request of `operator` to `provider` at monotonic `now`. Raises Refusal (42901, `retry_after`)."""
+    def take(self, call: CallKey, now: float) -> None:
+        """Counts one request at monotonic `now`. A refused request counts nowhere.
+
+        Raises Refusal (42901, `retry_after`), and NotLeased if the call must `wait` and be judged again.
+        """
+
+    async def wait(self) -> None:
+        """Waits until more requests are leased, or the reason why not is known. Never raises."""
 
 
 class Recorder(Protocol):

@@ -102,7 +102,7 @@ class AuthorityForwarder:
         )
         try:
             caller = operators[0] if operators else ""
-            dependencies.authority_quotas.take(caller, AUTHORITY_RATE_KEY, exchange.started)
+            dependencies.authority_quotas.take((caller, AUTHORITY_RATE_KEY, "", False), exchange.started)
             exchange.provider_started = self._clock()
             kind = oauth_envelope.classify_call(head.path, body)
             forwarding.attach(self._authority.send(write_request, forwarding, caller, kind))

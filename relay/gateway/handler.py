@@ -11,6 +11,7 @@ from relay.domain.authorization.token import NotVerified
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
+from relay.domain.quota import NotLeased
 from relay.gateway.attribution import UNIDENTIFIED_TOKEN, RefusedCall, attribute_refused
 from relay.gateway.authority_forwarder import AuthorityForwarder, get_dialect
 from relay.gateway.body_filters import BodyFilters
@@ -132,6 +133,8 @@ class Gateway:
             self._serve_after(self._dependencies.grants.fetch(missing.jti), connection, head, body, exchange)
         except NotVerified:
             self._serve_after(self._wait_turn(exchange), connection, head, body, exchange)
+        except NotLeased:
+            self._serve_after(self._dependencies.quotas.wait(), connection, head, body, exchange)
         except Refusal as refusal:
             headers, text = head.headers, head.query + b"\n" + body
             token = None if refusal.fault.name in UNIDENTIFIED_TOKEN else headers.get(b"authorization")
@@ -159,7 +162,7 @@ class Gateway:
         body: bytes,
         exchange: Exchange,
     ) -> None:
-        """Awaits grant or turn, then judges the whole call again, since the plan may have changed."""
+        """Awaits grant, turn or lease, then judges the whole call again, since the plan may have changed."""
 
         def resume() -> None:
             connection.source = None

@@ -52,9 +52,8 @@ def judge(
 ) -> tuple[Route, Institution, Grant | None]:
     """Judges a call of one of `callers` and records in `exchange` what becomes known. Raises Refusal.
 
-    Raises NotCached or NotVerified if the call must wait for its grant or the verification of its token.
-    Returns the API, the institution and the grant (None if none is needed). The time of the judgement decides, which is
-    `exchange.grant_wait` seconds after the arrival of the call.
+    Raises NotCached, NotVerified or NotLeased if the call must wait for its grant, its token's turn or its quotas.
+    Returns the API, the institution and the grant (None if none is needed). The time of the judgement decides.
     """
     headers = head.headers
     exchange.api_type = API_TYPES.get(headers.get(b"x-api-type"), "")
@@ -105,7 +104,8 @@ def judge(
 
     if institution.maintenance is not None and is_in_maintenance(institution.maintenance, now):
         raise Refusal(FAULTS["provider_maintenance"])
-    ports.quotas.take(caller.operator.org_code, institution.org_code, monotonic)
+    key = (exchange.operator, institution.org_code, exchange.client_id, exchange.api_type == _SCHEDULED)
+    ports.quotas.take(key, monotonic)
     return route, institution, grant
 
 

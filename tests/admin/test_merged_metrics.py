@@ -11,6 +11,8 @@ HIGHEST = {
     "relay_gc_pause_seconds",
     "relay_loop_lag_seconds",
     "relay_institutions",
+    "relay_quota_alone",
+    "relay_quota_gateways",
     "relay_ledger_age_seconds",
     "relay_authority_age_seconds",
     "relay_directory_operators",

@@ -26,6 +26,6 @@ def test_every_method_of_a_port_has_a_docstring(port):
     assert all(method.__doc__ for method in methods)
 
 
-def test_a_call_awaits_only_its_turn_and_the_ledger():
+def test_a_call_awaits_only_its_turn_the_ledger_and_its_quotas():
     methods = [(name, method) for port in PORTS.values() for name, method in vars(port).items()]
-    assert [name for name, method in methods if inspect.iscoroutinefunction(method)] == ["wait_turn", "fetch"]
+    assert [name for name, method in methods if inspect.iscoroutinefunction(method)] == ["wait_turn", "fetch", "wait"]

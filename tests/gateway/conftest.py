@@ -148,10 +148,10 @@ class QuotaCounters:
     def __init__(self):
         self.taken, self.full = [], ""
 
-    def take(self, operator, provider, now):
+    def take(self, call, now):
         if self.full:
             raise Refusal(FAULTS[self.full], retry_after=1.5)
-        self.taken.append((operator, provider, now))
+        self.taken.append((*call, now))
 
 
 class Connection:

@@ -50,7 +50,7 @@ def test_a_support_call_is_forwarded_with_the_portals_org_code(portal, authority
     assert b"\r\nx-relay-operators: ZPTL000001\r\n" in request
     assert (request.count(b"x-relay-"), request.count(b"ookie")) == (1, 0)
     assert request.endswith(b"\r\n\r\n" + body)
-    assert authority_quotas.taken == [("ZPTL000001", AUTHORITY_RATE_KEY, 1.0)]
+    assert authority_quotas.taken == [("ZPTL000001", AUTHORITY_RATE_KEY, "", False, 1.0)]
     assert (portal.upstream.asked, portal.counters.taken, portal.token_verifier.asked) == ([], [], [])
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.infra.quota.local import LocalQuotaCounters
-from relay.policy.quota.bucket import Bucket
+from relay.policy.quota.limits import LimitTable
 from relay.policy.settings.scalars import Rate
 
 TODAY = f"{datetime.now(UTC):%Y%m%d}"
@@ -98,7 +98,7 @@ async def test_a_waiting_call_is_judged_by_the_time_after_the_wait(waiting, mono
     await answer_ledger(waiting)
     (_, before), (_, after) = waiting.token_verifier.asked
     assert after - before == 8.0
-    assert waiting.counters.taken == [("ZOPA000001", "ZBAA000001", 9.0)]
+    assert waiting.counters.taken == [("ZOPA000001", "ZBAA000001", "ZOPA000001SVC01", False, 9.0)]
 
 
 async def test_a_token_that_expired_meanwhile_is_refused(waiting, monotonic, monkeypatch):
@@ -126,12 +126,12 @@ async def test_a_consent_that_ended_meanwhile_is_refused(waiting, monotonic):
 
 
 async def test_later_calls_do_not_refuse_a_waiting_one(waiting, monotonic):
-    rate = Bucket.of(Rate(per_second=1, burst=2))
-    counters = LocalQuotaCounters(rate, {"ZBAA000001": rate})
+    rate = Rate(per_second=1, burst=2)
+    counters = LocalQuotaCounters(LimitTable(rate, {"ZBAA000001": rate}))
     waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.dependencies, quotas=counters))
     waiting.ask("/v1/bank/consents?org_code=ZBAA000001")
     for monotonic.now in (3.0, 4.0, 5.0):
-        counters.take("ZOPA000001", "ZBAA000001", monotonic.now)
+        counters.take(("ZOPA000001", "ZBAA000001", "", False), monotonic.now)
     await answer_ledger(waiting)
     assert waiting.recorded == [""]
 

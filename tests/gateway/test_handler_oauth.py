@@ -23,7 +23,7 @@ def test_an_oauth_call_is_forwarded_with_the_operators_org_code(scene, authority
     assert b"\r\nx-relay-operators: ZOPA000001\r\n" in request
     assert request.endswith(b"\r\n\r\ngrant_type=x")
     assert (scene.upstream.asked, scene.counters.taken) == ([], [])
-    assert authority_quotas.taken == [("ZOPA000001", AUTHORITY_RATE_KEY, 1.0)]
+    assert authority_quotas.taken == [("ZOPA000001", AUTHORITY_RATE_KEY, "", False, 1.0)]
 
 
 def test_notes_of_the_authority_are_recorded_and_not_forwarded(scene):

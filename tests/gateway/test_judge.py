@@ -54,7 +54,7 @@ def test_a_valid_call_is_accepted_and_recorded(ask, head, token_verifier, counte
     assert (exchange.operator, exchange.client_id) == ("ZOPA000001", "ZOPA000001SVC01")
     assert (exchange.api_type, exchange.tran_id) == ("user-refresh", "ZOPA000001M00000000000001")
     assert token_verifier.asked == [(b"Bearer good", 1_700_000_000.5)]
-    assert counters.taken == [("ZOPA000001", "ZBAA000001", 5.0)]
+    assert counters.taken == [("ZOPA000001", "ZBAA000001", "ZOPA000001SVC01", False, 5.0)]
 
 
 def test_a_valid_post_is_accepted(ask, head):
@@ -237,7 +237,7 @@ def scheduled(ask, head, token_verifier, grants, counters):
 
 def test_a_valid_scheduled_call_is_accepted(scheduled, counters):
     assert scheduled.judge()[0].api.api_code == "BA04"
-    assert counters.taken == [("ZOPA000001", "ZBAA000001", 5.0)]
+    assert counters.taken == [("ZOPA000001", "ZBAA000001", "ZOPA000001SVC01", True, 5.0)]
 
 
 @pytest.mark.parametrize("later", range(len(ORDER)))

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from relay.domain.exchange import Exchange
-from relay.infra.registry.leadership import make_redis_client
+from relay.infra.redis_client import make_redis_client
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ OTHER_TESTS = {
     "operator_rate": "test_limits",
     "operator_share": "test_institutions",
     "provider_rate": "test_limits",
+    "scheduled_rate": "test_limits",
+    "service_rate": "test_limits",
     "connections_exceeded": "test_limits",
     "refusals_exceeded": "test_limits",
     "provider_busy": "test_limits",

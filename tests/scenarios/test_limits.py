@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 from fixtures.gateway_environment import BANK, CARD, LONG_TIMEOUTS, ONE, TWO
@@ -10,6 +11,7 @@ from fixtures.waiting import until
 
 from relay.infra.quota.local import LocalQuotaCounters
 from relay.policy.quota.bucket import Bucket
+from relay.policy.quota.limits import LimitTable
 from relay.policy.settings.scalars import Rate
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -17,6 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 FLOODING_ADDRESS = "127.0.0.2"
 """The address that opens too many connections. Operators call from 127.0.0.1."""
 
+SLOW = Rate(per_second=0.01, burst=1)
 OTHER, SHARED, BUSY, FREE = "ZBAA000002", "ZBAA000003", "ZBAA000004", "ZBAA000005"
 
 
@@ -43,9 +46,7 @@ def ENVIRONMENT(_certificates):  # noqa: N802 - a constant that needs a fixture
 @pytest.fixture(autouse=True)
 def reset_buckets(env):
     """Resets all rate buckets."""
-    plan = env.relay.gateway.plan
-    buckets = {code: institution.bucket for code, institution in plan.institutions.items()}
-    env.relay.counters = LocalQuotaCounters(plan.operator_bucket, buckets)
+    env.relay.counters = LocalQuotaCounters(env.relay.state.limits.data)
     env.relay.commit(env.relay.state)
 
 
@@ -54,6 +55,23 @@ async def test_an_operator_over_its_rate_gets_retry_after(env):
     answer = await env.call()
     assert (answer.status, answer.rsp_code, answer.headers["retry-after"]) == (429, "42901", "2")
     assert (env.exchanges[-1].reason, len(env.bank.received)) == ("operator_rate", 2)
+
+
+@pytest.mark.parametrize(
+    ("rates", "fields", "reason"),
+    [
+        ({"service": SLOW}, {}, "service_rate"),
+        ({"operator": SLOW}, {}, "operator_rate"),
+        ({"scheduled": {BANK: SLOW}}, {"x_api_type": "scheduled"}, "scheduled_rate"),
+    ],
+)
+async def test_a_call_over_a_further_rate_is_42901(env, rates, fields, reason):
+    many = Rate(per_second=1000, burst=1000)
+    limits = LimitTable(many, {BANK: many}, **rates)
+    env.relay.counters.adjust(limits, time.monotonic())
+    assert (await env.call(env.build_get(**fields))).status == 200
+    answer = await env.call(env.build_get(**fields))
+    assert (answer.status, answer.rsp_code, env.exchanges[-1].reason) == (429, "42901", reason)
 
 
 async def test_rates_are_separate_for_each_operator(env):

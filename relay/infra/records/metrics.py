@@ -25,6 +25,8 @@ GAUGES: Final = {
     "relay_connections": "Connections of operators",
     "relay_handshakes": "TLS handshakes of operators under way",
     "relay_institutions": "Institutions in the plan",
+    "relay_quota_alone": "1 while this gateway counts by itself, since Redis is unavailable",
+    "relay_quota_gateways": "Gateways and workers that share the rates",
     "relay_ledger_age_seconds": "Seconds since the last answer of the ledger",
     "relay_authority_age_seconds": "Seconds since the last answer of the authority",
     "relay_directory_operators": "Operators in the plan",

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from relay.domain.jobs import JobStore, Term
 from relay.infra.diagnostics.outages import OutageLog
+from relay.infra.redis_client import RESPONSE_S
 
 _log = logging.getLogger(__name__)
 
@@ -19,14 +18,6 @@ _KEY: Final = "relay:leader"
 _IF_OURS: Final = "if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end "
 _RENEW: Final = _IF_OURS + "return redis.call('pexpire', KEYS[1], ARGV[2])"
 _RELEASE: Final = _IF_OURS + "return redis.call('del', KEYS[1])"
-RESPONSE_S: Final = 2.0
-"""Timeout of Redis, or a third of a term if that is shorter."""
-
-
-def make_redis_client(url: str) -> Redis:
-    """Returns a Redis client without retries: they would hide an outage, 5 s per command as measured."""
-    no_retries = Retry(NoBackoff(), 0)
-    return Redis.from_url(url, retry=no_retries, socket_timeout=RESPONSE_S, socket_connect_timeout=RESPONSE_S)
 
 
 class LedgerLeadership:
@@ -53,7 +44,7 @@ class RedisLeadership:
     Candidates ask Redis, and only the holder of its key writes into the ledger. A Redis that loses its keys, or two
     that disagree after a failover, may name two leaders for a while: the ledger accepts only writes of the higher
     fence. While Redis is unavailable the ledger elects, so that losing Redis ends no term and blocks no leader.
-    `response_s` is the timeout of Redis.
+    `response_s` is the timeout of Redis, a third of a term if that is shorter.
     """
 
     def __init__(self, redis: Redis, store: JobStore, holder: str, term_s: float, clock: Callable[[], float]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from relay.domain.fault import FAULTS, Fault, Refusal
@@ -39,16 +40,11 @@ class PoolRequest:
     )
 
     def __init__(
-        self,
-        pool: "ConnectionPool",
-        write_request: RequestWriter,
-        receiver: ResponseReceiver,
-        now: float,
-        operator: str,
+        self, pool: "ConnectionPool", write: RequestWriter, receiver: ResponseReceiver, now: float, operator: str
     ) -> None:
         self._pool = pool
         self.operator = operator
-        self.write_request = write_request
+        self.write_request = write
         self._receiver: ResponseReceiver | None = receiver
         self.attempts = 0
         self.connection: ClientConnection | None = None
@@ -57,8 +53,6 @@ class PoolRequest:
         self.has_permit = False
         self.deadline = now + pool.first_byte_s
         self.total_deadline = now + pool.total_s
-
-    # the gateway
 
     def pause(self) -> None:
         """Stops reading the response."""
@@ -80,8 +74,6 @@ class PoolRequest:
     def is_reused(self) -> bool:
         """Whether the connection has carried another call before this one."""
         return self.connection is not None and self.connection.uses > 1
-
-    # the pool
 
     def send_on(self, connection: ClientConnection) -> None:
         """Sends the request over this connection."""
@@ -114,8 +106,6 @@ class PoolRequest:
         if connection is not None:
             connection.abort()
         self._pool.release(self)
-
-    # the connection
 
     def first_byte_received(self) -> None:
         """Stores the time of the first byte. From now on only the total time is limited."""
@@ -171,9 +161,8 @@ class PoolRequest:
             self.fail(FAULTS["provider_broken"], connection.flaw if connection is not None else "")
         else:
             error = connection.error if connection is not None else None
-            self.fail(
-                FAULTS["provider_reset"], f"{failure}_{classify_error(error)}" if error is not None else failure.value
-            )
+            cause = "" if error is None else f"_{classify_error(error)}"
+            self.fail(FAULTS["provider_reset"], f"{failure}{cause}")
 
 
 class ConnectionPool:
@@ -195,6 +184,7 @@ class ConnectionPool:
         self._dialer = dialer
         self._permits = OperatorShares(concurrency)
         self._queue_permits = OperatorShares(queue)
+        self.on_wait: Callable[[], None] | None = None  # is called when a request begins to wait
         self._watch = watch
         self._idle: list[list[ClientConnection]] = [[] for _ in range(dialer.instance_count)]
         self._next_instance = 0
@@ -210,6 +200,13 @@ class ConnectionPool:
         """Returns the number of idle connections, of requests with a permit ("flying") and of waiting requests."""
         return {"idle": sum(map(len, self._idle)), "flying": self._permits.taken, "waiting": len(self._waiting)}
 
+    def resize(self, concurrency: int, queue: int) -> None:
+        """Changes the limits. Waiting requests begin when they may; requests above a limit are completed."""
+        self._permits.resize(concurrency)
+        self._queue_permits.resize(queue)
+        if self._waiting:
+            self._start_next(self.loop.time())
+
     def send(self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str = "") -> PoolRequest:
         """Sends a request, now or when a permit is free.
 
@@ -222,6 +219,8 @@ class ConnectionPool:
             self._start(request, now)
         elif self._queue_permits.take(operator, len(self._ending)):
             self._waiting.append(request)
+            if self.on_wait is not None:
+                self.on_wait()
         elif self._queue_permits.is_full(len(self._ending)):
             raise Refusal(FAULTS["provider_busy"])
         else:

@@ -16,10 +16,9 @@ from relay.policy.call.period import PeriodCheck, compile_period_check
 from relay.policy.call.route import Route, Routes, compile_routes
 from relay.policy.call.slot import Slots, compile_slots
 from relay.policy.call.withheld import select_withheld
-from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.directory import Provider, ProviderApis, WithheldBy
 from relay.policy.settings.model import Settings
-from relay.policy.settings.scalars import Checking, ProviderTimeouts
+from relay.policy.settings.scalars import Checking, ProviderTimeouts, Rate
 
 AUTHORITY_RATE_KEY: Final = "relay"
 """Key of the rate limit for calls of the authority's endpoints."""
@@ -51,7 +50,7 @@ class Institution:
     `is_strict` is true for `Checking.STRICT`. `rules` are the checks of the offered APIs by api_code, `api_list` the
     response to 공통-001, `slots` the times of scheduled calls, `maintenance` the planned maintenance (None for none).
     `withholds` is true when the relay removes fields without consent from its responses. Timeouts, concurrency, queue
-    and rate come from its file, else from the relay's settings.
+    and rates come from its file, else from the relay's settings.
     """
 
     org_code: str
@@ -68,7 +67,8 @@ class Institution:
     timeouts: ProviderTimeouts
     concurrency: int
     queue: int
-    bucket: Bucket
+    rate: Rate
+    scheduled_rate: Rate | None
     settings: Provider
 
     def select_withheld(self, api_code: str, fields: frozenset[str]) -> frozenset[str]:
@@ -89,7 +89,6 @@ class Plan:
     routes: Routes
     callers: Callers
     institutions: dict[str, Institution]
-    operator_bucket: Bucket
     versions: dict[str, range]
     authority: dict[bytes, str]
     support: dict[bytes, str]
@@ -149,7 +148,6 @@ def compile_plan(
         routes=compile_routes(catalogue),
         callers=portal,
         institutions=institutions,
-        operator_bucket=Bucket.of(settings.rates.operator_provider),
         versions=_collect_versions(institutions.values()),
         authority={api.path.encode(): api.method for api in oauth_apis},
         support={api.path.encode(): api.method for api in support_apis},
@@ -218,7 +216,8 @@ def _compile_institution(
         timeouts=provider.timeouts or settings.upstream.timeouts,
         concurrency=provider.concurrency or settings.upstream.concurrency,
         queue=settings.upstream.queue if provider.queue is None else provider.queue,
-        bucket=Bucket.of(provider.rate or settings.rates.provider),
+        rate=provider.rate or settings.rates.provider,
+        scheduled_rate=provider.scheduled_rate or settings.rates.scheduled,
         settings=provider,
     )
 

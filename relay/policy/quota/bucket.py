@@ -19,8 +19,13 @@ class Bucket:
     @classmethod
     def of(cls, rate: Rate) -> Self:
         """Builds the bucket of a rate in the settings."""
-        interval = 1.0 / rate.per_second
-        return cls(interval, interval * (rate.burst - 1) + _ROUNDING_S)
+        return cls.of_share(rate, 1.0)
+
+    @classmethod
+    def of_share(cls, rate: Rate, share: float) -> Self:
+        """Builds the bucket of a part of a rate. Its burst is at least one request."""
+        interval = 1.0 / (rate.per_second * share)
+        return cls(interval, interval * (max(1.0, rate.burst * share) - 1) + _ROUNDING_S)
 
     def get_wait_s(self, next_at: float, now: float) -> float:
         """Returns the seconds until a request is allowed, given the stored `next_at`; 0.0 if it is allowed now."""

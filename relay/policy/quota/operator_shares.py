@@ -30,6 +30,10 @@ class OperatorShares:
             return True
         return False
 
+    def resize(self, max_permits: int) -> None:
+        """Changes the number of permits. Those taken above it stay taken."""
+        self._max_permits = max_permits
+
     def fits(self, operator: str) -> bool:
         """Returns whether an operator may take one more permit."""
         share = _TIMES_FREE * (self._max_permits - self.taken)

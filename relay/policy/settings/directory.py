@@ -100,6 +100,7 @@ class Provider(Section):
     concurrency: Annotated[int, Field(ge=1, le=100_000)] | None = None
     queue: Annotated[int, Field(ge=0, le=100_000)] | None = None
     rate: Rate | None = None
+    scheduled_rate: Rate | None = None
     scheduled_slots: Annotated[tuple[Slot, ...], Field(max_length=3)] = ()
     maintenance: Annotated[tuple[MaintenanceWindow, ...], Field(max_length=64)] = ()
     authentication: AuthenticationMethod = AuthenticationMethod.NONE

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from relay.policy.settings.authority import AuthoritySettings, CertifierSettings, LedgerSettings, TokenSettings
 from relay.policy.settings.portal import JobsSettings, PortalSettings, RetentionSettings, StatisticsSettings
+from relay.policy.settings.rates import QuotaSettings, RateSettings
 from relay.policy.settings.scalars import (
     STDOUT,
     Checking,
@@ -20,7 +21,6 @@ from relay.policy.settings.scalars import (
     OrgCode,
     Port,
     ProviderTimeouts,
-    Rate,
     Seconds,
     SecretReference,
     Section,
@@ -128,28 +128,6 @@ class UpstreamSettings(Section):
     queue: Annotated[int, Field(ge=0, le=100_000)] = 64
 
 
-class RefusalRates(Section):
-    """Refused calls of one connection, one certificate and one address. A connection over a rate is closed."""
-
-    connection: Rate = Rate(per_second=100, burst=200)
-    certificate: Rate = Rate(per_second=500, burst=1000)
-    address: Rate = Rate(per_second=1000, burst=2000)
-
-
-class RateSettings(Section):
-    """Rates of requests, refused requests and handshakes.
-
-    `operator_provider` is of one operator at one institution, `provider` of all operators at one institution,
-    `authority` of one operator at the authority, `handshakes` of one address.
-    """
-
-    operator_provider: Rate = Rate(per_second=50, burst=100)
-    provider: Rate = Rate(per_second=200, burst=400)
-    authority: Rate = Rate(per_second=100, burst=1000)
-    refused: RefusalRates = RefusalRates()
-    handshakes: Rate = Rate(per_second=50, burst=256)
-
-
 class AdminSettings(Section):
     """The private port of health, readiness and metrics. It must not be reachable from outside."""
 
@@ -188,6 +166,7 @@ class Settings(Section):
     checking: Checking = Checking.STRICT
     upstream: UpstreamSettings = UpstreamSettings()
     rates: RateSettings = RateSettings()
+    quotas: QuotaSettings = QuotaSettings()
     admin: AdminSettings = AdminSettings()
     access_log: AccessLogSettings = AccessLogSettings()
     reload: ReloadSettings = ReloadSettings()

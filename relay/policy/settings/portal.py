@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from relay.policy.settings.authority import Days
+from relay.policy.settings.redis_url import RedisUrl
 from relay.policy.settings.scalars import (
     BaseUrl,
     ClientId,
@@ -19,12 +20,9 @@ from relay.policy.settings.scalars import (
     SerialNum,
     Text,
     build_error,
-    resolve_path,
 )
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]")
-_REDIS = re.compile(r"env:\S+|rediss?://[^\s/]\S*|unix://\S+")
-_WITH_PASSWORD = re.compile(r"@|\bpassword=")
 
 
 def _check_clock(value: str) -> str:
@@ -33,24 +31,8 @@ def _check_clock(value: str) -> str:
     return value
 
 
-def _check_redis_url(value: str, info: ValidationInfo) -> str:
-    scheme, _, rest = value.partition(":")
-    if scheme == "file" and rest:
-        return f"file:{resolve_path(rest, info)}"
-    if _WITH_PASSWORD.search(value):
-        raise ValueError("a URL with a password is a secret: write it into a file or variable and refer to that")
-    if not _REDIS.fullmatch(value):
-        raise ValueError("redis://HOST:PORT/0, rediss://..., unix://PATH, or a reference file:PATH or env:NAME")
-    return value
-
-
 Clock = Annotated[
     str, AfterValidator(_check_clock), Field(description="a time of day in Korea, hhmm in quotes, for example 0400")
-]
-RedisUrl = Annotated[
-    str,
-    AfterValidator(_check_redis_url),
-    Field(description="redis://HOST:PORT/0, or file:PATH or env:NAME that holds such a URL"),
 ]
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from relay.policy.settings.directory import Provider
-from relay.policy.settings.model import GatewayLimits, GatewaySettings, RateSettings, RefusalRates, Settings
+from relay.policy.settings.model import GatewayLimits, GatewaySettings, Settings
+from relay.policy.settings.rates import RateSettings, RefusalRates
 from relay.policy.settings.scalars import AUTO, MAX_WORKERS, STDOUT, Rate
 
 MIN_TOKENS = 2
@@ -32,7 +33,11 @@ class WorkerShare:
         return Rate(per_second=rate.per_second / self.workers, burst=self.divide(rate.burst))
 
     def divide_settings(self, settings: Settings) -> Settings:
-        """Returns the settings of this worker: its share of the limits, and an access log of its own."""
+        """Returns the settings of this worker: its share of the limits, and an access log of its own.
+
+        What workers share in Redis is whole: the rates and slots of institutions.
+        """
+        upstream, is_shared = settings.upstream, settings.quotas.redis is not None
         return settings.model_copy(
             update={
                 "gateway": settings.gateway.model_copy(update={"limits": self._divide_connections(settings)}),
@@ -48,11 +53,11 @@ class WorkerShare:
                 ),
                 "upstream": settings.upstream.model_copy(
                     update={
-                        "concurrency": self.divide(settings.upstream.concurrency),
-                        "queue": self.divide(settings.upstream.queue, 0),
+                        "concurrency": upstream.concurrency if is_shared else self.divide(upstream.concurrency),
+                        "queue": self.divide(upstream.queue, 0),
                     }
                 ),
-                "rates": self._divide_rates(settings.rates),
+                "rates": self._divide_rates(settings.rates, is_shared=is_shared),
                 "access_log": settings.access_log.model_copy(
                     update={
                         "path": build_log_path(settings.access_log.path, self.slot),
@@ -62,15 +67,17 @@ class WorkerShare:
             }
         )
 
-    def divide_provider(self, provider: Provider) -> Provider:
-        """Returns an institution with this worker's share of its own limits."""
+    def divide_provider(self, provider: Provider, *, is_shared: bool) -> Provider:
+        """Returns an institution with this worker's share of its own limits. What workers share in Redis is whole."""
         update: dict[str, int | Rate] = {}
-        if provider.concurrency is not None:
+        if provider.concurrency is not None and not is_shared:
             update["concurrency"] = self.divide(provider.concurrency)
         if provider.queue is not None:
             update["queue"] = self.divide(provider.queue, 0)
-        if provider.rate is not None:
-            update["rate"] = self.divide_rate(provider.rate)
+        if not is_shared:
+            for name in ("rate", "scheduled_rate"):
+                if (rate := getattr(provider, name)) is not None:
+                    update[name] = self.divide_rate(rate)
         return provider.model_copy(update=update)
 
     def _divide_connections(self, settings: Settings) -> GatewayLimits:
@@ -78,10 +85,18 @@ class WorkerShare:
         names = ("connections", "connections_per_operator", "handshakes")
         return limits.model_copy(update={name: self.divide(getattr(limits, name)) for name in names})
 
-    def _divide_rates(self, rates: RateSettings) -> RateSettings:
+    def _divide_rates(self, rates: RateSettings, *, is_shared: bool) -> RateSettings:
+        """Returns this worker's share of the rates. Those of data calls are whole if all workers share their counts."""
+
+        def divide(rate: Rate | None) -> Rate | None:
+            return rate if rate is None or is_shared else self.divide_rate(rate)
+
         return RateSettings(
-            operator_provider=self.divide_rate(rates.operator_provider),
-            provider=self.divide_rate(rates.provider),
+            operator_provider=rates.operator_provider if is_shared else self.divide_rate(rates.operator_provider),
+            operator=divide(rates.operator),
+            service=divide(rates.service),
+            provider=rates.provider if is_shared else self.divide_rate(rates.provider),
+            scheduled=divide(rates.scheduled),
             authority=self.divide_rate(rates.authority),
             refused=RefusalRates(
                 connection=rates.refused.connection,  # a connection belongs to one worker

@@ -93,6 +93,7 @@ class GatewayProcess:
         revocations = follow_revocations(settings.authority.socket, relay.grants.refresh_soon)
         tasks = [self._loop.create_task(work) for work in (self.watch_time_limits(), reloading, revocations)]
         done = asyncio.Event()
+        quotas = self._loop.create_task(relay.counters.run())
         followers = [self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))]
         followers.append(self._loop.create_task(relay.counter.run(settings.statistics.flush_s, done)))
         followers.append(self._loop.create_task(relay.jobs.follow(done)))
@@ -109,11 +110,11 @@ class GatewayProcess:
         self._log_ready()
         await self._stop.wait()
         await self._drain(settings.gateway.drain.delay_s if is_known else 0.0, settings.gateway.drain.finish_s)
-        for task in tasks:
+        for task in (*tasks, quotas):
             task.cancel()
         done.set()
         relay.grants.refresh_soon()
-        await asyncio.gather(*followers, relay.grants.settle(), *tasks, return_exceptions=True)
+        await asyncio.gather(*followers, relay.grants.settle(), *tasks, quotas, return_exceptions=True)
         self.admin.stop()
         relay.records.close()
         if undelivered := await relay.counter.settle():

@@ -20,10 +20,10 @@ from typing import Final, Generic, Protocol, TypeVar
 from relay.infra.files.reading_thread import ReadingThread
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.file_watch import FileWatch, Fingerprint, list_key_files, list_yaml_files
+from relay.runtime.settings.expired_certificates import Certificates, check_new_certificates, read_certificates
 from relay.runtime.settings.loading import LoadedSettings, SettingsError, load_settings
 from relay.runtime.settings.worker_settings import apply_share
 from relay.runtime.wiring.errors import SETTINGS_ERRORS
-from relay.runtime.wiring.expired_certificates import Certificates, check_new_certificates, read_certificates
 from relay.runtime.wiring.restart import sections_needing_restart
 
 _log = logging.getLogger(__name__)

@@ -43,6 +43,11 @@ def read_secret(reference: str, environ: Mapping[str, str] = os.environ) -> byte
     return content
 
 
+def resolve_redis_url(url: str) -> str:
+    """Returns the URL in the settings, or the URL that its reference names. Raises SecretMissing."""
+    return read_secret(url).decode().strip() if url.startswith(("file:", "env:")) else url
+
+
 class ReferenceKind(StrEnum):
     """What the target of a reference holds."""
 

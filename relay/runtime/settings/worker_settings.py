@@ -13,5 +13,6 @@ def apply_share(loaded: LoadedSettings, share: WorkerShare | None) -> LoadedSett
     """
     if share is None:
         return loaded
-    settings, providers = share.divide_settings(loaded.settings), map(share.divide_provider, loaded.providers)
-    return replace(loaded, settings=settings, providers=tuple(providers))
+    is_shared = loaded.settings.quotas.redis is not None
+    providers = [share.divide_provider(provider, is_shared=is_shared) for provider in loaded.providers]
+    return replace(loaded, settings=share.divide_settings(loaded.settings), providers=tuple(providers))

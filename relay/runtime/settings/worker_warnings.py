@@ -28,6 +28,8 @@ def find_worker_warnings(path: Path, loaded: LoadedSettings, usable_cpus: int) -
         return
     for key, total, least in _list_totals(loaded.settings):
         yield from _check(file, key, total, least, workers)
+    if loaded.settings.quotas.redis is not None:
+        return
     for provider_file, provider in zip(loaded.provider_files, loaded.providers, strict=True):
         for key, total in _list_provider_totals(provider):
             yield from _check(format_path(provider_file), key, total, MIN_SHARE, workers)
@@ -43,24 +45,31 @@ def _check(file: str, key: str, total: int, least: int, workers: int) -> Iterato
 def _list_totals(settings: Settings) -> list[tuple[str, int, int]]:
     """Returns key, value and smallest useful share of each number that is divided."""
     limits, rates = settings.gateway.limits, settings.rates
-    return [
+    totals = [
         ("gateway.limits.connections", limits.connections, MIN_SHARE),
         ("gateway.limits.connections_per_operator", limits.connections_per_operator, MIN_SHARE),
         ("gateway.limits.handshakes", limits.handshakes, MIN_SHARE),
         ("ledger.connections", settings.ledger.connections, MIN_LEDGER_CONNECTIONS),
         ("authority.concurrency", settings.authority.concurrency, MIN_SHARE),
-        ("upstream.concurrency", settings.upstream.concurrency, MIN_SHARE),
-        ("rates.operator_provider.burst", rates.operator_provider.burst, MIN_SHARE),
-        ("rates.provider.burst", rates.provider.burst, MIN_SHARE),
         ("rates.authority.burst", rates.authority.burst, MIN_SHARE),
         ("rates.refused.certificate.burst", rates.refused.certificate.burst, MIN_SHARE),
         ("rates.refused.address.burst", rates.refused.address.burst, MIN_SHARE),
         ("rates.handshakes.burst", rates.handshakes.burst, MIN_SHARE),
     ]
+    return totals if settings.quotas.redis is not None else [*totals, *_list_unshared(settings)]
+
+
+def _list_unshared(settings: Settings) -> Iterator[tuple[str, int, int]]:
+    """Yields what is divided only if the workers do not share it in Redis."""
+    yield "upstream.concurrency", settings.upstream.concurrency, MIN_SHARE
+    for name in ("operator_provider", "operator", "service", "provider", "scheduled"):
+        if (rate := getattr(settings.rates, name)) is not None:
+            yield f"rates.{name}.burst", rate.burst, MIN_SHARE
 
 
 def _list_provider_totals(provider: Provider) -> Iterator[tuple[str, int]]:
     if provider.concurrency is not None:
         yield "concurrency", provider.concurrency
-    if provider.rate is not None:
-        yield "rate.burst", provider.rate.burst
+    for name in ("rate", "scheduled_rate"):
+        if (rate := getattr(provider, name)) is not None:
+            yield f"{name}.burst", rate.burst

@@ -30,6 +30,7 @@ from relay.infra.statistics.delivery import Delivery
 from relay.infra.statistics.spool import Spool
 from relay.infra.upstream.dialing import Dialer, UnixDialer
 from relay.infra.upstream.pool import ConnectionPool
+from relay.infra.upstream.shared_slots import SharedSlots
 from relay.infra.upstream.tls import ReloadableContext
 from relay.policy.call.plan import AUTHORITY_RATE_KEY, Institution
 from relay.policy.settings.authority import AuthoritySettings
@@ -42,6 +43,7 @@ from relay.runtime.wiring.gateway_state import GatewayState, PoolTable, prepare_
 from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.parties import build_parties, callers_by_org_code
 from relay.runtime.wiring.peer_identity import identify_peer
+from relay.runtime.wiring.quotas import build_quota_counters
 from relay.standard.catalogue import load_rsp_codes
 from relay.wire.deadline_watch import DeadlineWatch
 
@@ -72,8 +74,9 @@ class Relay:
         self.metrics = Metrics(load_rsp_codes())
         self.access_log = AccessLog(settings.access_log.path, settings.access_log.queue, is_shared=is_worker)
         limits = state.limits
-        self.counters = LocalQuotaCounters(limits.operator, limits.institutions)
-        self.authority_counters = LocalQuotaCounters(limits.authority_operator, limits.authority)
+        self.counters = build_quota_counters(settings.quotas, limits.data)
+        self.authority_counters = LocalQuotaCounters(limits.authority)
+        self._share_slots()
         gateway_limits = settings.gateway.limits
         self.connection_registry = ConnectionRegistry(
             identify_peer, gateway_limits.connections, gateway_limits.connections_per_operator, loop.time
@@ -128,8 +131,10 @@ class Relay:
         for index, followed in self.contexts.items():
             followed.current = prepared.contexts.get(index, followed.current)
         limits = prepared.limits
-        self.counters.adjust(limits.operator, limits.institutions)
-        self.authority_counters.adjust(limits.authority_operator, limits.authority)
+        now = time.monotonic()
+        self.counters.adjust(limits.data, now)
+        self.authority_counters.adjust(limits.authority, now)
+        self._share_slots()
         self.refusals.adjust(limits.refusals)
         self.handshakes.adjust(limits.handshakes)
         self.gateway.swap(prepared.plan, prepared.upstreams, self._build_judges(prepared))
@@ -162,6 +167,14 @@ class Relay:
         """Returns the public keys that verify our tokens under the current settings (RFC 7517)."""
         return self.state.jwks
 
+    def _share_slots(self) -> None:
+        """Shares the slots of all institutions, if the counters are shared."""
+        institutions, shared = self.state.plan.institutions, []
+        for code, (_, pool) in self.pools.items():
+            limits = institutions[code]
+            shared.append((code, limits.concurrency, SharedSlots(pool, limits.concurrency, limits.queue)))
+        self.counters.share_slots(shared)
+
     def _build_judges(self, state: GatewayState) -> JudgeDependencies:
         return JudgeDependencies(
             state.token_verifier, self.grants, self.counters, self.authority_counters, self.refusals
@@ -189,6 +202,7 @@ class Relay:
             "relay_institutions": len(self.gateway.plan.institutions),
             "relay_ledger_age_seconds": self.grants.age,
             "relay_authority_age_seconds": self.authority_liveness.age,
+            **self.counters.gauges(),
             **self.counter.gauges(),
             "relay_directory_operators": len(self.state.parties.callers.all),
             "relay_directory_number": self.registry.registry.number,

@@ -14,8 +14,10 @@ from relay.policy.call.institution_request import RequestTemplate
 from relay.policy.call.parties import Parties
 from relay.policy.call.plan import AUTHORITY_RATE_KEY, Institution, Plan, compile_plan, with_parties
 from relay.policy.quota.bucket import Bucket
+from relay.policy.quota.limits import LimitTable
 from relay.policy.settings.authority import TokenSettings
-from relay.policy.settings.model import RateSettings, Settings
+from relay.policy.settings.model import Settings
+from relay.policy.settings.rates import RateSettings
 from relay.policy.settings.scalars import Rate
 from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.wiring.credentials import (
@@ -39,12 +41,10 @@ PoolBuilder = Callable[[Institution, ssl.SSLContext | None], ConnectionPool]
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """The buckets of all rates: of each operator at an institution, of each institution, and of the authority."""
+    """All rates: of data calls, of calls of the authority, of refused calls and of handshakes."""
 
-    operator: Bucket
-    institutions: Mapping[str, Bucket]
-    authority_operator: Bucket
-    authority: Mapping[str, Bucket]
+    data: LimitTable
+    authority: LimitTable
     refusals: RefusalBuckets
     handshakes: Bucket
 
@@ -57,10 +57,14 @@ class GatewayLimits:
         authority, refused = rates.authority, rates.refused
         total = Rate(per_second=min(1e6, 10 * authority.per_second), burst=min(10**6, 10 * authority.burst))
         return cls(
-            operator=plan.operator_bucket,
-            institutions={code: institution.bucket for code, institution in plan.institutions.items()},
-            authority_operator=Bucket.of(authority),
-            authority={AUTHORITY_RATE_KEY: Bucket.of(total)},
+            data=LimitTable(
+                operator_provider=rates.operator_provider,
+                operator=rates.operator,
+                service=rates.service,
+                providers={code: institution.rate for code, institution in plan.institutions.items()},
+                scheduled={code: institution.scheduled_rate for code, institution in plan.institutions.items()},
+            ),
+            authority=LimitTable(operator_provider=authority, providers={AUTHORITY_RATE_KEY: total}),
             refusals=RefusalBuckets(*map(Bucket.of, (refused.connection, refused.certificate, refused.address))),
             handshakes=Bucket.of(rates.handshakes),
         )

@@ -16,14 +16,15 @@ from relay.domain.registry import RegistryChanges
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.portal.client import PortalClient
 from relay.infra.portal.secrets import PortalSecrets
-from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership, make_redis_client
+from relay.infra.redis_client import make_redis_client
+from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership
 from relay.jobs.retention import RetentionJob, next_time_of_day
 from relay.jobs.runner import Job, JobFailed, every
 from relay.jobs.sending import StatisticsSender
 from relay.jobs.sync import RegistrySync
 from relay.policy.settings.model import Settings
 from relay.policy.settings.portal import JobsSettings, PortalSettings
-from relay.runtime.settings.file_references import SecretMissing, read_secret
+from relay.runtime.settings.file_references import SecretMissing, read_secret, resolve_redis_url
 from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.wiring.credentials import CredentialError, build_portal_context
 from relay.runtime.wiring.ledger import load_fingerprint_key
@@ -151,8 +152,3 @@ async def open_leadership(settings: JobsSettings, book: JobStore) -> AsyncIterat
         yield RedisLeadership(redis, book, holder, settings.term_s, time.time)
     finally:
         await redis.aclose()
-
-
-def resolve_redis_url(url: str) -> str:
-    """Returns the URL in the settings, or the URL that its reference names. Raises SecretMissing."""
-    return read_secret(url).decode().strip() if url.startswith(("file:", "env:")) else url

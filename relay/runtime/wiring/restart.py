@@ -30,6 +30,7 @@ START_ONLY: Final[Mapping[str, frozenset[str]]] = {
     "access_log": _GATEWAY,
     "reload": _ALL,
     "statistics": _GATEWAY,
+    "quotas": _GATEWAY,
     "jobs": frozenset({"jobs"}),
 }
 """Sections that are applied at start only, not by a reload, with the roles that use them."""

@@ -1,28 +1,31 @@
+"""Quotas that are counted in one process."""
+
 import pytest
 
 from relay.domain.fault import Refusal
 from relay.infra.quota.local import LocalQuotaCounters
-from relay.policy.quota.bucket import Bucket
+from relay.policy.quota.limits import LimitTable
 from relay.policy.settings.scalars import Rate
 
 
-def bucket(per_second, burst):
-    return Bucket.of(Rate(per_second=per_second, burst=burst))
+def build_table(operator=(10, 3), provider=(10, 5), **more):
+    rates = {code: Rate(per_second=provider[0], burst=provider[1]) for code in ("bank", "card")}
+    return LimitTable(Rate(per_second=operator[0], burst=operator[1]), rates, **more)
 
 
-def build_quotas(operator=(10, 3), provider=(10, 5)):
-    return LocalQuotaCounters(bucket(*operator), {"bank": bucket(*provider), "card": bucket(*provider)})
+def build_quotas(**rates):
+    return LocalQuotaCounters(build_table(**rates))
 
 
-def take_refused(quotas, operator="one", provider="bank", now=100.0):
+def take_refused(quotas, operator="one", provider="bank", now=100.0, *, client_id="", is_scheduled=False):
     with pytest.raises(Refusal) as refusal:
-        quotas.take(operator, provider, now)
+        quotas.take((operator, provider, client_id, is_scheduled), now)
     return refusal.value.fault.name, round(refusal.value.retry_after, 4)
 
 
-def take_many(quotas, times, operator="one", provider="bank", now=100.0):
+def take_many(quotas, times, operator="one", provider="bank", now=100.0, *, client_id="", is_scheduled=False):
     for _ in range(times):
-        quotas.take(operator, provider, now)
+        quotas.take((operator, provider, client_id, is_scheduled), now)
 
 
 def test_exactly_a_burst_is_allowed_at_once():
@@ -35,7 +38,7 @@ def test_a_request_is_allowed_after_retry_after_and_not_before():
     quotas = build_quotas()
     take_many(quotas, 3)
     assert take_refused(quotas, now=100.099) == ("operator_rate", 0.001)
-    quotas.take("one", "bank", 100.1)
+    take_many(quotas, 1, now=100.1)
     assert take_refused(quotas, now=100.1) == ("operator_rate", 0.1)
 
 
@@ -43,7 +46,7 @@ def test_the_rate_holds_over_a_long_time():
     quotas, served = build_quotas(provider=(1000, 1000)), 0
     for step in range(1000):
         try:
-            quotas.take("one", "bank", 100 + step / 100)
+            take_many(quotas, 1, now=100 + step / 100)
         except Refusal:
             continue
         served += 1
@@ -62,10 +65,34 @@ def test_the_institutions_rate_limits_all_operators_together():
     take_many(quotas, 3)
     take_many(quotas, 2, operator="two")
     assert take_refused(quotas, "two") == ("provider_rate", 0.1)
-    quotas.take("two", "card", 100.0)
+    take_many(quotas, 1, operator="two", provider="card")
 
 
-def test_a_request_refused_by_one_bucket_does_not_count_in_the_other():
+def test_a_service_has_a_rate_over_all_institutions():
+    quotas = build_quotas(service=Rate(per_second=1, burst=2))
+    take_many(quotas, 1, client_id="app")
+    take_many(quotas, 1, provider="card", client_id="app")
+    assert take_refused(quotas, client_id="app") == ("service_rate", 1.0)
+    take_many(quotas, 2, client_id="other")
+
+
+def test_an_operator_has_a_rate_over_all_institutions():
+    quotas = build_quotas(operator=(10, 3), provider=(10, 5))
+    quotas.adjust(LimitTable(Rate(per_second=10, burst=3), {}, operator=Rate(per_second=1, burst=2)), 100.0)
+    take_many(quotas, 1)
+    take_many(quotas, 1, provider="card")
+    assert take_refused(quotas) == ("operator_rate", 1.0)
+
+
+def test_scheduled_transfers_have_a_rate_of_their_own_too():
+    quotas = build_quotas(scheduled={"bank": Rate(per_second=1, burst=1), "card": None})
+    take_many(quotas, 1, is_scheduled=True)
+    assert take_refused(quotas, is_scheduled=True) == ("scheduled_rate", 1.0)
+    take_many(quotas, 2)
+    take_many(quotas, 2, provider="card", is_scheduled=True)
+
+
+def test_a_request_refused_by_one_limit_does_not_count_in_another():
     quotas = build_quotas(operator=(10, 3), provider=(10, 3))
     take_many(quotas, 3, operator="one")
     for _ in range(10):
@@ -76,6 +103,20 @@ def test_a_request_refused_by_one_bucket_does_not_count_in_the_other():
 def test_counted_requests_stay_counted_when_rates_change():
     quotas = build_quotas()
     take_many(quotas, 3)
-    quotas.adjust(bucket(10, 4), {"bank": bucket(10, 5)})
-    quotas.take("one", "bank", 100.0)
+    quotas.adjust(build_table(operator=(10, 4)), 100.0)
+    take_many(quotas, 1)
     assert take_refused(quotas) == ("operator_rate", 0.1)
+
+
+def test_a_raised_rate_helps_at_once():
+    quotas = build_quotas(operator=(0.01, 1))
+    take_many(quotas, 1)
+    assert take_refused(quotas) == ("operator_rate", 100.0)
+    quotas.adjust(build_table(operator=(100, 1)), 100.0)
+    assert take_refused(quotas) == ("operator_rate", 0.01)
+    take_many(quotas, 1, now=100.01)
+
+
+async def test_nothing_is_leased_in_one_process():
+    quotas = build_quotas()
+    assert (await quotas.wait(), await quotas.run(), quotas.gauges()) == (None, None, {})

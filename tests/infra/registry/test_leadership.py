@@ -11,8 +11,9 @@ from relay.domain.jobs import Superseded, Term
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
+from relay.infra.redis_client import make_redis_client
 from relay.infra.registry import leadership
-from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership, make_redis_client
+from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership
 
 TERM_S = 15
 KEY = "relay:leader"

@@ -251,3 +251,30 @@ async def test_instances_take_turns_and_get_their_own_requests():
     stand.close()
     first, other = (connection.transport.written for connection in stand.connections)
     assert (first, other) == ([b"question to 1"] * 2, [b"question to 0"] * 2)
+
+
+async def test_more_permits_start_requests_that_wait(wide):
+    waits = []
+    wide.pool.on_wait = lambda: waits.append(1)
+    wide.pool.resize(0, 8)
+    for _ in range(3):
+        await wide.send()
+    assert (wide.counts, len(waits)) == ((0, 0, 3), 3)
+    wide.pool.resize(2, 6)
+    await asyncio.sleep(0)
+    assert wide.counts == (0, 2, 1)
+
+
+async def test_fewer_permits_end_no_request(wide):
+    for _ in range(3):
+        await wide.send()
+    wide.pool.resize(1, 7)
+    await wide.send()
+    assert wide.counts == (0, 3, 1)
+    for index in range(2):
+        wide.receive(index, OK % b"")
+        await asyncio.sleep(0)
+    assert wide.counts[1:] == (1, 1)
+    wide.receive(2, OK % b"")
+    await asyncio.sleep(0)
+    assert wide.counts[1:] == (1, 0)

@@ -175,7 +175,7 @@ def test_settings_default_to_those_of_the_relay():
     compiled = plan(**common, rates=rates)
     institution = compiled.institutions["ZBAA000001"]
     assert (institution.checking, institution.concurrency, institution.queue) == (Checking.LENIENT, 7, 3)
-    assert (institution.bucket.interval, compiled.operator_bucket.interval) == (0.1, 0.25)
+    assert institution.rate == Rate(per_second=10, burst=5)
     assert institution.timeouts == ProviderTimeouts()
 
 
@@ -194,7 +194,7 @@ def test_settings_of_the_institution_override_the_relays():
         0,
         own["timeouts"],
     )
-    assert (institution.bucket.interval, institution.bucket.tolerance) == pytest.approx((0.5, 0.0), abs=2e-6)
+    assert institution.rate == Rate(per_second=2, burst=1)
 
 
 def test_parameters_are_checked_as_the_institution_is_set():
@@ -280,7 +280,7 @@ def test_other_parties_change_only_callers_and_slots():
     assert codes(with_parties(second, parties()).callers) == ["ZPTL000001"]
     for code, institution in first.institutions.items():
         assert second.institutions[code] is institution
-    kept = ("fingerprint", "routes", "operator_bucket", "versions", "authority", "support", "portal")
+    kept = ("fingerprint", "routes", "versions", "authority", "support", "portal")
     assert all(getattr(second, name) is getattr(first, name) for name in kept)
 
 

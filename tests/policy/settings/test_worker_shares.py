@@ -9,15 +9,24 @@ from relay.policy.settings.scalars import MAX_WORKERS, Rate
 from relay.policy.settings.worker_shares import WorkerShare, build_log_path, count_workers, is_worker_log
 
 LISTENERS = [{"tls": False, "client_certificate": False}]
-SETTINGS = Settings.model_validate(
-    {
-        "relay": {"org_code": "ZZRELAY001", "name": "Relay"},
-        "gateway": {"listeners": LISTENERS},
-        "tokens": {"issuer": "ZZRELAY001", "keys": "keys"},
-        "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "one", "key": "env:K"}]},
-        "access_log": {"path": "/var/log/access.log"},
-    }
-)
+RATE = {"per_second": 100, "burst": 84}
+
+
+def build_settings(**sections):
+    return Settings.model_validate(
+        {
+            "relay": {"org_code": "ZZRELAY001", "name": "Relay"},
+            "gateway": {"listeners": LISTENERS},
+            "tokens": {"issuer": "ZZRELAY001", "keys": "keys"},
+            "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "one", "key": "env:K"}]},
+            "access_log": {"path": "/var/log/access.log"},
+            "rates": {"operator": RATE, "service": RATE, "scheduled": RATE},
+        }
+        | sections
+    )
+
+
+SETTINGS = build_settings()
 PROVIDER = {"org_code": "ZBAA000001", "name": "Bank", "industry": "bank", "base_urls": ["http://bank.example"],
             "link": "leased_line"}  # fmt: skip
 DIVIDED = {
@@ -31,7 +40,10 @@ DIVIDED = {
     "upstream.concurrency",
     "upstream.queue",
     "rates.operator_provider",
+    "rates.operator",
+    "rates.service",
     "rates.provider",
+    "rates.scheduled",
     "rates.authority",
     "rates.refused.certificate",
     "rates.refused.address",
@@ -86,11 +98,21 @@ def test_only_listed_settings_are_divided_and_add_up(workers):
 def test_limits_of_an_institution_are_divided_if_it_has_its_own():
     share = WorkerShare(1, 2)
     plain = Provider.model_validate(PROVIDER)
-    assert share.divide_provider(plain) == plain
+    assert share.divide_provider(plain, is_shared=False) == plain
     own = PROVIDER | {"concurrency": 5, "queue": 0, "rate": {"per_second": 10, "burst": 1}}
-    divided = share.divide_provider(Provider.model_validate(own))
+    divided = share.divide_provider(Provider.model_validate(own), is_shared=False)
     assert (divided.concurrency, divided.queue) == (3, 0)
     assert divided.rate == Rate(per_second=5, burst=1)
+
+
+def test_rates_that_workers_share_in_redis_are_not_divided():
+    share, rates = WorkerShare(1, 2), {"service": RATE, "authority": RATE}
+    settings = share.divide_settings(build_settings(rates=rates, quotas={"redis": "redis://localhost"}))
+    assert (settings.rates.service.per_second, settings.rates.authority.per_second) == (100, 50)
+    assert settings.rates.provider == SETTINGS.rates.provider
+    own = Provider.model_validate(PROVIDER | {"rate": {"per_second": 10, "burst": 1}})
+    assert share.divide_provider(own, is_shared=True).rate == own.rate
+    assert settings.upstream.concurrency == SETTINGS.upstream.concurrency
 
 
 @pytest.mark.parametrize(

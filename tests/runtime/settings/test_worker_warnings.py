@@ -25,6 +25,7 @@ def test_more_workers_than_cpus_are_warned_of(folder, workers, keys):
         ("ledger.connections", 7, 8),
         ("upstream.concurrency", 1, 16),
         ("rates.operator_provider", {"per_second": 9, "burst": 15}, 16),
+        ("rates.service", {"per_second": 9, "burst": 15}, 16),
     ],
 )
 def test_limits_too_small_to_be_divided_are_warned_of(folder, key, total, least):
@@ -45,3 +46,12 @@ def test_limits_of_an_institution_are_warned_of_with_its_file(folder):
     warnings = get_warnings(folder, 2)
     assert set(warnings) == {"concurrency", "rate.burst"}
     assert "providers/bank.yaml: concurrency: is 7: a share of 3 for a worker" in warnings["concurrency"]
+
+
+def test_what_workers_share_in_redis_is_not_divided(folder):
+    folder.put("relay.yaml", "gateway.workers", 4)
+    folder.put("relay.yaml", "quotas.redis", "redis://localhost:6379/0")
+    folder.put("relay.yaml", "upstream.concurrency", 1)
+    folder.put("relay.yaml", "rates.service", {"per_second": 1, "burst": 1})
+    folder.put("providers/bank.yaml", "concurrency", 1)
+    assert get_warnings(folder, 4) == {}

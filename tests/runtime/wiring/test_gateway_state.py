@@ -57,7 +57,7 @@ def test_an_institution_may_be_added_and_removed(environment):
     content = bank.read_text()
     bank.unlink()
     second = prepare(environment, first)
-    assert BANK not in {**second.pools, **second.upstreams, **second.limits.institutions}
+    assert BANK not in {**second.pools, **second.upstreams, **second.limits.data.providers}
     assert first.find_replaced_pools(second) == [first.pools[BANK][1]]
     bank.write_text(content)
     third = prepare(environment, second)
@@ -75,9 +75,9 @@ def test_other_parties_change_the_callers_alone(environment):
 
 
 def test_all_operators_together_call_the_authority_ten_times_as_often(environment):
-    limits = prepare(environment).limits
-    (total,) = limits.authority.values()
-    assert total.interval == pytest.approx(limits.authority_operator.interval / 10)
+    limits = prepare(environment).limits.authority
+    (total,) = limits.providers.values()
+    assert total.per_second == 10 * limits.operator_provider.per_second
 
 
 def test_verified_tokens_are_kept_while_their_keys_are_the_same(environment):

@@ -10,10 +10,11 @@ from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership
 from relay.infra.upstream.tls import TlsError
 from relay.jobs.runner import JobFailed
 from relay.policy.statistics.weeks import last_week
+from relay.runtime.settings.file_references import resolve_redis_url
 from relay.runtime.settings.job_names import get_job_names
 from relay.runtime.settings.loading import SecretMissing, load_settings
 from relay.runtime.wiring.credentials import CredentialError
-from relay.runtime.wiring.jobs import build_job_set, open_leadership, preview_changes, resolve_redis_url
+from relay.runtime.wiring.jobs import build_job_set, open_leadership, preview_changes
 from relay.runtime.wiring.ledger import LedgerSettingsError
 
 NOW = 1_795_370_062  # Monday, 2026-11-23 02:54:22 in Korea

@@ -6,9 +6,9 @@ import pytest
 from mydata_sandbox.environment.build import build
 
 from relay.infra.upstream.tls import TlsError
+from relay.runtime.settings.expired_certificates import check_new_certificates, read_certificates
 from relay.runtime.settings.file_references import ReferenceKind
 from relay.runtime.settings.loading import load_settings
-from relay.runtime.wiring.expired_certificates import check_new_certificates, read_certificates
 
 NOW = datetime.now(UTC)
 FAR = datetime.max.replace(tzinfo=UTC)

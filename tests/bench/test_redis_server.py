@@ -1,8 +1,8 @@
 import socket
 
 import pytest
-from harness import redis as redis_module
-from harness.redis import RedisServer
+from harness import redis_server as redis_module
+from harness.redis_server import RedisServer
 
 
 def send(server, command):

@@ -1,0 +1,139 @@
+"""Quotas that all gateways share: leases from the store, and a count of its own while the store is unavailable."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final, Protocol
+
+from redis.exceptions import RedisError
+
+from relay.domain.quota import CallKey
+from relay.infra.diagnostics.outages import OutageLog
+from relay.infra.quota.store import StoreReply
+from relay.policy.quota.lease_book import LeaseBook
+from relay.policy.quota.leases import LeaseRequest
+from relay.policy.quota.limits import LimitTable
+from relay.policy.quota.slots import SlotBook, SlotRequest, SlotUser
+from relay.primitives.event_wait import wait_for_event
+
+HEARTBEAT_S: Final = 0.2
+"""Longest time between two calls to the store: the others see by them that this gateway shares the rates."""
+
+RETRY_S: Final = (0.05, 0.1, 0.2, 0.5)
+"""Times between calls to a store that is unavailable; the last one repeats. No call of an operator waits for them."""
+
+_COLLECT_S: Final = 0.02
+"""How long requests that no call waits for are collected. PERF: one call to the store takes 0.25 ms."""
+
+_MOST_DEBTS: Final = 500
+"""Limits whose debts are sent at once: the store serves no other gateway meanwhile. 1 ms."""
+
+_STORE_ERRORS: Final = (RedisError, OSError, TimeoutError, ValueError)
+
+
+class Store(Protocol):
+    """Leases requests for one gateway."""
+
+    async def lease(self, rates: Sequence[LeaseRequest], institutions: Sequence[SlotRequest] = ()) -> StoreReply:
+        """Asks for requests and slots. Raises RedisError, OSError, TimeoutError, ValueError."""
+
+    async def leave(self, institutions: Sequence[SlotRequest]) -> None:
+        """Returns the slots, tells the others that this gateway has ended, and closes the client. Raises alike."""
+
+    async def reset(self) -> None:
+        """Closes the connections, so that no late reply is read."""
+
+
+class SharedQuotaCounters:
+    """Counts requests against quotas that all gateways share. `run` talks to the store.
+
+    `gateways` is how many gateways at least share the rates while the store is unavailable.
+    """
+
+    def __init__(self, table: LimitTable, store: Store, gateways: int, clock: Callable[[], float]) -> None:
+        self._wake, self._urgent, self._served = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._book = LeaseBook(table, gateways, self._wake.set)
+        self._slots = SlotBook(self._hurry)
+        self._store = store
+        self._least_gateways = gateways
+        self._clock = clock
+        self._outages = OutageLog("quota store", clock)
+        self._failures = 0
+
+    def gauges(self) -> dict[str, float]:
+        """Returns the metrics of the store and of the gateways that share it."""
+        return {"relay_quota_alone": self._book.is_alone, "relay_quota_gateways": self._book.gateways}
+
+    def adjust(self, table: LimitTable, now: float) -> None:
+        """Applies new rates. Counted requests stay counted; a raised rate applies at once."""
+        self._book.adjust(table, now)
+
+    def take(self, call: CallKey, now: float) -> None:
+        """Counts one request. Raises Refusal (42901), and NotLeased if the call must `wait` and be judged again."""
+        self._book.take(call, now)
+
+    def share_slots(self, users: Iterable[tuple[str, int, SlotUser]]) -> None:
+        """Shares the slots of these institutions with the other gateways: org_code, `concurrency`, user."""
+        self._slots.replace(users)
+
+    async def wait(self) -> None:
+        """Waits until the store was asked for what calls wait for. Never raises."""
+        self._hurry()
+        await self._served.wait()
+
+    def _hurry(self) -> None:
+        self._urgent.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Asks the store until cancelled. At the end the other gateways learn that this one shares no more.
+
+        Between two questions the calls that waited for the first take what was leased for them.
+        """
+        try:
+            while True:
+                await wait_for_event(self._wake, HEARTBEAT_S)
+                if not self._urgent.is_set():
+                    await wait_for_event(self._urgent, _COLLECT_S)
+                await self._ask()
+                await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S)) - 1] if self._failures else 0)
+        finally:
+            self._book.count_alone(self._clock())  # a call that still comes waits for nothing
+            self._served.set()
+            with suppress(*_STORE_ERRORS):
+                await self._store.leave(self._slots.build_return())
+
+    async def _ask(self) -> None:
+        """Asks the store once and lets waiting calls go on, whatever it replied."""
+        self._wake.clear()
+        self._urgent.clear()
+        served, self._served = self._served, asyncio.Event()
+        try:
+            if self._book.is_alone:
+                await self._return()
+            sent_at = self._clock()
+            rates, slots = self._book.build_requests(sent_at), self._slots.build_requests(sent_at)
+            reply = await self._store.lease([request for _, request in rates], [request for _, request in slots])
+            self._book.receive(rates, reply.leases, sent_at, self._clock())
+            self._slots.receive(slots, reply.slots, self._clock())
+            self._book.gateways = max(1, reply.gateways)
+        except Exception as error:  # an unexpected one too: no call may wait for ever
+            self._failures += 1
+            self._book.gateways = max(self._book.gateways, self._least_gateways)
+            self._book.count_alone(self._clock())
+            self._slots.count_alone(self._book.gateways)
+            self._outages.record_failure(type(error).__name__)
+            with suppress(*_STORE_ERRORS):
+                await self._store.reset()
+        else:
+            self._failures = 0
+            self._outages.record_success()
+        finally:
+            served.set()
+
+    async def _return(self) -> None:
+        """Tells the store what was counted without it, then counts with it again."""
+        debts = self._book.build_debts(self._clock())
+        for first in range(0, len(debts), _MOST_DEBTS):
+            await self._store.lease(debts[first : first + _MOST_DEBTS])
+        self._book.count_together()

@@ -1,0 +1,88 @@
+"""The counts of the limits in Redis: one call asks for all that a gateway wants of rates and slots.
+
+All keys have one hash tag, so that they are in one slot of a Redis Cluster, as a script demands.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from importlib.resources import files
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from relay.policy.quota.leases import LeaseReply, LeaseRequest
+from relay.policy.quota.slots import SlotRequest
+
+SILENT_S: Final = 0.5
+"""A gateway that did not call for so long may count by itself: its part of each rate is left to it."""
+
+KEPT_S: Final = 3.0
+"""A gateway that did not call for so long keeps only its part of the slots that it held."""
+
+FORGOTTEN_S: Final = 30.0
+"""A gateway that did not call for so long has ended: the others share its part."""
+
+_TAG: Final = "relay:{quota}:"
+_GATEWAYS: Final = f"{_TAG}gateways"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReply:
+    """What the store gave: a lease for each rate, a number of slots for each institution.
+
+    `gateways` is how many gateways share them.
+    """
+
+    gateways: int
+    leases: Sequence[LeaseReply]
+    slots: Sequence[int]
+
+
+class QuotaStore:
+    """Asks Redis as the gateway `name`. Each call ends within `timeout_s`, connection included."""
+
+    def __init__(self, redis: Redis, name: str, timeout_s: float) -> None:
+        self._redis = redis
+        self._name = name
+        self._timeout_s = timeout_s
+        self._script = files(__package__).joinpath("lease.lua").read_text(encoding="utf-8")
+        self._digest = sha1(self._script.encode(), usedforsecurity=False).hexdigest()
+
+    async def lease(self, rates: Sequence[LeaseRequest], institutions: Sequence[SlotRequest] = ()) -> StoreReply:
+        """Asks for requests and slots. Raises RedisError, OSError, TimeoutError; then they may be counted or not."""
+        keys = [_GATEWAYS, *(_TAG + request.limit.key for request in rates)]
+        keys += [f"{_TAG}slots:{request.org_code}" for request in institutions]
+        arguments: list[str | float] = [self._name, SILENT_S, FORGOTTEN_S]
+        for request in rates:
+            rate = request.limit.rate
+            arguments += ("rate", rate.per_second, rate.burst, request.wanted, request.debt)
+        for each in institutions:
+            arguments += ("slots", each.concurrency, each.in_use, each.wanted, KEPT_S)
+        gateways, _present, *rest = map(int, await self._call(keys, arguments))
+        replies = list(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
+        leases = [LeaseReply(permits, wait_us / 1e6, level / 1000) for permits, wait_us, level in replies[: len(rates)]]
+        return StoreReply(gateways, leases, [slots for slots, _, _ in replies[len(rates) :]])
+
+    async def _call(self, keys: Sequence[str], arguments: Sequence[str | float]) -> Sequence[int]:
+        async with asyncio.timeout(self._timeout_s):
+            try:
+                values: Sequence[int] = await self._redis.evalsha(self._digest, len(keys), *keys, *arguments)
+            except NoScriptError:  # after a restart or failover
+                values = await self._redis.eval(self._script, len(keys), *keys, *arguments)
+        return values
+
+    async def leave(self, institutions: Sequence[SlotRequest] = ()) -> None:
+        """Returns the slots, tells the others that this gateway has ended, and closes the client. Raises alike."""
+        try:
+            await self.lease((), institutions)
+            async with asyncio.timeout(self._timeout_s):
+                await self._redis.zrem(_GATEWAYS, self._name)
+        finally:
+            await self._redis.aclose()
+
+    async def reset(self) -> None:
+        """Closes the connections, so that no late reply is read and a failover is followed."""
+        await self._redis.connection_pool.disconnect()

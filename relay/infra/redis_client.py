@@ -1,0 +1,43 @@
+"""Clients of Redis: one server, or the master that Sentinels name."""
+
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+RESPONSE_S: Final = 2.0
+"""Time limit of a connection and of a response, if the caller has no shorter one."""
+
+SENTINEL_SCHEME: Final = "redis+sentinel"
+_SENTINEL_PORT: Final = 26379
+
+
+def make_redis_client(url: str, response_s: float = RESPONSE_S) -> Redis:
+    """Returns a client without retries: they would hide an outage, 5 s per command as measured. Raises ValueError.
+
+    `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/MASTER[/DB]` names Sentinels.
+    """
+    timing = {"socket_timeout": response_s, "socket_connect_timeout": response_s, "retry": Retry(NoBackoff(), 0)}
+    options: dict[str, Any] = dict(timing)
+    if not url.startswith(f"{SENTINEL_SCHEME}://"):
+        return Redis.from_url(url, **options)
+    parts = urlsplit(url)
+    _, _, places = parts.netloc.rpartition("@")
+    master, _, database = parts.path.strip("/").partition("/")
+    if not master:
+        raise ValueError("the URL names no master")
+    sentinels = [_parse_place(place) for place in places.split(",")]
+    for name, value in (("username", parts.username), ("password", parts.password)):
+        if value:
+            options[name] = unquote(value)
+    finder = Sentinel(sentinels, sentinel_kwargs=timing, **timing)  # type: ignore[no-untyped-call]
+    client: Redis = finder.master_for(master, db=int(database or 0), **options)
+    return client
+
+
+def _parse_place(place: str) -> tuple[str, int]:
+    host, _, port = place.rpartition(":") if place.rpartition("]")[2].count(":") else (place, "", "")
+    return host.strip("[]"), int(port or _SENTINEL_PORT)

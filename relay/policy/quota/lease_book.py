@@ -1,0 +1,160 @@
+"""All leases of one gateway: counts calls against them, says what to ask the store, and counts alone without it.
+
+Time is monotonic and given with each call. See `leases` for the bound that holds.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from relay.domain.fault import Refusal
+from relay.domain.quota import CallKey, NotLeased
+from relay.policy.quota.leases import Lease, LeaseReply, LeaseRequest
+from relay.policy.quota.limits import Limit, LimitTable
+from relay.policy.quota.meter import Meter, take_all
+
+MAX_CALLS: Final = 100_000
+"""Kinds of calls whose leases are remembered; then all are looked up again."""
+
+_MIN_DEBT: Final = 0.01
+"""Requests: a smaller debt is not worth a key in the store."""
+
+
+class LeaseBook:
+    """The leases of one gateway. `is_alone` while it counts by itself, with its part of each rate.
+
+    `gateways` is how many gateways share the rates. `on_listed` is called when there is something to ask the store.
+    """
+
+    def __init__(self, table: LimitTable, gateways: int, on_listed: Callable[[], None]) -> None:
+        self._table = table
+        self._on_listed = on_listed
+        self._leases: dict[str, Lease] = {}
+        self._by_call: dict[CallKey, tuple[tuple[Lease, ...], tuple[Meter, ...]]] = {}
+        self._listed: list[Lease] = []
+        self.gateways = gateways
+        self.waiting = 0
+        self.is_alone = False
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    def adjust(self, table: LimitTable, now: float) -> None:
+        """Applies new rates. Counted requests stay counted; a raised rate applies at once."""
+        self._table = table
+        known = list(self._by_call)
+        self._by_call.clear()
+        for call in known:
+            for limit in table.find(call):
+                lease = self._leases.get(limit.key)
+                if lease is not None and lease.limit is not limit:
+                    self._replace_limit(lease, limit, now)
+
+    def _replace_limit(self, lease: Lease, limit: Limit, now: float) -> None:
+        if limit.rate != lease.limit.rate:
+            lease.denied_until = 0.0
+        lease.limit = limit
+        lease.meter.adjust(limit, now, 1 / self.gateways)
+
+    def take(self, call: CallKey, now: float) -> None:
+        """Counts one request. Raises Refusal (42901) with `retry_after`, NotLeased if the store must be asked.
+
+        A refused or waiting request counts in no limit.
+        """
+        leases, meters = self._by_call.get(call) or self._find(call, now)
+        if self.is_alone:
+            take_all(meters, now)
+            return
+        for lease in leases:
+            if not lease.has_permit(now):
+                self._refuse_or_wait(leases, now)
+        for lease in leases:
+            lease.permits -= 1
+            lease.used += 1
+            if lease.permits <= lease.low and not lease.next_permits:
+                self._list(lease)
+
+    def _find(self, call: CallKey, now: float) -> tuple[tuple[Lease, ...], tuple[Meter, ...]]:
+        if len(self._by_call) >= MAX_CALLS:
+            self._forget_idle(now)
+        leases = tuple(self._find_lease(limit, now) for limit in self._table.find(call))
+        self._by_call[call] = leases, tuple(lease.meter for lease in leases)
+        return self._by_call[call]
+
+    def _forget_idle(self, now: float) -> None:
+        """Forgets the leases that are not in use; the store still counts them."""
+        self._by_call.clear()
+        self._leases = {key: lease for key, lease in self._leases.items() if lease.is_in_use(now)}
+
+    def _find_lease(self, limit: Limit, now: float) -> Lease:
+        if limit.key not in self._leases:
+            self._leases[limit.key] = Lease(limit, now, 1 / self.gateways)
+        return self._leases[limit.key]
+
+    def _refuse_or_wait(self, leases: Sequence[Lease], now: float) -> None:
+        """Raises Refusal if the store has no more requests of a limit, NotLeased after it was listed."""
+        missing = [lease for lease in leases if not lease.has_permit(now)]
+        for lease in missing:
+            if now < lease.denied_until:
+                self._list_unused(leases)
+                raise Refusal(lease.limit.fault, retry_after=lease.denied_until - now)
+        for lease in missing:
+            lease.waiting += 1
+            self.waiting += 1
+            self._list(lease)
+        raise NotLeased
+
+    def _list_unused(self, leases: Sequence[Lease]) -> None:
+        """Lists the exact leases of a refused call: what was leased for it is returned."""
+        for lease in leases:
+            if lease.is_exact and lease.permits:
+                self._list(lease)
+
+    def _list(self, lease: Lease) -> None:
+        if not lease.is_listed:
+            lease.is_listed = True
+            self._listed.append(lease)
+            if len(self._listed) == 1:
+                self._on_listed()
+
+    # the store
+
+    def build_requests(self, now: float) -> list[tuple[Lease, LeaseRequest]]:
+        """Returns what to ask the store now; the waiting calls are served by its reply."""
+        listed, self._listed, self.waiting = self._listed, [], 0
+        requests = []
+        for lease in listed:
+            wanted = lease.count_wanted(now)
+            unused = lease.give_back(now) if lease.is_exact and not wanted else 0.0
+            if wanted or unused:
+                requests.append((lease, LeaseRequest(lease.limit, wanted, -unused)))
+            lease.is_listed, lease.waiting = False, 0
+        return requests
+
+    def receive(
+        self, requests: Iterable[tuple[Lease, LeaseRequest]], replies: Iterable[LeaseReply], sent_at: float, now: float
+    ) -> None:
+        """Takes what the store leased."""
+        for (lease, request), reply in zip(requests, replies, strict=True):
+            lease.receive(reply, request.wanted, sent_at, now)
+
+    def count_alone(self, now: float) -> None:
+        """Counts without the store from now on: this gateway's part of each rate, and of what is known as counted."""
+        if self.is_alone:
+            return
+        self.is_alone = True
+        for lease in self._leases.values():
+            lease.meter.adjust(lease.limit, now, 1 / self.gateways)
+            lease.meter.add_debt(lease.get_level(now) / self.gateways, now)
+            lease.end()
+
+    def build_debts(self, now: float) -> list[LeaseRequest]:
+        """Returns what was counted without the store and not yet paid off: the store counts it before it leases."""
+        debts = [LeaseRequest(lease.limit, 0, lease.meter.get_debt(now)) for lease in self._leases.values()]
+        return [request for request in debts if request.debt > _MIN_DEBT]
+
+    def count_together(self) -> None:
+        """Asks the store again from now on. It has counted the debts."""
+        self.is_alone = False
+        for lease in self._leases.values():
+            lease.meter.next_at = 0.0
+            lease.level = 0.0

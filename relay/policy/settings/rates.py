@@ -1,0 +1,46 @@
+"""Settings of rates, and of what counts them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from relay.policy.settings.redis_url import RedisUrl
+from relay.policy.settings.scalars import Rate, Section
+
+
+class RefusalRates(Section):
+    """Refused calls of one connection, one certificate and one address. A connection over a rate is closed."""
+
+    connection: Rate = Rate(per_second=100, burst=200)
+    certificate: Rate = Rate(per_second=500, burst=1000)
+    address: Rate = Rate(per_second=1000, burst=2000)
+
+
+class RateSettings(Section):
+    """Rates of requests, refused requests and handshakes.
+
+    `operator_provider` is of one operator at one institution, `operator` of one operator, `service` of one service (by
+    client_id), `provider` of all operators at one institution, `scheduled` of its scheduled transfers, `authority` of
+    one operator at the authority, `handshakes` of one address. None is no limit.
+    """
+
+    operator_provider: Rate = Rate(per_second=50, burst=100)
+    operator: Rate | None = None
+    service: Rate | None = None
+    provider: Rate = Rate(per_second=200, burst=400)
+    scheduled: Rate | None = None
+    authority: Rate = Rate(per_second=100, burst=1000)
+    refused: RefusalRates = RefusalRates()
+    handshakes: Rate = Rate(per_second=50, burst=256)
+
+
+class QuotaSettings(Section):
+    """Where requests are counted: in Redis for all gateways together, or without `redis` in each process.
+
+    `timeout_s` is for each call to Redis. While Redis is unavailable, each gateway has its part of each rate: one of as
+    many as shared it last, of `gateways` at least.
+    """
+
+    redis: RedisUrl | None = None
+    timeout_s: Annotated[float, Field(ge=0.001, le=1)] = 0.02
+    gateways: Annotated[int, Field(ge=1, le=1000)] = 1
