@@ -1,17 +1,39 @@
 """Sockets of the sandbox: bound before anything listens, so that their ports are known."""
 
+import random
 import socket
+from contextlib import suppress
+from typing import Final
 
 from mydata_sandbox.parties import LOOPBACK
 
+_FREE_PORTS: Final = range(10_000, 32_000)
+"""Ports to choose from. No connection takes one before something listens there: Linux connects from 32768 on."""
+
+_ATTEMPTS: Final = 20
+
 
 def bind_socket(port: int = 0, address: str = LOOPBACK) -> socket.socket:
-    """Returns a bound socket. It gets a free port when `port` is in use. Raises OSError for a foreign address."""
+    """Returns a bound socket. It gets a free port when `port` is 0 or in use. Raises OSError for a foreign address."""
+    if port:
+        with suppress(OSError):
+            return bind_exactly(port, address)
+    for free_port in random.sample(_FREE_PORTS, _ATTEMPTS):
+        with suppress(OSError):
+            return _bind_alone(free_port, address)
+    return _bind_alone(0, address)
+
+
+def _bind_alone(port: int, address: str) -> socket.socket:
+    """Binds a socket to a port that no other socket is bound to, listening or not. Raises OSError."""
     listener = _open_socket(address)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     try:
         listener.bind((address, port))
     except OSError:
-        listener.bind((address, 0))
+        listener.close()
+        raise
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return listener
 
 

@@ -26,3 +26,17 @@ def test_the_url_of_a_socket_has_address_and_port(address, host):
         port = listener.getsockname()[1]
         assert build_url(listener) == f"https://{host}:{port}"
         assert build_url(listener, "http") == f"http://{host}:{port}"
+
+
+def test_free_ports_are_not_those_of_outgoing_connections():
+    listeners = [bind_socket() for _ in range(50)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    assert len(set(ports)) == 50
+    assert max(ports) < 32768
+
+
+def test_a_foreign_address_is_an_error():
+    with pytest.raises(OSError, match="Cannot assign"):
+        bind_socket(address="192.0.2.1")
