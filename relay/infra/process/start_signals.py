@@ -11,7 +11,12 @@ _HANGUP: Final = (signal.SIGHUP,)
 
 
 def block_signals() -> None:
-    """Blocks SIGHUP and STOPS for this thread and its new threads; they stay pending until they are allowed."""
+    """Blocks SIGHUP and STOPS for this thread and its new threads; they stay pending until they are allowed.
+
+    SIGUSR1 and SIGUSR2 are ignored: other servers rotate logs by them, and their default ends the process.
+    """
+    for name in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(name, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, (*_HANGUP, *STOPS))
 
 

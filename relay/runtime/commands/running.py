@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Coroutine
 from typing import Any
 
@@ -41,8 +40,6 @@ async def _run_unless_stopped(serving: Coroutine[Any, Any, None]) -> None:
         if task is not None:
             task.cancel()
 
-    for name in (signal.SIGUSR1, signal.SIGUSR2):  # other servers rotate logs by them; their default ends the process
-        signal.signal(name, signal.SIG_IGN)
     for name in STOPS:
         loop.add_signal_handler(name, stop)
     allow_stops()

@@ -27,3 +27,15 @@ def test_a_blocked_signal_is_delivered_later(handled, kind, allow):
     assert handled == []
     allow()
     assert handled == [kind]
+
+
+@pytest.mark.parametrize("kind", [signal.SIGUSR1, signal.SIGUSR2])
+def test_signals_of_other_servers_are_ignored_at_once(kind):
+    previous = signal.getsignal(kind)
+    try:
+        block_signals()
+        signal.raise_signal(kind)
+    finally:
+        allow_stops()
+        allow_hangups()
+        signal.signal(kind, previous)
