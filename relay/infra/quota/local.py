@@ -18,15 +18,10 @@ class LocalQuotaCounters:
         self._meters: dict[str, Meter] = {}
         self._by_call: dict[CallKey, tuple[Meter, ...]] = {}
 
-    def adjust(self, table: LimitTable, now: float) -> None:
-        """Applies new rates. Counted requests stay counted; a raised limit applies at once."""
+    def adjust(self, table: LimitTable) -> None:
+        """Applies new rates, each with the next call. Counted requests stay counted; a raised limit applies at once."""
         self._table = table
-        known = list(self._by_call)
         self._by_call.clear()
-        for call in known:
-            for limit in table.find(call):
-                if limit.key in self._meters:
-                    self._meters[limit.key].adjust(limit, now)
 
     def take(self, call: CallKey, now: float) -> None:
         """Counts one request. Raises Refusal (42901) with `retry_after` in seconds."""
@@ -49,11 +44,14 @@ class LocalQuotaCounters:
         if len(self._by_call) >= _MAX_CALLS:
             self._by_call.clear()
             self._meters = {key: meter for key, meter in self._meters.items() if meter.next_at > now}
-        meters = tuple(self._find_meter(limit) for limit in self._table.find(call))
+        meters = tuple(self._find_meter(limit, now) for limit in self._table.find(call))
         self._by_call[call] = meters
         return meters
 
-    def _find_meter(self, limit: Limit) -> Meter:
-        if limit.key not in self._meters:
-            self._meters[limit.key] = Meter(limit)
-        return self._meters[limit.key]
+    def _find_meter(self, limit: Limit, now: float) -> Meter:
+        meter = self._meters.get(limit.key)
+        if meter is None:
+            meter = self._meters[limit.key] = Meter(limit)
+        elif meter.limit.rate != limit.rate:
+            meter.adjust(limit, now)
+        return meter

@@ -64,9 +64,9 @@ class SharedQuotaCounters:
         """Returns the metrics of the store and of the gateways that share it."""
         return {"relay_quota_alone": self._book.is_alone, "relay_quota_gateways": self._book.gateways}
 
-    def adjust(self, table: LimitTable, now: float) -> None:
+    def adjust(self, table: LimitTable) -> None:
         """Applies new rates. Counted requests stay counted; a raised rate applies at once."""
-        self._book.adjust(table, now)
+        self._book.adjust(table)
 
     def take(self, call: CallKey, now: float) -> None:
         """Counts one request. Raises Refusal (42901), and NotLeased if the call must `wait` and be judged again."""

@@ -38,20 +38,13 @@ class LeaseBook:
     def __len__(self) -> int:
         return len(self._leases)
 
-    def adjust(self, table: LimitTable, now: float) -> None:
-        """Applies new rates. Counted requests stay counted; a raised rate applies at once."""
+    def adjust(self, table: LimitTable) -> None:
+        """Applies new rates, each with the next call. Counted requests stay counted; a raised rate applies at once."""
         self._table = table
-        known = list(self._by_call)
         self._by_call.clear()
-        for call in known:
-            for limit in table.find(call):
-                lease = self._leases.get(limit.key)
-                if lease is not None and lease.limit is not limit:
-                    self._replace_limit(lease, limit, now)
 
     def _replace_limit(self, lease: Lease, limit: Limit, now: float) -> None:
-        if limit.rate != lease.limit.rate:
-            lease.denied_until = 0.0
+        lease.denied_until = 0.0
         lease.limit = limit
         lease.meter.adjust(limit, now, 1 / self.gateways)
 
@@ -86,9 +79,12 @@ class LeaseBook:
         self._leases = {key: lease for key, lease in self._leases.items() if lease.is_in_use(now)}
 
     def _find_lease(self, limit: Limit, now: float) -> Lease:
-        if limit.key not in self._leases:
-            self._leases[limit.key] = Lease(limit, now, 1 / self.gateways)
-        return self._leases[limit.key]
+        lease = self._leases.get(limit.key)
+        if lease is None:
+            lease = self._leases[limit.key] = Lease(limit, now, 1 / self.gateways)
+        elif lease.limit.rate != limit.rate:
+            self._replace_limit(lease, limit, now)
+        return lease
 
     def _refuse_or_wait(self, leases: Sequence[Lease], now: float) -> None:
         """Raises Refusal if the store has no more requests of a limit, NotLeased after it was listed."""

@@ -131,9 +131,8 @@ class Relay:
         for index, followed in self.contexts.items():
             followed.current = prepared.contexts.get(index, followed.current)
         limits = prepared.limits
-        now = time.monotonic()
-        self.counters.adjust(limits.data, now)
-        self.authority_counters.adjust(limits.authority, now)
+        self.counters.adjust(limits.data)
+        self.authority_counters.adjust(limits.authority)
         self._share_slots()
         self.refusals.adjust(limits.refusals)
         self.handshakes.adjust(limits.handshakes)

@@ -78,7 +78,7 @@ def test_a_service_has_a_rate_over_all_institutions():
 
 def test_an_operator_has_a_rate_over_all_institutions():
     quotas = build_quotas(operator=(10, 3), provider=(10, 5))
-    quotas.adjust(LimitTable(Rate(per_second=10, burst=3), {}, operator=Rate(per_second=1, burst=2)), 100.0)
+    quotas.adjust(LimitTable(Rate(per_second=10, burst=3), {}, operator=Rate(per_second=1, burst=2)))
     take_many(quotas, 1)
     take_many(quotas, 1, provider="card")
     assert take_refused(quotas) == ("operator_rate", 1.0)
@@ -103,7 +103,7 @@ def test_a_request_refused_by_one_limit_does_not_count_in_another():
 def test_counted_requests_stay_counted_when_rates_change():
     quotas = build_quotas()
     take_many(quotas, 3)
-    quotas.adjust(build_table(operator=(10, 4)), 100.0)
+    quotas.adjust(build_table(operator=(10, 4)))
     take_many(quotas, 1)
     assert take_refused(quotas) == ("operator_rate", 0.1)
 
@@ -112,7 +112,7 @@ def test_a_raised_rate_helps_at_once():
     quotas = build_quotas(operator=(0.01, 1))
     take_many(quotas, 1)
     assert take_refused(quotas) == ("operator_rate", 100.0)
-    quotas.adjust(build_table(operator=(100, 1)), 100.0)
+    quotas.adjust(build_table(operator=(100, 1)))
     assert take_refused(quotas) == ("operator_rate", 0.01)
     take_many(quotas, 1, now=100.01)
 
@@ -120,3 +120,12 @@ def test_a_raised_rate_helps_at_once():
 async def test_nothing_is_leased_in_one_process():
     quotas = build_quotas()
     assert (await quotas.wait(), await quotas.run(), quotas.gauges()) == (None, None, {})
+
+
+def test_a_rate_applies_that_changed_again_before_the_next_call():
+    quotas = build_quotas(operator=(1000, 1000), provider=(1000, 1000))
+    take_many(quotas, 1)
+    quotas.adjust(build_table(operator=(500, 500)))
+    quotas.adjust(build_table(operator=(1, 1)))
+    take_many(quotas, 1, now=100.01)
+    assert take_refused(quotas, now=100.02)[0] == "operator_rate"

@@ -130,7 +130,7 @@ async def test_the_other_gateways_learn_of_the_end(store):
 async def test_a_raised_rate_applies_at_once(quotas):
     assert [await call(quotas) for _ in range(5)] == [*[""] * 4, "provider_rate"]
     raised = LimitTable(Rate(per_second=1, burst=100), {"bank": Rate(per_second=100, burst=8)})
-    quotas.adjust(raised, time.monotonic())
+    quotas.adjust(raised)
     assert await call(quotas) == ""
 
 

@@ -103,7 +103,7 @@ def test_a_refused_call_counts_in_no_limit(make_gateway, store):
 def test_a_raised_rate_helps_at_once(make_gateway):
     gateway = make_gateway(per_second=0.01, burst=1)
     assert call_many(gateway, 2) == 1
-    gateway.book.adjust(build_table(per_second=1000, burst=10), 1.0)
+    gateway.book.adjust(build_table(per_second=1000, burst=10))
     assert gateway.call(1.01)
 
 
