@@ -15,12 +15,18 @@ SENTINEL_SCHEME: Final = "redis+sentinel"
 _SENTINEL_PORT: Final = 26379
 
 
-def make_redis_client(url: str, response_s: float = RESPONSE_S) -> Redis:
+def make_redis_client(url: str, response_s: float = RESPONSE_S, connect_s: float | None = None) -> Redis:
     """Returns a client without retries: they would hide an outage, 5 s per command as measured. Raises ValueError.
+
+    A connection takes no longer than `connect_s`, by default `response_s`.
 
     `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/MASTER[/DB]` names Sentinels.
     """
-    timing = {"socket_timeout": response_s, "socket_connect_timeout": response_s, "retry": Retry(NoBackoff(), 0)}
+    timing = {
+        "socket_timeout": response_s,
+        "socket_connect_timeout": connect_s or response_s,
+        "retry": Retry(NoBackoff(), 0),
+    }
     options: dict[str, Any] = dict(timing)
     if not url.startswith(f"{SENTINEL_SCHEME}://"):
         return Redis.from_url(url, **options)

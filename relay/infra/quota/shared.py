@@ -11,7 +11,7 @@ from relay.domain.quota import CallKey
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.quota.store import StoreReply
 from relay.policy.quota.lease_book import LeaseBook
-from relay.policy.quota.leases import LeaseRequest
+from relay.policy.quota.leases import LEASE_S, LeaseRequest
 from relay.policy.quota.limits import LimitTable
 from relay.policy.quota.slots import SlotBook, SlotRequest, SlotUser
 from relay.primitives.event_wait import wait_for_event
@@ -28,13 +28,21 @@ _COLLECT_S: Final = 0.02
 _MOST_DEBTS: Final = 500
 """Limits whose debts are sent at once: the store serves no other gateway meanwhile. 1 ms."""
 
+_CALM_REPLIES: Final = 3
+"""Replies in a row after which a store is used again."""
+
 _STORE_ERRORS: Final = (RedisError, OSError, TimeoutError, ValueError)
 
 
 class Store(Protocol):
     """Leases requests for one gateway."""
 
-    async def lease(self, rates: Sequence[LeaseRequest], institutions: Sequence[SlotRequest] = ()) -> StoreReply:
+    async def connect(self) -> None:
+        """Opens a connection. Raises RedisError, OSError, TimeoutError."""
+
+    async def lease(
+        self, rates: Sequence[LeaseRequest], institutions: Sequence[SlotRequest] = (), *, is_alone: bool = False
+    ) -> StoreReply:
         """Asks for requests and slots. Raises RedisError, OSError, TimeoutError, ValueError."""
 
     async def leave(self, institutions: Sequence[SlotRequest]) -> None:
@@ -53,6 +61,7 @@ class SharedQuotaCounters:
     def __init__(self, table: LimitTable, store: Store, gateways: int, clock: Callable[[], float]) -> None:
         self._wake, self._urgent, self._served = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._book = LeaseBook(table, gateways, self._wake.set)
+        self._book.count_alone(clock())  # until the store has replied
         self._slots = SlotBook(self._hurry)
         self._store = store
         self._least_gateways = gateways
@@ -96,12 +105,16 @@ class SharedQuotaCounters:
                 if not self._urgent.is_set():
                     await wait_for_event(self._urgent, _COLLECT_S)
                 await self._ask()
-                await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S)) - 1] if self._failures else 0)
+                await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S)) - 1] if self._book.is_alone else 0)
         finally:
             self._book.count_alone(self._clock())  # a call that still comes waits for nothing
             self._served.set()
             with suppress(*_STORE_ERRORS):
                 await self._store.leave(self._slots.build_return())
+
+    async def start(self) -> None:
+        """Asks the store for the first time. Without it this gateway begins by itself. Never raises."""
+        await self._ask()
 
     async def _ask(self) -> None:
         """Asks the store once and lets waiting calls go on, whatever it replied."""
@@ -111,12 +124,8 @@ class SharedQuotaCounters:
         try:
             if self._book.is_alone:
                 await self._return()
-            sent_at = self._clock()
-            rates, slots = self._book.build_requests(sent_at), self._slots.build_requests(sent_at)
-            reply = await self._store.lease([request for _, request in rates], [request for _, request in slots])
-            self._book.receive(rates, reply.leases, sent_at, self._clock())
-            self._slots.receive(slots, reply.slots, self._clock())
-            self._book.gateways = max(1, reply.gateways)
+            else:
+                await self._lease()
         except Exception as error:  # an unexpected one too: no call may wait for ever
             self._failures += 1
             self._book.gateways = max(self._book.gateways, self._least_gateways)
@@ -125,15 +134,35 @@ class SharedQuotaCounters:
             self._outages.record_failure(type(error).__name__)
             with suppress(*_STORE_ERRORS):
                 await self._store.reset()
-        else:
-            self._failures = 0
-            self._outages.record_success()
         finally:
             served.set()
 
+    async def _lease(self) -> None:
+        """Asks for what is wanted. Raises TimeoutError for a reply that is too late to be used."""
+        sent_at = self._clock()
+        rates, slots = self._book.build_requests(sent_at), self._slots.build_requests(sent_at)
+        reply = await self._store.lease([request for _, request in rates], [request for _, request in slots])
+        now = self._clock()
+        if now - sent_at >= LEASE_S:
+            raise TimeoutError
+        self._book.receive(rates, reply.leases, sent_at, now)
+        self._slots.receive(slots, reply.slots, now)
+        self._book.gateways = max(1, reply.gateways)
+        self._failures = 0
+        self._outages.record_success()
+
     async def _return(self) -> None:
-        """Tells the store what was counted without it, then counts with it again."""
+        """Tells the store what was counted without it, then counts with it again.
+
+        A store that does not reply several times in a row is left alone: it would be asked and left again and again.
+        """
+        await self._store.connect()
+        for _ in range(_CALM_REPLIES):
+            await self._store.lease((), is_alone=True)
         debts = self._book.build_debts(self._clock())
-        for first in range(0, len(debts), _MOST_DEBTS):
-            await self._store.lease(debts[first : first + _MOST_DEBTS])
+        reply = await self._store.lease(debts[:_MOST_DEBTS], is_alone=True)
+        for first in range(_MOST_DEBTS, len(debts), _MOST_DEBTS):
+            await self._store.lease(debts[first : first + _MOST_DEBTS], is_alone=True)
+        self._book.gateways = max(1, reply.gateways)
         self._book.count_together()
+        self._hurry()

@@ -25,8 +25,11 @@ KEPT_S: Final = 3.0
 FORGOTTEN_S: Final = 30.0
 """A gateway that did not call for so long has ended: the others share its part."""
 
+CONNECT_S: Final = 1.0
+"""How long a connection to the store may take, the question for the master included. No call waits for it."""
+
 _TAG: Final = "relay:{quota}:"
-_GATEWAYS: Final = f"{_TAG}gateways"
+_GATEWAYS: Final = (f"{_TAG}gateways", f"{_TAG}together")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class StoreReply:
 
 
 class QuotaStore:
-    """Asks Redis as the gateway `name`. Each call ends within `timeout_s`, connection included."""
+    """Asks Redis as the gateway `name`. Each call ends within `timeout_s`; `connect` takes no more than CONNECT_S."""
 
     def __init__(self, redis: Redis, name: str, timeout_s: float) -> None:
         self._redis = redis
@@ -51,14 +54,25 @@ class QuotaStore:
         self._script = files(__package__).joinpath("lease.lua").read_text(encoding="utf-8")
         self._digest = sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 
-    async def lease(self, rates: Sequence[LeaseRequest], institutions: Sequence[SlotRequest] = ()) -> StoreReply:
-        """Asks for requests and slots. Raises RedisError, OSError, TimeoutError; then they may be counted or not."""
-        keys = [_GATEWAYS, *(_TAG + request.limit.key for request in rates)]
+    async def connect(self) -> None:
+        """Opens a connection. Raises RedisError, OSError, TimeoutError."""
+        async with asyncio.timeout(CONNECT_S):
+            await self._redis.ping()
+
+    async def lease(
+        self, rates: Sequence[LeaseRequest], institutions: Sequence[SlotRequest] = (), *, is_alone: bool = False
+    ) -> StoreReply:
+        """Asks for requests and slots. Raises RedisError, OSError, TimeoutError; then they may be counted or not.
+
+        A gateway that `is_alone` counts by itself: the store leaves it its part of each rate.
+        """
+        keys = [*_GATEWAYS, *(_TAG + request.limit.key for request in rates)]
         keys += [f"{_TAG}slots:{request.org_code}" for request in institutions]
-        arguments: list[str | float] = [self._name, SILENT_S, FORGOTTEN_S]
+        arguments: list[str | float] = [self._name, "alone" if is_alone else "together", SILENT_S, FORGOTTEN_S]
         for request in rates:
-            rate = request.limit.rate
-            arguments += ("rate", rate.per_second, rate.burst, request.wanted, request.debt)
+            limit, rate = request.limit, request.limit.rate
+            kind = f"fair:{limit.is_scheduled:d}:{limit.operator}" if limit.is_fair else "rate"
+            arguments += (kind, rate.per_second, rate.burst, request.wanted, request.debt)
         for each in institutions:
             arguments += ("slots", each.concurrency, each.in_use, each.wanted, KEPT_S)
         gateways, _present, *rest = map(int, await self._call(keys, arguments))
@@ -79,7 +93,8 @@ class QuotaStore:
         try:
             await self.lease((), institutions)
             async with asyncio.timeout(self._timeout_s):
-                await self._redis.zrem(_GATEWAYS, self._name)
+                for key in _GATEWAYS:
+                    await self._redis.zrem(key, self._name)
         finally:
             await self._redis.aclose()
 

@@ -4,16 +4,14 @@ Time is monotonic and given with each call. See `leases` for the bound that hold
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from relay.domain.fault import Refusal
 from relay.domain.quota import CallKey, NotLeased
 from relay.policy.quota.leases import Lease, LeaseReply, LeaseRequest
 from relay.policy.quota.limits import Limit, LimitTable
-from relay.policy.quota.meter import Meter, take_all
-
-MAX_CALLS: Final = 100_000
-"""Kinds of calls whose leases are remembered; then all are looked up again."""
+from relay.policy.quota.meters import MAX_CALLS, QuotaMeters
 
 _MIN_DEBT: Final = 0.01
 """Requests: a smaller debt is not worth a key in the store."""
@@ -29,10 +27,10 @@ class LeaseBook:
         self._table = table
         self._on_listed = on_listed
         self._leases: dict[str, Lease] = {}
-        self._by_call: dict[CallKey, tuple[tuple[Lease, ...], tuple[Meter, ...]]] = {}
+        self._by_call: dict[CallKey, tuple[Lease, ...]] = {}
         self._listed: list[Lease] = []
+        self._meters = QuotaMeters(table)
         self.gateways = gateways
-        self.waiting = 0
         self.is_alone = False
 
     def __len__(self) -> int:
@@ -42,35 +40,30 @@ class LeaseBook:
         """Applies new rates, each with the next call. Counted requests stay counted; a raised rate applies at once."""
         self._table = table
         self._by_call.clear()
-
-    def _replace_limit(self, lease: Lease, limit: Limit, now: float) -> None:
-        lease.denied_until = 0.0
-        lease.limit = limit
-        lease.meter.adjust(limit, now, 1 / self.gateways)
+        self._meters.adjust(table)
 
     def take(self, call: CallKey, now: float) -> None:
         """Counts one request. Raises Refusal (42901) with `retry_after`, NotLeased if the store must be asked.
 
         A refused or waiting request counts in no limit.
         """
-        leases, meters = self._by_call.get(call) or self._find(call, now)
         if self.is_alone:
-            take_all(meters, now)
+            self._meters.take(call, now)
             return
+        leases = self._by_call.get(call) or self._find(call, now)
         for lease in leases:
             if not lease.has_permit(now):
                 self._refuse_or_wait(leases, now)
         for lease in leases:
             lease.permits -= 1
             lease.used += 1
-            if lease.permits <= lease.low and not lease.next_permits:
+            if lease.permits <= lease.low and not lease.next_permits and not lease.is_exact:
                 self._list(lease)
 
-    def _find(self, call: CallKey, now: float) -> tuple[tuple[Lease, ...], tuple[Meter, ...]]:
+    def _find(self, call: CallKey, now: float) -> tuple[Lease, ...]:
         if len(self._by_call) >= MAX_CALLS:
             self._forget_idle(now)
-        leases = tuple(self._find_lease(limit, now) for limit in self._table.find(call))
-        self._by_call[call] = leases, tuple(lease.meter for lease in leases)
+        self._by_call[call] = tuple(self._find_lease(limit, now) for limit in self._table.find(call))
         return self._by_call[call]
 
     def _forget_idle(self, now: float) -> None:
@@ -79,11 +72,12 @@ class LeaseBook:
         self._leases = {key: lease for key, lease in self._leases.items() if lease.is_in_use(now)}
 
     def _find_lease(self, limit: Limit, now: float) -> Lease:
-        lease = self._leases.get(limit.key)
+        lease = self._leases.get(limit.lease_key)
         if lease is None:
-            lease = self._leases[limit.key] = Lease(limit, now, 1 / self.gateways)
+            lease = self._leases[limit.lease_key] = Lease(limit, now)
         elif lease.limit.rate != limit.rate:
-            self._replace_limit(lease, limit, now)
+            lease.denied_until = 0.0
+            lease.limit = limit
         return lease
 
     def _refuse_or_wait(self, leases: Sequence[Lease], now: float) -> None:
@@ -95,7 +89,6 @@ class LeaseBook:
                 raise Refusal(lease.limit.fault, retry_after=lease.denied_until - now)
         for lease in missing:
             lease.waiting += 1
-            self.waiting += 1
             self._list(lease)
         raise NotLeased
 
@@ -116,7 +109,7 @@ class LeaseBook:
 
     def build_requests(self, now: float) -> list[tuple[Lease, LeaseRequest]]:
         """Returns what to ask the store now; the waiting calls are served by its reply."""
-        listed, self._listed, self.waiting = self._listed, [], 0
+        listed, self._listed = self._listed, []
         requests = []
         for lease in listed:
             wanted = lease.count_wanted(now)
@@ -138,19 +131,22 @@ class LeaseBook:
         if self.is_alone:
             return
         self.is_alone = True
+        self._meters.set_share(1 / self.gateways, now)
+        levels: dict[str, tuple[Limit, float]] = {}
         for lease in self._leases.values():
-            lease.meter.adjust(lease.limit, now, 1 / self.gateways)
-            lease.meter.add_debt(lease.get_level(now) / self.gateways, now)
+            level = max(lease.get_level(now), levels.get(lease.limit.key, (lease.limit, 0.0))[1])
+            levels[lease.limit.key] = lease.limit, level
             lease.end()
+        for limit, level in levels.values():
+            self._meters.raise_debt(limit, level / self.gateways, now)
 
     def build_debts(self, now: float) -> list[LeaseRequest]:
         """Returns what was counted without the store and not yet paid off: the store counts it before it leases."""
-        debts = [LeaseRequest(lease.limit, 0, lease.meter.get_debt(now)) for lease in self._leases.values()]
-        return [request for request in debts if request.debt > _MIN_DEBT]
+        debts = self._meters.list_debts(now)
+        return [LeaseRequest(replace(limit, operator=""), 0, debt) for limit, debt in debts if debt > _MIN_DEBT]
 
     def count_together(self) -> None:
         """Asks the store again from now on. It has counted the debts."""
         self.is_alone = False
         for lease in self._leases.values():
-            lease.meter.next_at = 0.0
             lease.level = 0.0

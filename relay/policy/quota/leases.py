@@ -3,12 +3,10 @@
 A window of W seconds passes at most rate * (W + LEASE_S) + burst requests: `docs/design/quotas.md` derives this bound.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
 from relay.policy.quota.limits import Limit
-from relay.policy.quota.meter import Meter
 
 LEASE_S: Final = 0.1
 """How long leased requests may be used."""
@@ -16,11 +14,14 @@ LEASE_S: Final = 0.1
 _RETURN_S: Final = 0.02
 """How long a returned request takes to the store at most, and so is paid off a little further."""
 
-_SPAN_S: Final = 0.02
-"""Shortest time by which use is estimated."""
+_LEAST_AHEAD: Final = 2
+"""If fewer requests were used in LEASE_S, none is leased in advance: most of them would expire unused."""
 
-_EXACT_BELOW: Final = 2.0
-"""A limit of fewer requests in LEASE_S is exact: each request is leased for a call that waits for it."""
+_MOST_EXACT: Final = 50.0
+"""A limit of fewer requests in LEASE_S is leased exactly while more than a quarter of its burst is used.
+
+Requests that expire unused would be missing then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +51,22 @@ class LeaseReply:
 class Lease:
     """The leased requests of one limit: `permits` until `expires_at`, then `next_permits` until `next_expires_at`.
 
-    Until `denied_until` the store has no more. `granted` is the last lease. `used` counts since `since`, `waiting` are
-    the calls that wait for a permit. `meter` counts while the store is unavailable.
+    Until `denied_until` the store has no more. `granted` is the last lease. `used` counts since `since`, and `lately`
+    is how many requests were used in LEASE_S before; `waiting` are the calls that wait for a permit. `is_exact` while
+    requests are leased only for calls that wait for them.
     """
 
     __slots__ = (
         "denied_until",
         "expires_at",
         "granted",
+        "is_exact",
         "is_listed",
+        "lately",
         "level",
         "level_at",
         "limit",
         "low",
-        "meter",
-        "meter",
         "next_expires_at",
         "next_permits",
         "permits",
@@ -73,17 +75,17 @@ class Lease:
         "waiting",
     )
 
-    def __init__(self, limit: Limit, now: float, share: float) -> None:
+    def __init__(self, limit: Limit, now: float) -> None:
         self.limit = limit
-        self.meter = Meter(limit, share)
         self.permits = self.next_permits = 0
         self.expires_at = self.next_expires_at = 0.0
         self.denied_until = 0.0
         self.low = -1
-        self.used = self.waiting = self.granted = 0
+        self.used = self.lately = self.waiting = self.granted = 0
         self.since = self.level_at = now
         self.level = 0.0
         self.is_listed = False
+        self.is_exact = True
 
     def has_permit(self, now: float) -> bool:
         """Returns whether a call may pass at `now`; begins the next lease when this one has ended."""
@@ -94,11 +96,16 @@ class Lease:
         return self.permits > 0 and now < self.expires_at
 
     def count_wanted(self, now: float) -> int:
-        """Returns how many requests to lease: for each waiting call, at least as many as LEASE_S used lately."""
-        if self.is_exact:
-            return self.waiting
-        lately = math.ceil(self.used * LEASE_S / max(_SPAN_S, now - self.since))
-        return max(self.waiting, min(lately, int(self.limit.rate.per_second * LEASE_S)))
+        """Returns how many requests to lease: for each waiting call, and at least as many as LEASE_S used lately."""
+        span_s = now - self.since
+        if span_s >= LEASE_S:
+            self.lately = round(self.used * LEASE_S / span_s)
+            self.used, self.since = 0, now
+        rate = self.limit.rate
+        ahead = min(max(self.lately, self.used), int(rate.per_second * LEASE_S))
+        is_scarce = rate.per_second * LEASE_S < _MOST_EXACT and self.get_level(now) > rate.burst / 4
+        self.is_exact = is_scarce or ahead < _LEAST_AHEAD
+        return self.waiting if self.is_exact else max(self.waiting, ahead)
 
     def receive(self, reply: LeaseReply, wanted: int, sent_at: float, now: float) -> None:
         """Takes what the store leased; the time of the request counts, so that no permit is used too late."""
@@ -108,17 +115,11 @@ class Lease:
         if reply.permits < wanted:
             self.denied_until = now + reply.wait_s
         self.level, self.level_at = reply.level, now
-        self.used, self.since = 0, now
 
     def end(self) -> None:
         """Ends the leases: the gateway counts by itself from now on."""
         self.permits = self.next_permits = 0
         self.denied_until = 0.0
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether requests are leased only for calls that wait for them."""
-        return self.limit.rate.per_second * LEASE_S < _EXACT_BELOW
 
     def give_back(self, now: float) -> float:
         """Ends the leases. Returns how many unused requests the store may take off its count.
@@ -134,7 +135,7 @@ class Lease:
 
     def is_in_use(self, now: float) -> bool:
         """Returns whether anything is leased, asked for or not yet paid off."""
-        is_leased = now < max(self.expires_at, self.next_expires_at, self.denied_until, self.meter.next_at)
+        is_leased = now < max(self.expires_at, self.next_expires_at, self.denied_until)
         return is_leased or self.is_listed or self.get_level(now) > 0
 
     def get_level(self, now: float) -> float:

@@ -31,11 +31,26 @@ _FAULTS: Final[Mapping[LimitKind, Fault]] = {
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit: the `key` of its count, its rate, and the fault of a call beyond it."""
+    """One limit: the `key` of its count, its rate, and the fault of a call beyond it.
+
+    A limit with an `operator` is shared fairly: this operator's calls on demand or its scheduled transfers count.
+    """
 
     key: str
     rate: Rate
     fault: Fault
+    operator: str = ""
+    is_scheduled: bool = False
+
+    @property
+    def is_fair(self) -> bool:
+        """Whether operators share the rate."""
+        return bool(self.operator)
+
+    @property
+    def lease_key(self) -> str:
+        """The key of the lease: one for each operator and kind of call that share the rate."""
+        return f"{self.key}|{self.operator}|{self.is_scheduled}" if self.operator else self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +67,17 @@ class LimitTable:
     service: Rate | None = None
 
     def find(self, call: CallKey) -> tuple[Limit, ...]:
-        """Returns the limits of a call, in the order of refusals."""
+        """Returns the limits of a call, in the order of refusals; without a service none of a service."""
         operator, provider, client_id, is_scheduled = call
         rates = (
             (LimitKind.OPERATOR_PROVIDER, f"{operator}:{provider}", self.operator_provider),
             (LimitKind.OPERATOR, operator, self.operator),
-            (LimitKind.SERVICE, client_id, self.service),
+            (LimitKind.SERVICE, client_id, self.service if client_id else None),
             (LimitKind.SCHEDULED, provider, self.scheduled.get(provider) if is_scheduled else None),
-            (LimitKind.PROVIDER, provider, self.providers.get(provider)),
         )
-        return tuple(Limit(f"{kind}:{name}", rate, _FAULTS[kind]) for kind, name, rate in rates if rate is not None)
+        limits = [Limit(f"{kind}:{name}", rate, _FAULTS[kind]) for kind, name, rate in rates if rate is not None]
+        rate = self.providers.get(provider)
+        if rate is not None:
+            kind = LimitKind.PROVIDER
+            limits.append(Limit(f"{kind}:{provider}", rate, _FAULTS[kind], operator, is_scheduled))
+        return tuple(limits)

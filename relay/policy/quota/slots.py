@@ -2,7 +2,7 @@
 
 A gateway holds slots of an institution while it has calls there. The store gives each gateway what it wants as long as
 all together hold no more than `concurrency`; if they want more, it divides the slots equally between those that want
-them. While the store is unavailable, a gateway has its part of them.
+them; slots that are left over go from one to the next. While the store is unavailable, a gateway has its part of them.
 """
 
 from collections.abc import Callable, Iterable
@@ -76,6 +76,10 @@ class InstitutionSlots:
             return None
         return SlotRequest(self.org_code, self.concurrency, in_use, wanted)
 
+    def build_return(self) -> SlotRequest:
+        """Returns what gives the slots back."""
+        return SlotRequest(self.org_code, self.concurrency, 0, 0)
+
     def receive(self, slots: int, wanted: int, now: float) -> None:
         """Takes the slots that the store gave of those `wanted`."""
         self.retry_at = now + RETRY_S if slots < wanted else now
@@ -91,6 +95,7 @@ class SlotBook:
         self._on_wait = on_wait
         self._institutions: dict[str, InstitutionSlots] = {}
         self._short: set[str] = set()
+        self._returned: list[InstitutionSlots] = []
         self._renewed_at = float("-inf")
 
     def replace(self, users: Iterable[tuple[str, int, SlotUser]]) -> None:
@@ -102,6 +107,7 @@ class SlotBook:
                 known = InstitutionSlots(org_code, concurrency, user)
                 user.share_slots(partial(self._note_short, known))
             self._institutions[org_code] = known
+        self._returned += [slots for code, slots in former.items() if slots.held and code not in self._institutions]
 
     def _note_short(self, slots: InstitutionSlots) -> None:
         """Asks for more slots, unless all are held here: then calls wait for each other."""
@@ -110,7 +116,11 @@ class SlotBook:
             self._on_wait()
 
     def build_requests(self, now: float) -> list[tuple[InstitutionSlots, SlotRequest]]:
-        """Returns what to ask the store now: for institutions short of slots, regularly for all in use."""
+        """Returns what to ask the store now: for institutions short of slots, regularly for all in use.
+
+        The slots of removed institutions are returned.
+        """
+        returned, self._returned = self._returned, []
         if now - self._renewed_at >= RENEW_S:
             self._renewed_at, wanting = now, list(self._institutions.values())
         else:
@@ -118,7 +128,8 @@ class SlotBook:
             wanting = [slots for slots in short if slots is not None and now >= slots.retry_at]
         self._short.clear()
         pairs = ((slots, slots.build_request(now)) for slots in wanting)
-        return [(slots, request) for slots, request in pairs if request is not None]
+        requests = [(slots, request) for slots, request in pairs if request is not None]
+        return requests + [(slots, slots.build_return()) for slots in returned]
 
     def receive(
         self, requests: Iterable[tuple[InstitutionSlots, SlotRequest]], given: Iterable[int], now: float
@@ -135,5 +146,4 @@ class SlotBook:
 
     def build_return(self) -> list[SlotRequest]:
         """Returns what gives all slots back: this gateway ends."""
-        held = (slots for slots in self._institutions.values() if slots.held)
-        return [SlotRequest(slots.org_code, slots.concurrency, 0, 0) for slots in held]
+        return [slots.build_return() for slots in self._institutions.values() if slots.held]

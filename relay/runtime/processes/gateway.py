@@ -85,6 +85,7 @@ class GatewayProcess:
         await relay.ledger.check()
         await relay.grants.start()
         await self._load_parties()
+        await relay.counters.start()
         relay.access_log.start()
         if self._share is None:
             self.admin.start()

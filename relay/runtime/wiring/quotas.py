@@ -7,7 +7,7 @@ import time
 
 from relay.infra.quota.local import LocalQuotaCounters
 from relay.infra.quota.shared import SharedQuotaCounters
-from relay.infra.quota.store import QuotaStore
+from relay.infra.quota.store import CONNECT_S, QuotaStore
 from relay.infra.redis_client import make_redis_client
 from relay.policy.quota.limits import LimitTable
 from relay.policy.settings.rates import QuotaSettings
@@ -20,7 +20,7 @@ def build_quota_counters(settings: QuotaSettings, table: LimitTable) -> LocalQuo
     if settings.redis is None:
         return LocalQuotaCounters(table)
     try:
-        redis = make_redis_client(resolve_redis_url(settings.redis), settings.timeout_s)
+        redis = make_redis_client(resolve_redis_url(settings.redis), settings.timeout_s, CONNECT_S)
     except ValueError as error:  # its text repeats the URL, which may hold a password
         raise CredentialError("quotas.redis: no URL of a Redis; write redis://HOST:PORT/0") from error
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

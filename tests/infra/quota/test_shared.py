@@ -17,21 +17,38 @@ from relay.policy.settings.scalars import Rate
 CALL = ("one", "bank", "app", False)
 
 
+class Clock:
+    """The monotonic clock, and `late_s` more."""
+
+    late_s = 0.0
+
+    def __call__(self):
+        return time.monotonic() + self.late_s
+
+
 class Store:
     """A store that replies, or raises `error`; `held` keeps a reply back until it is set."""
 
     def __init__(self):
         self.simulated, self.error = SimulatedStore(), None
-        self.asked, self.resets, self.has_left = [], 0, False
+        self.asked, self.connects, self.resets, self.has_left = [], 0, 0, False
+        self.late_s, self.fails_each, self.clock = 0.0, 0, Clock()
         self.held = asyncio.Event()
         self.held.set()
 
-    async def lease(self, rates, institutions=()):
-        self.asked.append([*rates, *institutions])
+    async def connect(self):
+        self.connects += 1
         await self.held.wait()
         if self.error is not None:
             raise self.error
-        gateways, replies = self.simulated.lease("a", self.asked[-1], time.monotonic())
+
+    async def lease(self, rates, institutions=(), *, is_alone=False):
+        self.asked.append([*rates, *institutions])
+        await self.held.wait()
+        self.clock.late_s += self.late_s
+        if self.error is not None or (self.fails_each and len(self.asked) % self.fails_each == 0):
+            raise self.error or TimeoutError
+        gateways, replies = self.simulated.lease("a", self.asked[-1], time.monotonic(), is_alone=is_alone)
         return StoreReply(gateways, replies[: len(rates)], replies[len(rates) :])
 
     async def leave(self, institutions):
@@ -52,7 +69,8 @@ def store():
 @pytest.fixture
 async def quotas(store):
     rate = Rate(per_second=0.01, burst=4)
-    quotas = SharedQuotaCounters(LimitTable(Rate(per_second=1, burst=100), {"bank": rate}), store, 2, time.monotonic)
+    quotas = SharedQuotaCounters(LimitTable(Rate(per_second=1, burst=100), {"bank": rate}), store, 2, store.clock)
+    await quotas.start()
     task = asyncio.create_task(quotas.run())
     yield quotas
     task.cancel()
@@ -97,7 +115,7 @@ async def test_a_store_that_comes_back_learns_what_was_counted(quotas, store):
     assert [await call(quotas) for _ in range(2)] == ["", ""]
     store.error = None
     await until(lambda: not quotas.gauges()["relay_quota_alone"])
-    level, _ = store.simulated.counts["provider:bank"]
+    level = store.simulated.counts["provider:bank"].level
     assert level == pytest.approx(2, abs=0.1)
     assert [await call(quotas) for _ in range(3)] == ["", "", "provider_rate"]
 
@@ -106,9 +124,26 @@ async def test_no_call_waits_for_a_store_that_is_away(quotas, store):
     store.error = TimeoutError()
     await call(quotas)
     store.held.clear()
-    asked = len(store.asked)
-    await until(lambda: len(store.asked) > asked)
+    connects = store.connects
+    await until(lambda: store.connects > connects)
     assert await call(quotas) == ""
+
+
+async def test_a_reply_that_comes_too_late_is_an_outage(quotas, store):
+    store.late_s = 0.11
+    assert await call(quotas) == ""
+    assert quotas.gauges()["relay_quota_alone"]
+
+
+async def test_a_store_that_fails_now_and_then_is_left_alone(quotas, store):
+    store.error = TimeoutError()
+    await call(quotas)
+    store.error, store.fails_each = None, 3
+    connects = store.connects
+    await until(lambda: store.connects > connects + 1)
+    assert quotas.gauges()["relay_quota_alone"]
+    store.fails_each = 0
+    await until(lambda: not quotas.gauges()["relay_quota_alone"])
 
 
 async def test_an_idle_gateway_shows_that_it_lives(quotas, store):

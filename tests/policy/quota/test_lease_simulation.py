@@ -99,3 +99,44 @@ def test_no_window_exceeds_the_bound_with_outages(seed):
 
 FORGIVEN_S = 1.0
 """An outage that began so long before a window may still add to it."""
+
+
+def run_operators(loads, rate, gateways=2, seconds=20.0, seed=1):
+    """Makes the calls of operators at random gateways. Returns which part of each load passed."""
+    chance, store = random.Random(seed), SimulatedStore()
+    table = LimitTable(Rate(per_second=1e6, burst=10**6), {"bank": rate})
+    nodes = [LeasingGateway(f"g{number}", table, store) for number in range(gateways)]
+    for gateway in nodes * 2:
+        gateway.ask(0.0)
+    passed, asked_at = dict.fromkeys(loads, 0), 0.0
+    times = ((1 + chance.random() * seconds, call) for call, load in loads.items() for _ in range(int(load * seconds)))
+    for now, (operator, is_scheduled) in sorted(times):
+        gateway = chance.choice(nodes)
+        if now - asked_at >= HEARTBEAT_S or gateway.listed:
+            asked_at = now
+            for each in nodes:
+                each.listed = 0
+                each.ask(now)
+        passed[operator, is_scheduled] += gateway.call(now, operator, is_scheduled=is_scheduled)
+    return {call: passed[call] / (loads[call] * seconds) for call in loads}
+
+
+@pytest.mark.parametrize("burst", [10, 50])
+def test_a_flood_leaves_another_operator_its_share(burst):
+    flood, small = ("flood", False), ("small", False)
+    parts = run_operators({flood: 300, small: 5}, Rate(per_second=50, burst=burst))
+    assert parts[small] >= 0.95
+    assert parts[flood] * 300 + parts[small] * 5 >= 45
+
+
+def test_calls_on_demand_go_before_scheduled_transfers():
+    on_demand, scheduled = ("one", False), ("one", True)
+    parts = run_operators({on_demand: 30, scheduled: 70}, Rate(per_second=50, burst=50))
+    assert parts[on_demand] >= 0.95
+    assert parts[on_demand] * 30 + parts[scheduled] * 70 >= 45
+
+
+@pytest.mark.parametrize(("per_second", "load"), [(30, 25), (50, 45), (200, 120), (200, 180), (1000, 900)])
+def test_few_calls_below_a_rate_are_refused(per_second, load):
+    (part,) = run_operators({("one", False): load}, Rate(per_second=per_second, burst=per_second)).values()
+    assert part >= 0.98

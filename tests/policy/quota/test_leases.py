@@ -13,9 +13,7 @@ NOW = 50.0
 @pytest.fixture
 def make_lease():
     def make(per_second=100, burst=50):
-        return Lease(
-            Limit("provider:bank", Rate(per_second=per_second, burst=burst), FAULTS["provider_rate"]), NOW, 1.0
-        )
+        return Lease(Limit("provider:bank", Rate(per_second=per_second, burst=burst), FAULTS["provider_rate"]), NOW)
 
     return make
 
@@ -47,9 +45,12 @@ def test_a_lease_is_as_large_as_the_use_of_its_time(make_lease):
     lease = make_lease()
     lease.receive(LeaseReply(8, 0.0, 8.0), 8, NOW, NOW)
     use(lease, 4)
-    assert lease.count_wanted(NOW + 0.06) == 7
-    assert lease.count_wanted(NOW + 0.5) == 1
-    assert lease.count_wanted(NOW) == 10  # no more than the rate allows in its time
+    assert lease.count_wanted(NOW + 0.06) == 4
+    assert lease.count_wanted(NOW + LEASE_S) == 4
+    assert lease.count_wanted(NOW + 3 * LEASE_S) == 0
+    use(lease, 4)
+    lease.used = 30
+    assert lease.count_wanted(NOW + 0.31) == 10  # no more than the rate allows in its time
 
 
 def test_calls_that_wait_are_wanted_whatever_the_use(make_lease):
@@ -58,12 +59,21 @@ def test_calls_that_wait_are_wanted_whatever_the_use(make_lease):
     assert lease.count_wanted(NOW) == 30
 
 
-def test_a_low_rate_is_leased_for_waiting_calls_only(make_lease):
-    lease = make_lease(per_second=19)
-    lease.used = 10
-    assert (lease.is_exact, lease.count_wanted(NOW)) == (True, 0)
+@pytest.mark.parametrize(("per_second", "used"), [(19, 10), (100, 1)])
+def test_little_use_is_leased_for_waiting_calls_only(make_lease, per_second, used):
+    lease = make_lease(per_second=per_second)
+    lease.used = used
+    assert (lease.count_wanted(NOW), lease.is_exact) == (0, True)
     lease.waiting = 1
     assert lease.count_wanted(NOW) == 1
+
+
+@pytest.mark.parametrize(("per_second", "is_exact"), [(100, True), (499, True), (501, False)])
+def test_nothing_expires_unused_while_a_low_rate_is_scarce(make_lease, per_second, is_exact):
+    lease = make_lease(per_second=per_second)
+    lease.receive(LeaseReply(8, 0.0, 30.0), 8, NOW, NOW)
+    use(lease, 8)
+    assert (lease.count_wanted(NOW) == 0, lease.is_exact) == (is_exact, is_exact)
 
 
 @pytest.mark.parametrize(("age_s", "returned"), [(0.0, 2.8), (0.05, 2.3), (0.4, 0.0)])

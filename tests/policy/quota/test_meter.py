@@ -2,9 +2,9 @@
 
 import pytest
 
-from relay.domain.fault import FAULTS, Refusal
+from relay.domain.fault import FAULTS
 from relay.policy.quota.limits import Limit
-from relay.policy.quota.meter import Meter, take_all
+from relay.policy.quota.meter import Meter
 from relay.policy.settings.scalars import Rate
 
 NOW = 50.0
@@ -17,7 +17,7 @@ def build_limit(per_second=10, burst=4, name="operator_rate"):
 def count_allowed(meter, now=NOW):
     allowed = 0
     while meter.get_wait_s(now) == 0:
-        take_all([meter], now)
+        meter.add_debt(1, now)
         allowed += 1
     return allowed
 
@@ -48,12 +48,3 @@ def test_a_new_rate_keeps_the_counted_calls():
     assert meter.get_debt(NOW) == pytest.approx(4)
     assert count_allowed(meter, NOW) == 0
     assert count_allowed(meter, NOW + 0.0041) == 4
-
-
-def test_a_refused_call_counts_in_no_meter():
-    wide, narrow = Meter(build_limit(burst=9)), Meter(build_limit(burst=1, name="provider_rate"))
-    take_all([wide, narrow], NOW)
-    with pytest.raises(Refusal) as refusal:
-        take_all([wide, narrow], NOW)
-    assert (refusal.value.fault.name, refusal.value.retry_after) == ("provider_rate", pytest.approx(0.1, abs=1e-5))
-    assert (wide.get_debt(NOW), narrow.get_debt(NOW)) == (pytest.approx(1), pytest.approx(1))

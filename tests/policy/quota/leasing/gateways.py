@@ -40,7 +40,7 @@ class LeasingGateway:
             self.book.count_alone(now)
             return
         if self.book.is_alone:
-            self.store.lease(self.name, self.book.build_debts(now), now)
+            self.store.lease(self.name, self.book.build_debts(now), now, is_alone=True)
             self.book.count_together()
         asked = self.book.build_requests(now)
         self.book.gateways, replies = self.store.lease(self.name, [request for _, request in asked], now)
