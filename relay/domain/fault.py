@@ -51,6 +51,14 @@ def _rows(owner: FaultOwner, *rows: tuple[str, int, str, str] | tuple[str, int, 
     return [Fault(row[0], owner, row[1], row[2], row[3], *row[4:]) for row in rows]
 
 
+_NOT_CONNECTED: Final = "정보제공자에 연결할 수 없습니다"
+_CONNECT_CAUSES: Final = (
+    *("connect_refused", "connect_timeout", "connect_reset", "connect_unreachable", "connect_failed", "dns"),
+    *("tls_untrusted", "tls_hostname", "tls_expired", "tls_not_yet_valid", "tls_refused", "tls_protocol"),
+    "tls_records",
+)
+"""Why no connection to an institution could be opened."""
+
 _TABLE: Final = [
     *_rows(
         FaultOwner.OPERATOR,
@@ -121,7 +129,9 @@ _TABLE: Final = [
         ("provider_rate", 429, "42901", "정보제공자의 허용 요청 한도를 초과하였습니다", True),
         ("scheduled_rate", 429, "42901", "정보제공자의 정기적 전송 요청 한도를 초과하였습니다", True),
         ("provider_busy", 500, "50005", "정보제공자의 동시 처리 한도를 초과하였습니다", True),
-        ("provider_refused", 500, "50005", "정보제공자에 연결할 수 없습니다", True),
+        ("queue_timeout", 500, "50005", "정보제공자의 동시 처리 한도를 초과하였습니다", True),
+        ("breaker_open", 500, "50005", "정보제공자가 응답하지 않아 호출을 일시 중단하였습니다", True),
+        *((cause, 500, "50005", _NOT_CONNECTED, True) for cause in _CONNECT_CAUSES),
         ("provider_reset", 500, "50005", "정보제공자가 응답을 마치지 않고 연결을 종료하였습니다", True),
         ("provider_broken", 500, "50005", "정보제공자의 응답이 올바르지 않습니다", True),
         (
@@ -149,6 +159,7 @@ _TABLE: Final = [
         ("authority_busy", 500, "50001", "인가서버의 동시 처리 한도를 초과하였습니다", True),
         ("authority_unreachable", 500, "50001", "인가서버에 연결할 수 없습니다", True),
         ("authority_silent", 500, "50003", "인가서버의 응답 시간이 초과되었습니다", True),
+        ("no_descriptors", 500, "50001", "중계기관 시스템 장애가 발생하였습니다", True),
         ("relay_broken", 500, "50001", "중계기관 시스템 장애가 발생하였습니다", True),
         ("ledger_unreachable", 500, "50001", "중계기관이 전송요구 내역을 확인할 수 없습니다", True),
     ),
@@ -165,6 +176,8 @@ def index_faults(faults: Iterable[Fault]) -> dict[str, Fault]:
 
 
 FAULTS: Final = index_faults(_TABLE)
+CONNECT_FAULTS: Final = tuple(FAULTS[cause] for cause in _CONNECT_CAUSES)
+"""Faults of institutions to which no connection could be opened."""
 
 
 class MethodNotAllowed(Refusal):

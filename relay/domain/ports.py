@@ -121,10 +121,13 @@ class UpstreamRequest(Protocol):
 class Upstream(Protocol):
     """One institution."""
 
-    def send(self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str) -> UpstreamRequest:
-        """Sends a request, now or when a permit is free.
+    def send(
+        self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str, *, is_scheduled: bool = False
+    ) -> UpstreamRequest:
+        """Sends a request, now or when a permit is free; calls on demand before scheduled transfers.
 
-        Raises Refusal: provider_busy if permits and queue are used up, operator_share if the operator has its share.
+        Raises Refusal: breaker_open, provider_busy if permits and queue are used up, operator_share if the operator
+        has its share.
         """
 
 

@@ -34,7 +34,7 @@ class ConnectionRegistry:
         self._clock = clock
         self._max_connections = max_connections
         self._max_by_peer = max_by_peer
-        self._count_by_peer: Counter[str] = Counter()
+        self._by_peer: dict[str, dict[CallerConnection, None]] = {}
         self._count = 0
         self.connections: set[CallerConnection] = set()
         self.ended = 0
@@ -43,30 +43,46 @@ class ConnectionRegistry:
         self._throttle = LogThrottle()
 
     def add(self, connection: CallerConnection) -> None:
-        """Adds a connection. One beyond a limit is not counted; it closes after its first call, which is refused."""
+        """Adds a connection. One beyond a limit is not counted; it closes after its first call, which is refused.
+
+        If the peer has too many, its oldest connection without a call is closed instead.
+        """
         peer = self._identify(connection)
         peer_key = peer.serial or peer.address
         self.connections.add(connection)
-        is_excess = self._count_by_peer[peer_key] >= self._max_by_peer or self._count >= self._max_connections
+        others = self._by_peer.get(peer_key, {})
+        is_excess = self._count >= self._max_connections
+        if len(others) >= self._max_by_peer and not self._close_idle(others):
+            is_excess = True
         connection.info = ConnectionInfo(peer, is_excess=is_excess)
         if is_excess:
             connection.limit_to_one_call(_EXCESS_S)
             self.log_rejected(peer.address, "connections_exceeded")
             return
-        self._count_by_peer[peer_key] += 1
+        self._by_peer.setdefault(peer_key, others)[connection] = None
         self._count += 1
+
+    def _close_idle(self, connections: dict[CallerConnection, None]) -> bool:
+        """Closes the oldest of these connections that carries no call now. Returns whether there was one."""
+        idle = next((each for each in connections if each.has_served and each.source is None), None)
+        if idle is None:
+            return False
+        del connections[idle]
+        self._count -= 1
+        idle.close_when_idle()
+        return True
 
     def remove(self, connection: CallerConnection) -> None:
         """Removes a lost connection."""
         self.connections.discard(connection)
         self.ended += 1
-        if connection.info.is_excess:
-            return
         peer_key = connection.info.peer.serial or connection.info.peer.address
-        self._count -= 1
-        self._count_by_peer[peer_key] -= 1
-        if not self._count_by_peer[peer_key]:
-            del self._count_by_peer[peer_key]
+        connections = self._by_peer.get(peer_key, {})
+        if connection in connections:
+            del connections[connection]
+            self._count -= 1
+        if not connections:
+            self._by_peer.pop(peer_key, None)
 
     def recognise(self, plan: Plan, info: ConnectionInfo) -> None:
         """Sets the callers of a connection under this plan. Raises Refusal (40103, 40102, 42901).

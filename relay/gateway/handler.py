@@ -10,6 +10,7 @@ from relay.domain.authorization.grant import Grant, NotCached
 from relay.domain.authorization.token import NotVerified
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
+from relay.domain.ids import ApiType
 from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
 from relay.domain.quota import NotLeased
 from relay.gateway.attribution import UNIDENTIFIED_TOKEN, RefusedCall, attribute_refused
@@ -36,6 +37,7 @@ UpstreamTable = Mapping[str, tuple[Upstream, tuple[RequestTemplate, ...]]]
 """The upstream of each institution by org_code, with the addresses of its instances as written in requests."""
 
 _CONSENTS: Final = "CM02"
+_SCHEDULED: Final = ApiType.SCHEDULED.value
 
 _MALFORMED: Final = {
     Violation.HEAD_MALFORMED: FAULTS["head_malformed"],
@@ -221,7 +223,8 @@ class Gateway:
         forwarding.call = (institution.rules[exchange.api_code], head, body)
         exchange.provider_started = self._clock()
         receiver = Withholding(forwarding, withheld, self._filters) if filters_body else forwarding
-        forwarding.attach(upstream.send(request.write, receiver, exchange.operator))
+        is_scheduled = exchange.api_type == _SCHEDULED
+        forwarding.attach(upstream.send(request.write, receiver, exchange.operator, is_scheduled=is_scheduled))
 
     def _respond(self, connection: CallerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, SUCCESS, len(body)

@@ -256,7 +256,8 @@ class Upstream:
         self.asked, self.operators, self.busy, self.receiver = [], [], False, None
         self.attempts, self.first_byte_at, self.cancelled, self.is_reused = 1, 0.0, False, False
 
-    def send(self, request, receiver, operator):
+    def send(self, request, receiver, operator, *, is_scheduled=False):
+        self.is_scheduled = is_scheduled
         self.operators.append(operator)
         if self.busy:
             raise Refusal(FAULTS["provider_busy"])

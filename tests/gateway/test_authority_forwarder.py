@@ -157,7 +157,7 @@ def test_limits_apply_to_the_portal(portal, path, limit, reason, support, oauth)
 
 @pytest.mark.parametrize(
     ("fault", "ours", "code"),
-    [("provider_refused", "authority_unreachable", "50001"), ("provider_silent", "authority_silent", "50003")],
+    [("connect_refused", "authority_unreachable", "50001"), ("provider_silent", "authority_silent", "50003")],
 )
 def test_a_failure_of_the_authority_is_the_relays_fault(portal, fault, ours, code):
     portal.ask(STATUS, **GOOD)
@@ -168,7 +168,7 @@ def test_a_failure_of_the_authority_is_the_relays_fault(portal, fault, ours, cod
 
 def test_a_failed_token_call_is_recorded_with_its_oauth_error(scene):
     scene.ask("/oauth/2.0/token", "POST")
-    scene.authority.receiver.request_failed(FAULTS["provider_refused"])
+    scene.authority.receiver.request_failed(FAULTS["connect_refused"])
     assert [(exchange.status, exchange.error) for exchange in scene.records] == [(503, "temporarily_unavailable")]
 
 

@@ -24,7 +24,7 @@ class Caller:
     def __init__(self, peer, source=None):
         self.peer = peer
         self.source = source
-        self.will_close = False
+        self.will_close = self.has_served = False
         self.closed = 0
         self.first_call_s = 0.0
 
@@ -122,6 +122,17 @@ def test_removed_connections_leave_no_state(registry):
     come_and_go()
     gc.collect()
     assert (len(registry.connections), len(held)) == (0, 0)
+
+
+def test_idle_connections_give_way_to_new_ones(registry):
+    first, second = connect(registry, ONE), connect(registry, ONE)
+    first.has_served = second.has_served = True
+    second.source = "a call"
+    assert not connect(registry, ONE).info.is_excess
+    assert (first.closed, second.closed) == (1, 0)
+    assert connect(registry, ONE).info.is_excess
+    registry.remove(first)
+    assert connect(registry, ONE).info.is_excess
 
 
 def test_connections_without_certificate_are_counted_by_address(registry):

@@ -112,7 +112,7 @@ def test_a_large_response_of_unknown_length_is_streamed_in_chunks(setup):
     assert setup.exchange.bytes_out == 13
 
 
-@pytest.mark.parametrize("fault", ["provider_refused", "provider_reset", "provider_broken", "provider_silent"])
+@pytest.mark.parametrize("fault", ["connect_refused", "provider_reset", "provider_broken", "provider_silent"])
 def test_a_failure_before_the_response_is_refused(setup, fault):
     setup.forwarding.request_failed(FAULTS[fault])
     assert FAULTS[fault].rsp_code.encode() in setup.connection.body
@@ -199,7 +199,7 @@ def test_a_4xx_for_an_unusual_request_is_the_callers_fault(
 def test_a_request_that_has_ended_is_not_attached(connection):
     closed = []
     forwarding = Forwarding(connection, Exchange(1.0, 2.0), TRAN_ID.encode(), lambda: 9.0, closed.append)
-    forwarding.request_failed(FAULTS["provider_refused"])
+    forwarding.request_failed(FAULTS["connect_refused"])
     forwarding.attach(UpstreamRequest())
     assert (connection.source, len(closed)) == (None, 1)
 

@@ -96,7 +96,7 @@ def test_only_authorize_is_forwarded_with_the_fault_of_its_caller(scene, serial,
 @pytest.mark.parametrize(
     ("fault", "ours"),
     [
-        ("provider_refused", "authority_unreachable"),
+        ("connect_refused", "authority_unreachable"),
         ("provider_reset", "authority_unreachable"),
         ("provider_broken", "authority_unreachable"),
         ("provider_silent", "authority_silent"),

@@ -70,22 +70,26 @@ class Loop:
 class FakeDialer:
     """A dialer whose connections have fake transports."""
 
-    timeouts = ProviderTimeouts(connect_s=1, first_byte_s=2, total_s=5, idle_s=4)
+    timeouts = ProviderTimeouts(connect_s=1, queue_s=2, first_byte_s=2, total_s=5, idle_s=4)
 
     def __init__(self, loop, instances=1):
         self.loop, self.connections, self.error, self.instance_count = loop, [], "", instances
-        self.sockets = []
+        self.sockets, self.dead, self.dialed = [], {}, []
 
     def idle_limit(self, connection):
         return float(connection.keep_alive.partition(b"=")[2])
 
-    async def dial(self, on_lost, first):
+    async def dial(self, on_lost, index):
+        self.dialed.append(index)
+        if index in self.dead:
+            await self.dead[index].wait()
+            raise NotConnected("time_out")
         if self.error:
             raise NotConnected(self.error)
         connection = ClientConnection(on_lost)
         connection.connection_made(Transport())
         self.sockets += (connection.transport.socket, connection.transport.peer)
-        connection.opened_at, connection.instance = self.loop.now, first
+        connection.opened_at, connection.instance = self.loop.now, index
         self.connections.append(connection)
         return connection
 
@@ -114,18 +118,21 @@ class ResponseReceiver:
 class Stand:
     """A pool with fakes of everything around it."""
 
-    def __init__(self, concurrency=2, queue=2, instances=1):
+    def __init__(self, concurrency=2, queue=2, instances=1, **options):
         self.loop, self.watch = Loop(), DeadlineWatch()
         self.dialer = FakeDialer(self.loop, instances)
-        self.pool = ConnectionPool(self.dialer, concurrency, queue, self.watch, self.loop)
+        self.pool = ConnectionPool(self.dialer, concurrency, queue, self.watch, self.loop, **options)
         self.receivers = []
 
-    async def send(self, data=b"question", accepts=True, operator=""):
+    async def send(self, data=b"question", accepts=True, operator="", *, is_scheduled=False):
         self.loop.turn()
         receiver = ResponseReceiver(accepts)
         self.receivers.append(receiver)
         request = self.pool.send(
-            lambda instance: data + b" to %d" % instance if self.dialer.instance_count > 1 else data, receiver, operator
+            lambda instance: data + b" to %d" % instance if self.dialer.instance_count > 1 else data,
+            receiver,
+            operator,
+            is_scheduled=is_scheduled,
         )
         await asyncio.sleep(0)
         return request

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+import pytest_asyncio
 from fixtures.gateway_environment import BANK, CARD, LONG_TIMEOUTS, ONE, TWO
 from fixtures.institution import Institution, answers_well
 from fixtures.waiting import until
@@ -102,9 +103,30 @@ async def test_calls_refused_for_other_reasons_use_no_rate(env):
     assert [(await env.call()).status for _ in range(3)] == [200, 200, 429]
 
 
-async def test_a_connection_over_the_limit_gets_42901(env):
-    opened = [await env.connect() for _ in range(3)]
-    assert (await opened[0].call(env.build_get())).status == 200
+@pytest_asyncio.fixture(loop_scope="module")
+async def occupied(env):
+    """The connections of an operator, each with a call in progress. `release` ends the calls."""
+    opened, release = [await env.connect() for _ in range(3)], asyncio.Event()
+
+    async def wait_for_release(call, wire):
+        await release.wait()
+        await answers_well(call, wire)
+
+    codes = (OTHER, SHARED, FREE)
+    for code, connection in zip(codes, opened, strict=True):
+        env.institutions[code].script = wait_for_release
+        connection.send(env.build_get(provider=code))
+        await until(lambda code=code: env.institutions[code].received, "a call in progress")
+    yield opened
+    release.set()
+    for code in codes:
+        env.institutions[code].script = answers_well
+    for connection in opened:
+        connection.abort()
+    await until(lambda: not env.relay.connection_registry.connections, "no connection being left")
+
+
+async def test_a_connection_over_the_limit_gets_42901(env, occupied):
     async with await env.connect() as excess:
         answer = await excess.call(env.build_get())
         assert (answer.status, answer.rsp_code) == (429, "42901")
@@ -112,15 +134,24 @@ async def test_a_connection_over_the_limit_gets_42901(env):
         assert answer.headers["connection"] == "close"
         assert await excess.is_closed()
     refused = env.exchanges[-1]
-    assert (refused.reason, len(env.bank.received)) == ("connections_exceeded", 1)
+    assert (refused.reason, len(env.bank.received)) == ("connections_exceeded", 0)
     assert (refused.api_code, refused.provider, refused.operator) == ("BA01", BANK, ONE)
     async with await env.connect(env.get_pair(TWO)) as other:
         assert (await other.call(env.build_get(operator=TWO))).status == 200
+    occupied.pop().abort()
+    await until(lambda: len(env.relay.connection_registry.connections) == len(occupied), "a free place")
+    assert (await env.call()).status == 200
+
+
+async def test_an_idle_connection_gives_way_to_a_new_one(env):
+    opened = [await env.connect() for _ in range(3)]
     assert (await opened[1].call(env.build_get())).status == 200
+    async with await env.connect() as new:
+        assert (await new.call(env.build_get())).status == 200
+    assert await opened[1].is_closed()
     for connection in opened:
         connection.abort()
     await until(lambda: not env.relay.connection_registry.connections, "no connection being left")
-    assert (await env.call(env.build_get(provider=OTHER))).status == 200
 
 
 async def test_a_flood_of_refused_calls_ends_with_42901_and_close(env):
@@ -145,20 +176,14 @@ def hold_connection(port, context, request=b""):
 
 
 @pytest.mark.parametrize("calls", [True, False])
-async def test_a_refused_connection_closes_without_its_peer(env, calls):
-    opened = [await env.connect() for _ in range(3)]
-    for connection in opened:
-        assert (await connection.call(env.build_get("/nowhere"))).status == 404
+async def test_a_refused_connection_closes_without_its_peer(env, occupied, calls):
     rejected, connections = env.relay.connection_registry.rejected, env.relay.connection_registry.connections
     before = rejected["connections_exceeded"]
     context, port = env.context(env.get_pair("ZOPA000001")), env.process.ports[0]
     request = env.build_get() if calls else b""
     with await asyncio.to_thread(hold_connection, port, context, request):
         await until(lambda: rejected["connections_exceeded"] == before + 1, "the refusal")
-        await until(lambda: len(connections) == len(opened), "the end of the excess connection")
-    for connection in opened:
-        connection.abort()
-    await until(lambda: not connections, "no connection being left")
+        await until(lambda: len(connections) == len(occupied), "the end of the excess connection")
 
 
 async def test_unused_connections_are_closed_after_head_s(env):
@@ -170,20 +195,16 @@ async def test_unused_connections_are_closed_after_head_s(env):
         wire.close()
 
 
-async def test_refused_connections_count_against_no_limit(env):
-    opened = [await env.connect() for _ in range(3)]
-    for connection in opened:
-        assert (await connection.call(env.build_get("/nowhere"))).status == 404
+async def test_refused_connections_count_against_no_limit(env, occupied):
     beyond = [await env.connect() for _ in range(20)]
-    opened.pop().abort()
+    occupied.pop().abort()
     await until(
         lambda: sum(not peer.info.is_excess for peer in env.relay.connection_registry.connections) == 2, "a free slot"
     )
     async with await env.connect() as connection:
         assert (await connection.call(env.build_get())).status == 200
-    for connection in (*opened, *beyond):
+    for connection in beyond:
         connection.abort()
-    await until(lambda: not env.relay.connection_registry.connections, "no connection being left")
 
 
 async def test_a_busy_institution_queues_one_call_and_refuses_the_next(env):

@@ -41,7 +41,8 @@ async def test_unanswered_dns_queries_delay_no_other_institution(env, names):
     await until(lambda: set(names.asked) >= names.silent, "a query for every unresolved name")
     assert (await env.call(env.build_get())).status == 200
     assert not any(call.done() for call in calls)
-    assert {(await call).rsp_code for call in calls} == {"50003"}
+    assert {(await call).rsp_code for call in calls} == {"50005"}
+    assert {exchange.reason for exchange in env.exchanges if exchange.status == 500} == {"connect_timeout"}
 
 
 async def test_a_name_that_fails_later_keeps_its_addresses(env, names):

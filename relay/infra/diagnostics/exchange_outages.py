@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Final
 
 from relay.domain.exchange import Exchange
+from relay.domain.fault import CONNECT_FAULTS
 from relay.infra.diagnostics.outages import OutageLog
 
 _FAILED: Final = frozenset(
     {
-        *("provider_refused", "provider_reset", "provider_broken", "answer_unidentified", "provider_silent"),
+        *(fault.name for fault in CONNECT_FAULTS),
+        *("provider_reset", "provider_broken", "answer_unidentified", "provider_silent", "breaker_open"),
         *("authority_unreachable", "authority_silent"),
     }
 )

@@ -23,7 +23,7 @@ UNIX = "authority"
 
 
 class NotConnected(Exception):
-    """No instance accepted a connection. The text is the cause at each instance (`diagnostics.causes`)."""
+    """An instance accepted no connection. The text is the cause (`diagnostics.causes`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def _abandon(connection: ClientConnection) -> None:
 
 
 class Dialer:
-    """Opens connections to the instances of one upstream; an instance that does not answer is skipped."""
+    """Opens connections to the instances of one upstream."""
 
     def __init__(
         self,
@@ -79,25 +79,15 @@ class Dialer:
         """The number of instances."""
         return len(self._instances)
 
-    async def dial(self, on_lost: Callable[[ClientConnection], None], first: int) -> ClientConnection:
-        """Connects to instance `first`, else to the next that accepts in time. Raises NotConnected."""
-        causes: list[str] = []
-        for step in range(len(self._instances)):
-            index = (first + step) % len(self._instances)
-            try:
-                async with asyncio.timeout(self.timeouts.connect_s):
-                    connection = await self._connect(self._instances[index], on_lost)
-            except (
-                OSError,
-                ssl.SSLError,
-                TimeoutError,
-                UnicodeError,
-            ) as error:  # UnicodeError: no valid name (IDNA)
-                causes.append(classify_error(error))
-                continue
-            connection.instance = index
-            return connection
-        raise NotConnected(" ".join(dict.fromkeys(causes)))
+    async def dial(self, on_lost: Callable[[ClientConnection], None], index: int) -> ClientConnection:
+        """Connects to instance `index`. Raises NotConnected."""
+        try:
+            async with asyncio.timeout(self.timeouts.connect_s):
+                connection = await self._connect(self._instances[index], on_lost)
+        except (OSError, ssl.SSLError, TimeoutError, UnicodeError) as error:  # UnicodeError: no valid name (IDNA)
+            raise NotConnected(classify_error(error)) from error
+        connection.instance = index
+        return connection
 
     async def _connect(self, instance: Instance, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
         connection = ClientConnection(on_lost)

@@ -1,198 +1,73 @@
 """The connection pool of one upstream: limits, queue and requests (RFC 9112 9.3)."""
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from relay.domain.fault import FAULTS, Fault, Refusal
+from relay.domain.fault import CONNECT_FAULTS, FAULTS, Fault, Refusal
 from relay.domain.ports import RequestWriter, ResponseReceiver
-from relay.infra.diagnostics.causes import classify_error
-from relay.infra.upstream.dialing import Dialer, NotConnected
+from relay.infra.upstream.dialing import Dialer
+from relay.infra.upstream.dials import Dials
+from relay.infra.upstream.request import PoolRequest
+from relay.infra.upstream.waiting import WaitingRequests
+from relay.policy.quota.fair_share import ACTIVE_S
 from relay.policy.quota.operator_shares import OperatorShares
+from relay.policy.upstream.adaptive_limit import AdaptiveLimit
+from relay.policy.upstream.addresses import Addresses
+from relay.policy.upstream.breaker import Breaker
 from relay.wire.client import ClientConnection
 from relay.wire.deadline_watch import DeadlineWatch
-from relay.wire.head import ResponseHead
-from relay.wire.response_handler import ResponseFailure
 
 _MOST_AGE_S: Final = 300.0  # a connection is not used longer, so that changed DNS records take effect
 _RETRY_S: Final = 1.0  # the Retry-After of an operator beyond its share
 _FRESH_S: Final = 0.01  # a connection free for less is not checked for unread bytes; PERF: 0.6 us for a call
-_TRAN_ID: Final = b"x-api-tran-id"  # shows to which call a response belongs
-
-
-class PoolRequest:
-    """One request and its response. It ends exactly once and leaves no state."""
-
-    __slots__ = (
-        "_pool",
-        "_receiver",
-        "attempts",
-        "connection",
-        "deadline",
-        "dial_task",
-        "first_byte_at",
-        "has_permit",
-        "operator",
-        "total_deadline",
-        "write_request",
-    )
-
-    def __init__(
-        self, pool: "ConnectionPool", write: RequestWriter, receiver: ResponseReceiver, now: float, operator: str
-    ) -> None:
-        self._pool = pool
-        self.operator = operator
-        self.write_request = write
-        self._receiver: ResponseReceiver | None = receiver
-        self.attempts = 0
-        self.connection: ClientConnection | None = None
-        self.dial_task: asyncio.Task[None] | None = None
-        self.first_byte_at = 0.0
-        self.has_permit = False
-        self.deadline = now + pool.first_byte_s
-        self.total_deadline = now + pool.total_s
-
-    def pause(self) -> None:
-        """Stops reading the response."""
-        if self.connection is not None:
-            self.connection.pause()
-
-    def resume(self) -> None:
-        """Continues reading the response."""
-        if self.connection is not None:
-            self.connection.resume()
-
-    def cancel(self) -> None:
-        """Discards the response and frees the upstream at once."""
-        if self._receiver is not None:
-            self._receiver = None
-            self._release()
-
-    @property
-    def is_reused(self) -> bool:
-        """Whether the connection has carried another call before this one."""
-        return self.connection is not None and self.connection.uses > 1
-
-    def send_on(self, connection: ClientConnection) -> None:
-        """Sends the request over this connection."""
-        self.attempts += 1
-        self.connection = connection
-        connection.send(self.write_request(connection.instance), self)
-
-    def fail(self, fault: Fault, detail: str) -> None:
-        """Ends without a response; `detail` names the cause in one word."""
-        receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            self._release()
-            receiver.request_failed(fault, detail)
-
-    def handle_timeout(self, now: float) -> None:
-        """Ends a request whose first or last byte did not come in time."""
-        if self.first_byte_at and now < self.total_deadline:
-            self.deadline = self.total_deadline
-            return
-        has_begun, is_dialing = self.first_byte_at, self.dial_task is not None
-        phase = "total" if has_begun else "connect" if is_dialing else "first_byte" if self.has_permit else "queue"
-        self.fail(FAULTS["provider_silent"], phase)
-
-    def _release(self) -> None:
-        """Leaves the pool and aborts dial and connection: a partly read response makes the connection useless."""
-        connection, self.connection = self.connection, None
-        if self.dial_task is not None:
-            self.dial_task.cancel()
-            self.dial_task = None
-        if connection is not None:
-            connection.abort()
-        self._pool.release(self)
-
-    def first_byte_received(self) -> None:
-        """Stores the time of the first byte. From now on only the total time is limited."""
-        self.first_byte_at = time.monotonic()  # the loop's own clock is too coarse
-        self.deadline = self.total_deadline
-
-    def response_received(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
-        """Passes on a whole response, then frees the connection, or closes it if the receiver refuses the response."""
-        receiver, self._receiver = self._receiver, None
-        connection = self.connection
-        is_accepted = False
-        try:
-            is_accepted = receiver is None or receiver.response_received(status, headers, body)
-        finally:
-            if connection is not None and not is_accepted:
-                connection.abort()  # an upstream that confuses responses may confuse the next one too
-            elif _TRAN_ID not in headers:
-                self._pool.stop_reuse(connection)
-            self._pool.finish(self)
-
-    def head_received(self, head: ResponseHead, body: bytes) -> None:
-        """Passes on the head of a large response."""
-        connection = self.connection
-        if self._receiver is not None:
-            self._receiver.head_received(head.status, head.headers, head.length, body)
-        if self._receiver is not None and _TRAN_ID not in head.headers:
-            self._pool.stop_reuse(connection)
-
-    def body_received(self, body: bytes) -> None:
-        """Passes on a part of the body."""
-        if self._receiver is not None:
-            self._receiver.body_received(body)
-
-    def response_ended(self) -> None:
-        """Passes on the end."""
-        receiver, self._receiver = self._receiver, None
-        try:
-            if receiver is not None:
-                receiver.response_ended()
-        finally:
-            self._pool.finish(self)
-
-    def request_failed(self, failure: ResponseFailure) -> None:
-        """Sends the request again if the upstream closed a reused connection before the first byte; else fails.
-
-        Only then is it certain that the response had not begun (RFC 9112 9.3.1). The forwarded APIs only read (규격
-        6장), so this holds for GET and POST alike.
-        """
-        is_stale, connection, self.connection = self.is_reused, self.connection, None
-        if failure is ResponseFailure.CLOSED and is_stale and self.attempts == 1 and self._pool.may_retry:
-            self._pool.dial(self)
-        elif failure is ResponseFailure.MALFORMED:
-            self.fail(FAULTS["provider_broken"], connection.flaw if connection is not None else "")
-        else:
-            error = connection.error if connection is not None else None
-            cause = "" if error is None else f"_{classify_error(error)}"
-            self.fail(FAULTS["provider_reset"], f"{failure}{cause}")
+_NO_RESPONSE: Final = frozenset({*CONNECT_FAULTS, FAULTS["provider_reset"], FAULTS["provider_silent"]})
 
 
 class ConnectionPool:
     """The connections to one upstream with one TLS identity.
 
     At most `concurrency` requests run at once and `queue` wait; more are refused, so that one slow institution never
-    holds what others need. No operator takes all of either. `may_retry`: a request may be sent a second time if the
-    first connection was dead; False where calls change something. `requires_tran_id`: responses need x-api-tran-id;
-    after one without it, each request has its own connection.
+    holds what others need. No operator takes all of either, nor more than `max_each`. `is_adaptive`: fewer requests run
+    at once while responses are slow. `has_breaker`: requests are refused while none gets a response. `may_retry`: a
+    request may be sent a second time if the first connection was dead; False where calls change something.
+    `requires_tran_id`: responses need x-api-tran-id; after one without it, each request has its own connection.
     """
 
     def __init__(
-        self, dialer: Dialer, concurrency: int, queue: int, watch: DeadlineWatch, loop: asyncio.AbstractEventLoop
+        self,
+        dialer: Dialer,
+        concurrency: int,
+        queue: int,
+        watch: DeadlineWatch,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        max_each: int = 1_000_000,
+        is_adaptive: bool = False,
     ) -> None:
         self.loop = loop
         self.first_byte_s = float(dialer.timeouts.first_byte_s)
         self.total_s = float(dialer.timeouts.total_s)
         self._idle_s = dialer.timeouts.idle_s
         self._dialer = dialer
-        self._permits = OperatorShares(concurrency)
-        self._queue_permits = OperatorShares(queue)
+        self._concurrency = concurrency
+        self._adaptive = AdaptiveLimit(concurrency) if is_adaptive else None
+        self._permits = OperatorShares(concurrency, max_each)
+        self._scheduled = 0
+        self._on_demand_at = float("-inf")
+        self._waiting = WaitingRequests(queue, float(dialer.timeouts.queue_s), max_each)
         self.on_wait: Callable[[], None] | None = None  # is called when a request begins to wait
         self._watch = watch
+        self._addresses = Addresses(dialer.instance_count)
+        self.connections: set[ClientConnection] = set()
+        self._dials = Dials(dialer, self._addresses, loop, self.connections, self._connection_lost, self._add_idle)
+        self._breaker = Breaker()
         self._idle: list[list[ClientConnection]] = [[] for _ in range(dialer.instance_count)]
         self._next_instance = 0
-        self._waiting: deque[PoolRequest] = deque()
-        self._ending: list[tuple[ClientConnection | None, str]] = []
+        self._ending: list[tuple[ClientConnection | None, PoolRequest]] = []
         self._reuses = True
-        self.connections: set[ClientConnection] = set()
         self._is_retired = False
+        self.has_breaker = True
         self.may_retry = True
         self.requires_tran_id = True
 
@@ -200,33 +75,71 @@ class ConnectionPool:
         """Returns the number of idle connections, of requests with a permit ("flying") and of waiting requests."""
         return {"idle": sum(map(len, self._idle)), "flying": self._permits.taken, "waiting": len(self._waiting)}
 
+    def state(self) -> dict[str, float]:
+        """Returns whether the breaker is open, the number of ejected addresses, and the calls allowed at once."""
+        limit = self._concurrency if self._adaptive is None else min(self._concurrency, self._adaptive.limit)
+        return {
+            "breaker_open": float(self._breaker.is_open),
+            "ejected": float(len(self._addresses.list_ejected())),
+            "limit": float(limit),
+        }
+
     def resize(self, concurrency: int, queue: int) -> None:
         """Changes the limits. Waiting requests begin when they may; requests above a limit are completed."""
-        self._permits.resize(concurrency)
-        self._queue_permits.resize(queue)
+        self._concurrency = concurrency
+        self._waiting.resize(queue)
+        self._apply_limit()
         if self._waiting:
             self._start_next(self.loop.time())
 
-    def send(self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str = "") -> PoolRequest:
+    def _apply_limit(self) -> None:
+        limit = self._concurrency if self._adaptive is None else min(self._concurrency, self._adaptive.limit)
+        self._permits.resize(limit)
+
+    def send(
+        self,
+        write_request: RequestWriter,
+        receiver: ResponseReceiver,
+        operator: str = "",
+        *,
+        is_scheduled: bool = False,
+    ) -> PoolRequest:
         """Sends a request, now or when a permit is free.
 
-        Raises Refusal provider_busy (50005) if permits and queue are used up, operator_share (42901) if the operator
-        has its share of both.
+        Raises Refusal: breaker_open or provider_busy (50005), the latter if permits and queue are used up;
+        operator_share (42901) if the operator has its share of both.
         """
         now = self.loop.time()
-        request = PoolRequest(self, write_request, receiver, now, operator)
-        if self._permits.take(operator):
+        if self._breaker.is_open and (wait_s := self._breaker.get_wait_s(now)):
+            raise Refusal(FAULTS["breaker_open"], retry_after=wait_s)
+        request = PoolRequest(self, write_request, receiver, now, operator, is_scheduled)
+        if not is_scheduled:
+            self._on_demand_at = now
+        if (not is_scheduled or self._allows_scheduled(now)) and self._permits.take(operator):
+            self._scheduled += is_scheduled
             self._start(request, now)
-        elif self._queue_permits.take(operator, len(self._ending)):
-            self._waiting.append(request)
+        else:
+            self._wait(request)
+        self._watch.add(request)
+        return request
+
+    def _allows_scheduled(self, now: float) -> bool:
+        """Returns whether a scheduled transfer may begin: beside calls on demand only as many as permits are free."""
+        return now - self._on_demand_at > ACTIVE_S or self._scheduled < self._permits.free
+
+    def _wait(self, request: PoolRequest) -> None:
+        more, held = len(self._ending), self._permits.taken_by(request.operator)
+        has_place = self._waiting.add(request, more, held)
+        if not has_place and not request.is_scheduled and (displaced := self._waiting.find_displaced()) is not None:
+            displaced.fail(FAULTS["queue_timeout"], "displaced")
+            has_place = self._waiting.add(request, more, held)
+        if has_place:
             if self.on_wait is not None:
                 self.on_wait()
-        elif self._queue_permits.is_full(len(self._ending)):
+        elif self._waiting.is_full(more):
             raise Refusal(FAULTS["provider_busy"])
         else:
             raise Refusal(FAULTS["operator_share"], retry_after=_RETRY_S)
-        self._watch.add(request)
-        return request
 
     def _start(self, request: PoolRequest, now: float) -> None:
         """Sends a request that has a permit to the next instance, over the connection used last or a new one.
@@ -234,8 +147,17 @@ class ConnectionPool:
         A connection with unread bytes has an unsolicited response or is being closed: it takes no request. One used
         just before is not checked: if it was closed, the request is sent again.
         """
-        request.has_permit = True
-        self._next_instance = instance = (self._next_instance + 1) % len(self._idle)
+        request.start(now)
+        if self._addresses.are_equal:
+            instance = (self._next_instance + 1) % len(self._idle)
+        else:
+            instance = self._addresses.choose(self._next_instance, now)
+        self._next_instance = instance
+        if not self._send_on_idle(request, instance, now):
+            self.dial(request)
+
+    def _send_on_idle(self, request: PoolRequest, instance: int, now: float) -> bool:
+        """Sends a request over an idle connection to an instance. Returns whether there was one."""
         idle = self._idle[instance]
         while idle:
             connection = idle.pop()
@@ -243,25 +165,39 @@ class ConnectionPool:
                 request.attempts += 1  # PERF: request.send_on, inlined
                 request.connection = connection
                 connection.send(request.write_request(instance), request)
-                return
+                return True
             connection.close()
-        self.dial(request)
+        return False
 
     def dial(self, request: PoolRequest) -> None:
-        """Opens a new connection for a request, to the current instance or the next that accepts one."""
-        request.dial_task = self.loop.create_task(self._connect(request, self._next_instance))
+        """Opens a new connection for a request, to the current instance or the next that accepts one.
 
-    async def _connect(self, request: PoolRequest, first: int) -> None:
-        try:
-            connection = await self._dialer.dial(self._connection_lost, first)
-        except NotConnected as error:
-            request.dial_task = None
-            request.attempts += 1
-            request.fail(FAULTS["provider_refused"], str(error))
+        An idle connection to another instance is used before one is opened to an ejected or busy instance.
+        """
+        instance = self._next_instance
+        if self._dials.is_busy(instance) or self._addresses.is_ejected(instance):
+            now = self.loop.time()
+            for other in range(len(self._idle)):
+                if not self._addresses.is_ejected(other) and self._send_on_idle(request, other, now):
+                    return
+        self._dials.begin(request, instance)
+
+    def cancel_dial(self, request: PoolRequest) -> None:
+        """Opens no connection for a request any more."""
+        self._dials.cancel(request)
+
+    def record_failure(self, request: PoolRequest, fault: Fault) -> None:
+        """Records a request without a response; its connection is not used again."""
+        if fault not in _NO_RESPONSE or not self.has_breaker or not request.has_permit:
             return
-        request.dial_task = None
-        self.connections.add(connection)
-        request.send_on(connection)
+        self._breaker.record_failure(self.loop.time())
+        if request.connection is not None:
+            self.record_failure_of(request.connection)
+
+    def record_failure_of(self, connection: ClientConnection) -> None:
+        """Records a connection that ended before its response."""
+        if len(self._idle) > 1 and self._addresses.record_failure(connection.instance, self.loop.time()):
+            self._dials.eject(connection.instance)
 
     def stop_reuse(self, connection: ClientConnection | None) -> None:
         """Reuses no connection any more: an accepted response had no x-api-tran-id.
@@ -287,46 +223,62 @@ class ConnectionPool:
         self._watch.discard(request)
         if request.has_permit:
             request.has_permit = False
-            self._ending.append((connection, request.operator))
+            self._ending.append((connection, request))
             if len(self._ending) == 1:
                 self.loop.call_soon(self._free_permits)
         else:
-            self._leave_queue(request)
-
-    def _leave_queue(self, request: PoolRequest) -> None:
-        self._waiting.remove(request)
-        self._queue_permits.release(request.operator)
+            self._waiting.remove(request)
 
     def _free_permits(self) -> None:
         """Frees the permits of ended requests, keeps or closes their connections, and starts waiting requests."""
         now = self.loop.time()
         ended, self._ending = self._ending, []
-        for connection, operator in ended:
-            self._permits.release(operator)
-            if connection is None:
-                continue
-            is_old = now - connection.opened_at > _MOST_AGE_S
-            if self._is_retired or is_old or not self._reuses or not connection.reusable:
-                connection.close()
-            else:
-                has_limit = connection.keep_alive is not None
-                connection.idle_until = now + (self._dialer.idle_limit(connection) if has_limit else self._idle_s)
-                connection.fresh_until = now + _FRESH_S if self.may_retry else now
-                self._idle[connection.instance].append(connection)
+        for connection, request in ended:
+            self._permits.release(request.operator)
+            self._scheduled -= request.is_scheduled
+            if connection is not None:
+                self._record_response(connection, request, now)
+                self._keep(connection, now)
         if self._waiting:
             self._start_next(now)
 
+    def _record_response(self, connection: ClientConnection, request: PoolRequest, now: float) -> None:
+        if self._breaker.failures:
+            self._breaker.record_success()
+        if self._addresses.has_failures:
+            self._addresses.record_success(connection.instance, now)
+        if self._adaptive is not None and self._adaptive.record(now - request.started_at, now):
+            self._apply_limit()
+
+    def _keep(self, connection: ClientConnection, now: float) -> None:
+        """Keeps a connection for the next request, or closes it."""
+        is_old = now - connection.opened_at > _MOST_AGE_S
+        if self._is_retired or is_old or not self._reuses or not connection.reusable:
+            connection.close()
+            return
+        has_limit = connection.keep_alive is not None
+        connection.idle_until = now + (self._dialer.idle_limit(connection) if has_limit else self._idle_s)
+        connection.fresh_until = now + _FRESH_S if self.may_retry else now
+        waiting = self._dials.take_waiting()
+        if waiting is None:
+            self._idle[connection.instance].append(connection)
+        else:
+            waiting.send_on(connection)
+
+    def _add_idle(self, connection: ClientConnection) -> None:
+        """Keeps the connection of a probe."""
+        self._keep(connection, self.loop.time())
+
     def _start_next(self, now: float) -> None:
-        """Starts waiting requests: first those of the operator with the fewest permits, none beyond its share."""
-        shares = self._permits
-        while ready := [request for request in self._waiting if shares.fits(request.operator)]:
-            request = min(ready, key=lambda request: shares.taken_by(request.operator))
-            self._leave_queue(request)
-            shares.take(request.operator)
+        """Starts waiting requests; no operator gets more permits than its share."""
+        while request := self._waiting.take_next(self._permits, now, allows_scheduled=self._allows_scheduled(now)):
+            self._permits.take(request.operator)
+            self._scheduled += request.is_scheduled
             self._start(request, now)
 
     def close_expired(self, now: float) -> None:
-        """Closes connections that were idle too long."""
+        """Closes connections that were idle too long, and probes ejected addresses."""
+        self._dials.probe(now)
         for idle in self._idle:
             for connection in [each for each in idle if now >= each.idle_until or not each.reusable]:
                 idle.remove(connection)
@@ -335,6 +287,7 @@ class ConnectionPool:
     def retire(self) -> None:
         """Keeps no connection any more. Requests in flight are completed."""
         self._is_retired = True
+        self._dials.close()
         self._close_idle()
 
     def _close_idle(self) -> None:

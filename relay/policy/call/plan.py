@@ -20,6 +20,10 @@ from relay.policy.settings.directory import Provider, ProviderApis, WithheldBy
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import Checking, ProviderTimeouts, Rate
 
+_CONNECTIONS_PART: Final = 4
+"""An operator may use a quarter of its connections at one institution: two that hang leave it a half."""
+_LEAST_OF_OPERATOR: Final = 4
+
 AUTHORITY_RATE_KEY: Final = "relay"
 """Key of the rate limit for calls of the authority's endpoints."""
 
@@ -50,7 +54,8 @@ class Institution:
     `is_strict` is true for `Checking.STRICT`. `rules` are the checks of the offered APIs by api_code, `api_list` the
     response to 공통-001, `slots` the times of scheduled calls, `maintenance` the planned maintenance (None for none).
     `withholds` is true when the relay removes fields without consent from its responses. Timeouts, concurrency, queue
-    and rates come from its file, else from the relay's settings.
+    and rates come from its file, else from the relay's settings. `operator_concurrency` is how many calls of one
+    operator may be in progress here, so that connections are left for other institutions.
     """
 
     org_code: str
@@ -67,6 +72,8 @@ class Institution:
     timeouts: ProviderTimeouts
     concurrency: int
     queue: int
+    operator_concurrency: int
+    is_adaptive: bool
     rate: Rate
     scheduled_rate: Rate | None
     settings: Provider
@@ -216,10 +223,21 @@ def _compile_institution(
         timeouts=provider.timeouts or settings.upstream.timeouts,
         concurrency=provider.concurrency or settings.upstream.concurrency,
         queue=settings.upstream.queue if provider.queue is None else provider.queue,
+        operator_concurrency=_limit_operator(settings.gateway.limits.connections_per_operator),
+        is_adaptive=(
+            settings.upstream.adaptive_concurrency
+            if provider.adaptive_concurrency is None
+            else provider.adaptive_concurrency
+        ),
         rate=provider.rate or settings.rates.provider,
         scheduled_rate=provider.scheduled_rate or settings.rates.scheduled,
         settings=provider,
     )
+
+
+def _limit_operator(connections: int) -> int:
+    """Returns how many calls of one operator may be in progress at one institution."""
+    return max(1, min(connections - 1, max(_LEAST_OF_OPERATOR, connections // _CONNECTIONS_PART)))
 
 
 def _compile_offer(provider: Provider, checking: Checking, catalogue: Catalogue) -> _Offer:

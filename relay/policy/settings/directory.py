@@ -99,6 +99,7 @@ class Provider(Section):
     timeouts: ProviderTimeouts | None = None
     concurrency: Annotated[int, Field(ge=1, le=100_000)] | None = None
     queue: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    adaptive_concurrency: bool | None = None
     rate: Rate | None = None
     scheduled_rate: Rate | None = None
     scheduled_slots: Annotated[tuple[Slot, ...], Field(max_length=3)] = ()

@@ -126,6 +126,7 @@ class UpstreamSettings(Section):
     timeouts: ProviderTimeouts = ProviderTimeouts()
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 64
     queue: Annotated[int, Field(ge=0, le=100_000)] = 64
+    adaptive_concurrency: bool = True
 
 
 class AdminSettings(Section):

@@ -201,9 +201,13 @@ class Rate(Section):
 
 
 class ProviderTimeouts(Section):
-    """Timeouts of an institution: connect, first byte of the response, whole call, idle connection."""
+    """Timeouts of an institution: connect, wait for a permit, first byte of the response, whole call, idle connection.
+
+    The wait counts in the time of the first byte.
+    """
 
     connect_s: Seconds = 2.0
+    queue_s: Seconds = 3.0
     first_byte_s: Seconds = 12.0
     total_s: Seconds = 15.0
     idle_s: Seconds = 4.0

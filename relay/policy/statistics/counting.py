@@ -10,6 +10,7 @@ from typing import Final
 
 from relay.domain.api import SUCCESS, SUCCESS_CODES, Catalogue
 from relay.domain.exchange import Exchange
+from relay.domain.fault import CONNECT_FAULTS
 from relay.domain.ids import ApiType
 from relay.domain.korea import KOREA, format_day
 from relay.domain.statistics import ON_DEMAND, SCHEDULED, SLOTS, Line
@@ -20,7 +21,11 @@ _DAYTIME: Final = range(9, 18)
 _SCHEDULED_TYPE: Final = ApiType.SCHEDULED.value
 _GOOD_STATUSES: Final = frozenset({200, 302})
 _INSTITUTION_FAULTS: Final = frozenset(
-    {"provider_refused", "provider_reset", "provider_broken", "answer_unidentified", "provider_silent"}
+    {
+        *(fault.name for fault in CONNECT_FAULTS),
+        *("provider_reset", "provider_broken", "answer_unidentified", "provider_silent"),
+        "provider_refused",  # in records of former versions
+    }
 )
 _ERROR: Final = 500
 

@@ -74,7 +74,10 @@ def compute_pool_key(institution: Institution) -> PoolKey:
     if file.private_key is not None:
         contents.append(read_secret(file.private_key))
     digest = hashlib.sha256(b"\0".join(contents)).digest()
-    limits = institution.timeouts, institution.concurrency, institution.queue
+    limits = (
+        *(institution.timeouts, institution.concurrency, institution.queue),
+        *(institution.operator_concurrency, institution.is_adaptive),
+    )
     return file.base_urls, file.link, *limits, digest
 
 

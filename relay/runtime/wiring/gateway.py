@@ -181,7 +181,15 @@ class Relay:
 
     def _build_pool(self, institution: Institution, context: ssl.SSLContext | None) -> ConnectionPool:
         dialer = Dialer(institution.settings.base_urls, context, institution.timeouts, self.loop)
-        return ConnectionPool(dialer, institution.concurrency, institution.queue, self.watch, self.loop)
+        return ConnectionPool(
+            dialer,
+            institution.concurrency,
+            institution.queue,
+            self.watch,
+            self.loop,
+            max_each=institution.operator_concurrency,
+            is_adaptive=institution.is_adaptive,
+        )
 
     def _industry(self, org_code: str) -> str:
         institution = self.gateway.plan.institutions.get(org_code)
@@ -226,6 +234,6 @@ def _authority_pool(
         connect_s=min(2.0, total_s), first_byte_s=total_s, total_s=total_s, idle_s=min(30.0, total_s)
     )
     pool = ConnectionPool(UnixDialer(settings.socket, timeouts, loop), settings.concurrency, 0, watch, loop)
-    pool.may_retry = False
+    pool.has_breaker = pool.may_retry = False
     pool.requires_tran_id = False  # the authority is ours and repeats the x-api-tran-id of each call
     return AuthorityPool(pool, settings.concurrency, settings.queue, watch)

@@ -16,7 +16,7 @@ def build_exchange(provider=BANK, industry="bank", **fields):
     return exchange
 
 
-REFUSED = {"reason": "provider_refused", "detail": "tls_expired"}
+REFUSED = {"reason": "connect_refused", "detail": "tls_expired"}
 GOOD = {"provider_status": 200}
 
 
@@ -34,7 +34,7 @@ def test_an_institution_that_fails_is_logged_with_its_cause(outages, clock, capl
     clock.now += 7
     outages.record([build_exchange(**GOOD), build_exchange(**GOOD)])
     assert lines(caplog) == [
-        f"institution unavailable: org_code={BANK} cause=provider_refused detail=tls_expired failures=1",
+        f"institution unavailable: org_code={BANK} cause=connect_refused detail=tls_expired failures=1",
         f"institution available again: org_code={BANK} after_s=7.0 failures=40",
     ]
 

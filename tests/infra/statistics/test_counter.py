@@ -138,7 +138,7 @@ async def test_the_pulse_of_an_institution_is_sent_along(make_counter, ledger):
         ]
     )
     counter.count(
-        [make_exchange("ZBAA000003", 7, "provider_busy", 0), make_exchange("ZBAA000004", 8, "provider_refused", 0)]
+        [make_exchange("ZBAA000003", 7, "provider_busy", 0), make_exchange("ZBAA000004", 8, "connect_refused", 0)]
     )
     await counter.settle()
     counter.count([make_exchange("ZBAA000004", 9)])

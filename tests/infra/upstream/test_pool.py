@@ -101,10 +101,10 @@ async def test_a_malformed_response_closes_its_connection(stand):
 
 
 async def test_a_failed_dial_counts_as_an_attempt(stand):
-    stand.dialer.error = "refused tls_expired"
+    stand.dialer.error = "tls_expired"
     request = await stand.send()
     stand.loop.turn()
-    assert stand.events(0) == [("failed", "provider_refused", "refused tls_expired")]
+    assert stand.events(0) == [("failed", "tls_expired", "tls_expired")]
     assert (request.attempts, stand.counts) == (1, (0, 0, 0))
 
 
@@ -154,8 +154,8 @@ async def test_waiting_counts_in_the_time_of_the_institution(stand):
     stand.loop.now += 2
     stand.watch.tick(stand.loop.now)
     stand.loop.turn()
-    failures = [stand.events(index) for index in range(3)]
-    assert failures == [[("failed", "provider_silent", phase)] for phase in ("first_byte", "first_byte", "queue")]
+    silent = [("failed", "provider_silent", "first_byte")]
+    assert [stand.events(index) for index in range(3)] == [silent, silent, [("failed", "queue_timeout", "")]]
     assert (stand.counts, len(stand.watch)) == ((0, 0, 0), 0)
 
 
@@ -189,11 +189,10 @@ async def test_a_request_cancelled_while_waiting_leaves_the_queue(stand):
 
 async def test_a_request_cancelled_while_dialling_leaves_no_task(stand):
     request = stand.pool.send(b"question", ResponseReceiver())
-    dial = request.dial_task
     request.cancel()
     stand.loop.turn()
-    await asyncio.gather(dial, return_exceptions=True)
-    assert (dial.cancelled(), stand.connections, stand.counts) == (True, [], (0, 0, 0))
+    await asyncio.sleep(0)
+    assert (stand.connections, stand.counts, asyncio.all_tasks()) == ([], (0, 0, 0), {asyncio.current_task()})
 
 
 async def test_a_slow_reader_pauses_only_its_connection(stand):

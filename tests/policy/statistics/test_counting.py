@@ -160,7 +160,7 @@ def test_the_end_of_an_exchange_is_in_whole_seconds():
         ({"provider_status": 500}, False),
         ({"provider_status": 502, "reason": "provider_broken"}, False),
         ({"provider_status": 200, "reason": "provider_reset"}, False),
-        ({"provider_status": 0, "reason": "provider_refused"}, False),
+        ({"provider_status": 0, "reason": "connect_refused"}, False),
         ({"provider_status": 0, "reason": "provider_silent"}, False),
         ({"provider_status": 200, "reason": "operator_gone"}, True),
         ({"provider_status": 0, "reason": "provider_busy"}, None),

@@ -36,7 +36,7 @@ def exchange(number=0, **fields):
 
 EXCHANGES = (
     *(exchange(number) for number in range(3)),
-    exchange(rsp_code="50005", status=500, reason="provider_refused"),
+    exchange(rsp_code="50005", status=500, reason="connect_refused"),
     exchange(api_type="scheduled"),
     exchange(provider=CARD, api_code="CD01"),
     exchange(client_id=""),
