@@ -93,7 +93,8 @@ class Dialer:
         connection = ClientConnection(on_lost)
         try:
             if self._context is None:
-                await self._loop.create_connection(lambda: connection, instance.host, instance.port)
+                connected = await connect_socket(self._loop, instance.host, instance.port)
+                await self._loop.create_connection(lambda: connection, sock=connected)
             else:
                 connected = await connect_socket(self._loop, instance.host, instance.port, open_tls_socket)
                 await asyncio.shield(self._start_handshake(connected, instance.host, connection))

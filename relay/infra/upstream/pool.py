@@ -75,26 +75,21 @@ class ConnectionPool:
         """Returns the number of idle connections, of requests with a permit ("flying") and of waiting requests."""
         return {"idle": sum(map(len, self._idle)), "flying": self._permits.taken, "waiting": len(self._waiting)}
 
-    def state(self) -> dict[str, float]:
+    def state(self) -> dict[str, int]:
         """Returns whether the breaker is open, the number of ejected addresses, and the calls allowed at once."""
-        limit = self._concurrency if self._adaptive is None else min(self._concurrency, self._adaptive.limit)
-        return {
-            "breaker_open": float(self._breaker.is_open),
-            "ejected": float(len(self._addresses.list_ejected())),
-            "limit": float(limit),
-        }
+        ejected = len(self._addresses.list_ejected())
+        return {"breaker_open": int(self._breaker.is_open), "ejected": ejected, "limit": self._get_limit()}
 
     def resize(self, concurrency: int, queue: int) -> None:
         """Changes the limits. Waiting requests begin when they may; requests above a limit are completed."""
         self._concurrency = concurrency
         self._waiting.resize(queue)
-        self._apply_limit()
+        self._permits.resize(self._get_limit())
         if self._waiting:
             self._start_next(self.loop.time())
 
-    def _apply_limit(self) -> None:
-        limit = self._concurrency if self._adaptive is None else min(self._concurrency, self._adaptive.limit)
-        self._permits.resize(limit)
+    def _get_limit(self) -> int:
+        return self._concurrency if self._adaptive is None else min(self._concurrency, self._adaptive.limit)
 
     def send(
         self,
@@ -248,7 +243,7 @@ class ConnectionPool:
         if self._addresses.has_failures:
             self._addresses.record_success(connection.instance, now)
         if self._adaptive is not None and self._adaptive.record(now - request.started_at, now):
-            self._apply_limit()
+            self._permits.resize(self._get_limit())
 
     def _keep(self, connection: ClientConnection, now: float) -> None:
         """Keeps a connection for the next request, or closes it."""

@@ -166,7 +166,7 @@ def merge_timeouts(defaults: ProviderTimeouts, timeouts: ProviderTimeouts) -> Pr
 
 
 def _check_timeouts(timeouts: ProviderTimeouts, merged: ProviderTimeouts) -> Iterator[tuple[str, str, str]]:
-    for name in ("connect_s", "first_byte_s"):
+    for name in ("connect_s", "queue_s", "first_byte_s"):
         if name in timeouts.model_fields_set and getattr(merged, name) > merged.total_s:
             yield f"timeouts.{name}", "is longer than total_s", f"at most {merged.total_s:g}"
 

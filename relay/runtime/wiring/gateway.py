@@ -218,11 +218,17 @@ class Relay:
         }
 
     def _pool_counts(self) -> dict[str, dict[str, int]]:
-        counts = {code: pool.counts() for code, (_, pool) in self.pools.items()}
+        counts = {code: pool.counts() | _list_troubles(pool) for code, (_, pool) in self.pools.items()}
         return {**counts, AUTHORITY_RATE_KEY: self.authority.counts()}
 
     def _info(self) -> dict[str, str]:
         return {"version": __version__, "form": get_build_form(), "plan": self.gateway.plan.fingerprint}
+
+
+def _list_troubles(pool: ConnectionPool) -> dict[str, int]:
+    """Returns the states of a pool that are not as usual, so that healthy institutions have no series of them."""
+    state = pool.state()
+    return {name: state[name] for name in ("ejected", "breaker_open") if state[name]}
 
 
 def _authority_pool(
