@@ -257,7 +257,6 @@ class Upstream:
         self.attempts, self.first_byte_at, self.cancelled, self.is_reused = 1, 0.0, False, False
 
     def send(self, request, receiver, operator, *, is_scheduled=False):
-        self.is_scheduled = is_scheduled
         self.operators.append(operator)
         if self.busy:
             raise Refusal(FAULTS["provider_busy"])
