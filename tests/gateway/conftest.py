@@ -6,6 +6,7 @@ from relay.domain.authorization.grant import Grant, NotCached
 from relay.domain.authorization.token import Claims
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Peer
+from relay.domain.quota import Transfer
 from relay.gateway.caller_connection import ConnectionInfo
 from relay.gateway.connection_registry import ConnectionRegistry
 from relay.gateway.handler import Gateway
@@ -112,6 +113,7 @@ class Grants:
         self.answered = None
         self.grant = Grant(
             jti="one",
+            consent_id="consent-one",
             ends_at=2_000_000_000.0,
             is_scheduled=True,
             assets="\nbank.deposit\ncard.card\n",
@@ -154,8 +156,26 @@ class QuotaCounters:
         self.taken.append((*call, now))
 
 
+class ScheduledTransfers:
+    """Keeps begun transfers and completed pages; refuses with the fault named by `made`."""
+
+    def __init__(self):
+        self.begun, self.completed, self.made = [], [], ""
+
+    def begin(self, description, now, *, is_continuation):
+        if self.made:
+            raise Refusal(FAULTS[self.made], retry_after=3600.0)
+        self.begun.append(description)
+        return Transfer(description, 0, is_continuation)
+
+    def complete(self, transfer, find_unsent, *, is_last):
+        self.completed.append((transfer, find_unsent, is_last))
+
+
 class Connection:
     """A connection of a caller that keeps written bytes."""
+
+    transport = None
 
     def __init__(self, plan=None):
         self.info = ConnectionInfo(PEER, is_excess=False)
@@ -211,7 +231,8 @@ def authority_quotas():
 
 @pytest.fixture
 def dependencies(token_verifier, grants, counters, authority_quotas):
-    return JudgeDependencies(token_verifier, grants, counters, authority_quotas, RefusalLimits(build_refusal_buckets()))
+    refusals = RefusalLimits(build_refusal_buckets())
+    return JudgeDependencies(token_verifier, grants, counters, authority_quotas, refusals, ScheduledTransfers())
 
 
 @pytest.fixture

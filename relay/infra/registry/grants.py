@@ -189,6 +189,7 @@ class GrantCache:
         assets = encode_assets(collect_assets(particulars))
         return Grant(
             jti=jti,  # the object that the claims hold
+            consent_id=consent.consent_id,
             ends_at=share(float(particulars.ends_at)),
             is_scheduled=particulars.is_scheduled,
             assets=share(assets) if particulars.has_all_assets else assets,

@@ -1,4 +1,4 @@
-"""The tables of consents, tokens and requests. Constraints repeat the rules of the code.
+"""The tables of consents, tokens, requests and scheduled transfers. Constraints repeat the rules of the code.
 
 The tables of the registry, statistics and jobs are in `portal_tables`.
 
@@ -223,6 +223,23 @@ KEY_FINGERPRINTS: Final = Table(
     METADATA,
     Column("kid", String, primary_key=True),
     Column("mark", LargeBinary, nullable=False),
+)
+
+TRANSFER_MARKS_HEAD: Final = Table(
+    "transfer_marks_head",
+    METADATA,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    CheckConstraint("one = 1", name="one_row"),
+)
+
+# Marks of one week, joined: keyed digests (HMAC) of consent, API and asset. `week_start` is the Sunday's beginning.
+TRANSFER_MARKS: Final = Table(
+    "transfer_marks",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("week_start", BigInteger, nullable=False),
+    Column("marks", LargeBinary, nullable=False),
 )
 
 HISTORY: Final = Table(
