@@ -131,7 +131,7 @@ class TestRequests:
 
 class TestRows:
     async def test_marks_of_transfers_are_removed_after_their_week(self, ledger, fence):
-        week = 1_799_593_200
+        week = 1_799_506_800
         for start in (week - WEEK_S, week, week + WEEK_S):
             await ledger.transfer_marks.add(start, [b"1" * 16], NOW)
         assert await ledger.archive.purge(NOTHING, fence, week + DAY_S - 1) == {}

@@ -5,7 +5,7 @@ import asyncio
 from relay.domain.korea import WEEK_S
 from relay.domain.ledger import MARK_ROWS
 
-WEEK = 1_799_593_200
+WEEK = 1_799_506_800
 """10 January 2027, a Sunday, 00:00 in Korea."""
 ONE, TWO, THREE = (bytes([number]) * 16 for number in range(3))
 
