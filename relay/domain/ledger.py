@@ -14,8 +14,8 @@ from relay.domain.authorization.consent import Consent
 from relay.domain.authorization.issued_tokens import TokenPair, TokenRecord
 from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
 
-MARK_ROWS: Final = 200
-"""Rows of marks that are read at once."""
+TRANSFER_ROWS: Final = 200
+"""Rows of digests that are read at once."""
 
 
 class Reason(StrEnum):
@@ -166,17 +166,17 @@ class Ledger(Protocol):
         """
 
 
-class TransferMarkStore(Protocol):
-    """The marks of scheduled transfers made (정기적 전송), which all gateways share."""
+class TransferStore(Protocol):
+    """The digests of scheduled transfers made (정기적 전송), which all gateways share."""
 
-    async def add(self, week: int, marks: Sequence[bytes], now: int) -> None:
-        """Adds marks of a week, which is named by the moment of its beginning. A mark may be there already."""
+    async def add(self, week: int, digests: Sequence[bytes], now: int) -> None:
+        """Adds digests of a week, which is named by the moment of its beginning. A digest may be there already."""
 
     async def list_after(self, number: int, week: int) -> tuple[int, Sequence[tuple[int, bytes]]]:
-        """Returns the number that was reached, and rows added after `number`: MARK_ROWS of them, or all there are.
+        """Returns the number that was reached, and rows added after `number`: TRANSFER_ROWS of them, or all there are.
 
-        A row is a week, this one or a later one, and marks of it, joined. The number that was reached is below `number`
-        if an older ledger was restored.
+        A row is a week, this one or a later one, and digests of it, joined. The number that was reached is below
+        `number` if an older ledger was restored.
         """
 
 

@@ -13,10 +13,10 @@ class NotLeased(Exception):
 class Transfer(NamedTuple):
     """One call of a scheduled transfer (정기적 전송, 규격 3.3.1).
 
-    `mark` is a keyed digest of consent, API and asset, `week` the moment at which the week of the call began. The call
-    is a continuation if it asks for a page after the first.
+    `digest` is a keyed digest of consent, API and asset, `week` the moment at which the week of the call began. A
+    continuation asks for a page after the first.
     """
 
-    mark: bytes
+    digest: bytes
     week: int
     is_continuation: bool

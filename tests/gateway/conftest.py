@@ -1,12 +1,12 @@
 """A real plan, and fakes of everything around the gateway."""
 
 import pytest
+from fakes.quotas import QuotaCounters, ScheduledTransfers
 
 from relay.domain.authorization.grant import Grant, NotCached
 from relay.domain.authorization.token import Claims
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Peer
-from relay.domain.quota import Transfer
 from relay.gateway.caller_connection import ConnectionInfo
 from relay.gateway.connection_registry import ConnectionRegistry
 from relay.gateway.handler import Gateway
@@ -142,34 +142,6 @@ class Grants:
         if self.answered is not None:
             await self.answered.wait()
         self.unknown = False
-
-
-class QuotaCounters:
-    """Keeps counted requests; raises the fault named by `full`."""
-
-    def __init__(self):
-        self.taken, self.full = [], ""
-
-    def take(self, call, now):
-        if self.full:
-            raise Refusal(FAULTS[self.full], retry_after=1.5)
-        self.taken.append((*call, now))
-
-
-class ScheduledTransfers:
-    """Keeps begun transfers and completed pages; refuses with the fault named by `made`."""
-
-    def __init__(self):
-        self.begun, self.completed, self.made = [], [], ""
-
-    def begin(self, description, now, *, is_continuation):
-        if self.made:
-            raise Refusal(FAULTS[self.made], retry_after=3600.0)
-        self.begun.append(description)
-        return Transfer(description, 0, is_continuation)
-
-    def complete(self, transfer, find_unsent, *, is_last):
-        self.completed.append((transfer, find_unsent, is_last))
 
 
 class Connection:

@@ -250,8 +250,8 @@ def test_a_scheduled_call_begins_a_transfer_of_its_asset(scheduled, dependencies
     scheduled.values["next_page"] = "2"
     assert scheduled.judge()[3] == transfer._replace(is_continuation=True)
     scheduled.values["account_num"] = "2"
-    assert scheduled.judge()[3].mark != transfer.mark
-    assert len(dependencies.transfers.begun) == 3
+    assert scheduled.judge()[3].digest != transfer.digest
+    assert len(dependencies.transfers.started) == 3
 
 
 def test_a_call_on_demand_is_not_limited_to_one_a_week(ask, head, dependencies):

@@ -74,13 +74,13 @@ class TwoGateways(GatewayEnvironment):
         return (self.process, self.second)
 
     async def wait_shared(self, count):
-        """Waits until both gateways know so many marks, and the ledger too."""
+        """Waits until both gateways know so many digests, and the ledger too."""
 
         def read_gauges():
             return [process.relay.transfers.gauges() for process in self.gateways]
 
-        expected = {"relay_transfer_marks": count, "relay_transfer_marks_waiting": 0, "relay_transfer_marks_lost": 0}
-        await until(lambda: read_gauges() == [expected] * 2, f"{count} shared marks")
+        expected = {"relay_transfers_known": count, "relay_transfers_waiting": 0, "relay_transfers_lost": 0}
+        await until(lambda: read_gauges() == [expected] * 2, f"{count} shared digests")
 
     async def call_at(self, index, data=None):
         context = self.context(self.get_pair(ONE))
@@ -169,21 +169,21 @@ async def test_a_response_on_a_closing_connection_is_a_transfer(env):
     assert [(await env.call_at(0, call)).status for _ in range(2)] == [200, 429]
 
 
-async def test_marks_outlive_a_killed_gateway(tmp_path, certificates, pytestconfig):
+async def test_digests_outlive_a_killed_gateway(tmp_path, certificates, pytestconfig):
     env = ProcessEnvironment(tmp_path, certificates, [Institution(BANK, "bank", checking="lenient")], **RATES)
     env.root = pytestconfig.rootpath
     env.bank.script = answer_pages(2)
 
-    def count_marks():
-        _, rows = env.ledger_writer.run(env.ledger_writer.ledger.transfer_marks.list_after(0, 0))
-        return sum(len(marks) for _, marks in rows) // 16
+    def count_digests():
+        _, rows = env.ledger_writer.run(env.ledger_writer.ledger.transfers.list_after(0, 0))
+        return sum(len(digests) for _, digests in rows) // 16
 
     async def call(**values):
         async with await env.connect() as connection:
             return (await connection.call(build_scheduled(env, **values))).status
 
-    async def restart(marks):
-        await until(lambda: count_marks() == marks, f"{marks} marks in the ledger")
+    async def restart(digests):
+        await until(lambda: count_digests() == digests, f"{digests} digests in the ledger")
         env.child.kill()
         await env.wait_ended()
         await env.bank.stop()

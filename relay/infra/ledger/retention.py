@@ -32,7 +32,7 @@ from relay.infra.ledger.database.tables import (
     REVOCATIONS,
     SPENT,
     TOKENS,
-    TRANSFER_MARKS,
+    TRANSFERS,
 )
 from relay.infra.ledger.transaction import Transactions
 
@@ -75,7 +75,7 @@ def _independent_tables(limits: RetentionLimits, now: int) -> Sequence[tuple[Tab
     return (
         (REVOCATIONS, REVOCATIONS.c.jti.in_(expired)),
         (SPENT, SPENT.c.spent_at < limits.spent),
-        (TRANSFER_MARKS, TRANSFER_MARKS.c.week_start < start_of_week(now - DAY_S)),
+        (TRANSFERS, TRANSFERS.c.week_start < start_of_week(now - DAY_S)),
         (STATISTICS, STATISTICS.c.stat_date < limits.statistics),
         (SENDINGS, and_(SENDINGS.c.week <= limits.statistics, not_(SENDINGS.c.requested))),
         (STATISTICS_BATCHES, STATISTICS_BATCHES.c.taken_at < now - BATCHES_S),

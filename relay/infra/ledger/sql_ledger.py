@@ -22,7 +22,7 @@ from relay.infra.ledger.registry.registry import SqlRegistry
 from relay.infra.ledger.retention import SqlArchive
 from relay.infra.ledger.statistics.statistics import SqlStatistics
 from relay.infra.ledger.transaction import Transaction, Transactions
-from relay.infra.ledger.transfer_marks import SqlTransferMarks
+from relay.infra.ledger.transfers import SqlTransfers
 from relay.infra.ledger.trusted_clock import TrustedClock
 
 
@@ -38,7 +38,7 @@ def create_ledger(url: str, sealer: Sealer, connections: int, deadline_s: float 
 class SqlLedger:
     """`domain.ledger.Ledger`, `GrantSource` and `CustomerConsents` over SQLite or PostgreSQL.
 
-    `registry`, `statistics`, `jobs` and `transfer_marks` are further ports of the same ledger. `archive` removes old
+    `registry`, `statistics`, `jobs` and `transfers` are further ports of the same ledger. `archive` removes old
     rows. `trusted_clock` limits the clock for irreversible actions.
     Every method of all of them may raise LedgerDown.
     """
@@ -49,7 +49,7 @@ class SqlLedger:
         self.registry = SqlRegistry(transactions)
         self.statistics = SqlStatistics(transactions)
         self.jobs = SqlJobs(transactions)
-        self.transfer_marks = SqlTransferMarks(transactions)
+        self.transfers = SqlTransfers(transactions)
         self.archive = SqlArchive(transactions)
         self.trusted_clock = TrustedClock(transactions)
 

@@ -78,7 +78,7 @@ class Relay:
         self.counters = build_quota_counters(settings.quotas, limits.data)
         self.authority_counters = LocalQuotaCounters(limits.authority)
         self.transfers = WeeklyTransfers(
-            self.ledger.transfer_marks,
+            self.ledger.transfers,
             self.ledger.transfer_keys,
             lambda: self.loaded.settings.rates.weekly,
             time.time,

@@ -130,13 +130,13 @@ class TestRequests:
 
 
 class TestRows:
-    async def test_marks_of_transfers_are_removed_after_their_week(self, ledger, fence):
+    async def test_transfers_are_removed_after_their_week(self, ledger, fence):
         week = 1_799_506_800
         for start in (week - WEEK_S, week, week + WEEK_S):
-            await ledger.transfer_marks.add(start, [b"1" * 16], NOW)
+            await ledger.transfers.add(start, [b"1" * 16], NOW)
         assert await ledger.archive.purge(NOTHING, fence, week + DAY_S - 1) == {}
-        assert await ledger.archive.purge(NOTHING, fence, week + DAY_S) == {"transfer_marks": 1}
-        assert [row[0] for row in (await ledger.transfer_marks.list_after(0, 0))[1]] == [week, week + WEEK_S]
+        assert await ledger.archive.purge(NOTHING, fence, week + DAY_S) == {"transfers": 1}
+        assert [row[0] for row in (await ledger.transfers.list_after(0, 0))[1]] == [week, week + WEEK_S]
 
     async def test_revocations_are_removed_after_their_token_expired(self, ledger, factory, fence):
         for ci, lasts in (("ci-one", 3600), ("ci-two", 7200)):

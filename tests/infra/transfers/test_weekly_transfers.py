@@ -1,4 +1,4 @@
-"""Gateways share the marks of scheduled transfers through the ledger; without it they go on."""
+"""Gateways share the digests of scheduled transfers through the ledger; without it they go on."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 
 from relay.domain.fault import Refusal
 from relay.domain.korea import WEEK_S
-from relay.domain.ledger import MARK_ROWS, LedgerDown
+from relay.domain.ledger import TRANSFER_ROWS, LedgerDown
 from relay.infra.transfers import weekly_transfers
 from relay.infra.transfers.weekly_transfers import WeeklyTransfers
 
@@ -18,20 +18,20 @@ ONE, TWO = b"the one", b"another"
 
 
 class Store:
-    """Marks in memory; `errors` are raised by the next calls, one by each."""
+    """Digests in memory; `errors` are raised by the next calls, one by each."""
 
     def __init__(self):
         self.rows, self.errors, self.reads = [], [], 0
 
-    async def add(self, week, marks, _now):
+    async def add(self, week, digests, _now):
         self._fail()
-        self.rows.append((week, b"".join(marks)))
+        self.rows.append((week, b"".join(digests)))
 
     async def list_after(self, number, week):
         self.reads += 1
         self._fail()
-        later = [row for row in self.rows[number:][:MARK_ROWS] if row[0] >= week]
-        return min(len(self.rows), number + MARK_ROWS) if number <= len(self.rows) else len(self.rows), later
+        later = [row for row in self.rows[number:][:TRANSFER_ROWS] if row[0] >= week]
+        return min(len(self.rows), number + TRANSFER_ROWS) if number <= len(self.rows) else len(self.rows), later
 
     def _fail(self):
         if self.errors:
@@ -67,7 +67,7 @@ class Gateway:
 
     @property
     def gauges(self):
-        return {name.removeprefix("relay_transfer_marks"): value for name, value in self.transfers.gauges().items()}
+        return {name.removeprefix("relay_transfers_"): value for name, value in self.transfers.gauges().items()}
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_a_transfer_is_refused_by_the_others_once_they_heard_of_it(gateway
     await gateway.follow_once()
     await other.follow_once()
     assert not await other.serve()
-    assert other.gauges == {"": 1, "_waiting": 0, "_lost": 0}
+    assert other.gauges == {"known": 1, "waiting": 0, "lost": 0}
 
 
 async def test_a_gateway_that_starts_knows_this_weeks_transfers(gateway, other):
@@ -106,21 +106,21 @@ async def test_a_gateway_that_starts_knows_this_weeks_transfers(gateway, other):
 
 
 async def test_many_rows_are_read_at_the_start(store, clock, gateway, monkeypatch):
-    monkeypatch.setattr(weekly_transfers, "MARK_ROWS", 2)
-    monkeypatch.setitem(Store.list_after.__globals__, "MARK_ROWS", 2)
+    monkeypatch.setattr(weekly_transfers, "TRANSFER_ROWS", 2)
+    monkeypatch.setitem(Store.list_after.__globals__, "TRANSFER_ROWS", 2)
     store.rows = [(WEEK, bytes([number]) * 16) for number in range(5)]
     await gateway.transfers.start()
-    assert gateway.gauges[""] == 5
+    assert gateway.gauges["known"] == 5
 
 
 async def test_the_ledger_keeps_no_account(gateway, store):
     await gateway.serve(b"110-222-333333")
     await gateway.follow_once()
-    assert [(week, len(marks)) for week, marks in store.rows] == [(WEEK, 16)]
+    assert [(week, len(digests)) for week, digests in store.rows] == [(WEEK, 16)]
     assert b"110" not in store.rows[0][1]
 
 
-async def test_a_mark_under_a_former_key_is_recognized(gateway, store, clock):
+async def test_a_digest_under_a_former_key_is_recognized(gateway, store, clock):
     former = Gateway(store, clock, keys=(FORMER_KEY, KEY))
     await former.serve()
     await former.follow_once()
@@ -147,28 +147,28 @@ class TestSending:
         monkeypatch.setattr(weekly_transfers, "MAX_UNSENT", 1)
         await gateway.serve(unsent=lambda: 1)
         await gateway.serve(TWO)
-        assert gateway.gauges["_lost"] == 1
+        assert gateway.gauges["lost"] == 1
         assert gateway.begin(TWO) is not None
 
 
 class TestOutages:
     @pytest.mark.parametrize("error", [LedgerDown(), TimeoutError(), RuntimeError()])
-    async def test_marks_are_saved_once_the_ledger_is_back(self, gateway, other, store, error):
+    async def test_digests_are_saved_once_the_ledger_is_back(self, gateway, other, store, error):
         store.errors = [error]
         await gateway.serve()
         await gateway.follow_once()
-        assert gateway.gauges["_waiting"] == 1
+        assert gateway.gauges["waiting"] == 1
         assert gateway.begin() is None
         await gateway.follow_once()
         await other.follow_once()
-        assert (gateway.gauges["_waiting"], other.begin()) == (0, None)
+        assert (gateway.gauges["waiting"], other.begin()) == (0, None)
 
     async def test_an_unexpected_error_is_logged_once(self, gateway, store, caplog):
         store.errors = [RuntimeError("a value"), RuntimeError("a value"), LedgerDown()]
         for _ in range(4):
             await gateway.follow_once()
         assert [record.getMessage() for record in caplog.records] == [
-            "marks of scheduled transfers not shared: reason=RuntimeError"
+            "scheduled transfers not shared: reason=RuntimeError"
         ]
 
     async def test_a_start_without_the_ledger_fails(self, gateway, store):
@@ -195,7 +195,7 @@ class TestWeeks:
         for each in (gateway, other):
             each.now += WEEK_S
             await each.follow_once()
-        assert (gateway.gauges[""], await other.serve()) == (0, True)
+        assert (gateway.gauges["known"], await other.serve()) == (0, True)
 
     async def test_pages_through_two_gateways_are_one_transfer(self, gateway, other):
         await gateway.serve(page=1, pages=2)

@@ -67,7 +67,7 @@ class Sealer:
 
     @property
     def transfer_keys(self) -> tuple[bytes, ...]:
-        """The keys of the digests of scheduled transfers (`transfer_marks`), the first key's first."""
+        """The keys of the digests in `transfers`, the first key's first."""
         return self._transfer_keys
 
     @property

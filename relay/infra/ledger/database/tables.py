@@ -225,21 +225,21 @@ KEY_FINGERPRINTS: Final = Table(
     Column("mark", LargeBinary, nullable=False),
 )
 
-TRANSFER_MARKS_HEAD: Final = Table(
-    "transfer_marks_head",
+TRANSFERS_HEAD: Final = Table(
+    "transfers_head",
     METADATA,
     Column("one", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
     CheckConstraint("one = 1", name="one_row"),
 )
 
-# Marks of one week, joined: keyed digests (HMAC) of consent, API and asset. `week_start` is the Sunday's beginning.
-TRANSFER_MARKS: Final = Table(
-    "transfer_marks",
+# Keyed digests of consent, API and asset, joined, of one week. `week_start` is when its Sunday began.
+TRANSFERS: Final = Table(
+    "transfers",
     METADATA,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("week_start", BigInteger, nullable=False),
-    Column("marks", LargeBinary, nullable=False),
+    Column("digests", LargeBinary, nullable=False),
 )
 
 HISTORY: Final = Table(

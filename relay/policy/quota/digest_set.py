@@ -2,13 +2,13 @@
 
 from typing import Final
 
-MARK_BYTES: Final = 16
+DIGEST_BYTES: Final = 16
 _PREFIX_BYTES: Final = 2
-_REST_BYTES: Final = MARK_BYTES - _PREFIX_BYTES
+_REST_BYTES: Final = DIGEST_BYTES - _PREFIX_BYTES
 
 
-class MarkSet:
-    """A set of digests of MARK_BYTES bytes, which grows until it is not needed any more.
+class DigestSet:
+    """A set of digests of DIGEST_BYTES bytes, which grows until it is not needed any more.
 
     The first two bytes choose one of 65,536 buckets, which has the rest of its digests in a row.
 
@@ -25,23 +25,23 @@ class MarkSet:
     def __len__(self) -> int:
         return self._count
 
-    def __contains__(self, mark: bytes) -> bool:
-        bucket = self._buckets.get(mark[:_PREFIX_BYTES])
+    def __contains__(self, digest: bytes) -> bool:
+        bucket = self._buckets.get(digest[:_PREFIX_BYTES])
         if bucket is None:
             return False
-        rest = mark[_PREFIX_BYTES:]
+        rest = digest[_PREFIX_BYTES:]
         index = bucket.find(rest)
         while index > 0 and index % _REST_BYTES:  # the end of one digest and the beginning of the next
             index = bucket.find(rest, index + 1)
         return index >= 0
 
-    def add(self, mark: bytes) -> None:
+    def add(self, digest: bytes) -> None:
         """Adds a digest. Raises ValueError for one of another length."""
-        if len(mark) != MARK_BYTES:
-            raise ValueError(f"a mark has {MARK_BYTES} bytes")
-        if mark not in self:
-            prefix = mark[:_PREFIX_BYTES]
-            self._buckets[prefix] = self._buckets.get(prefix, b"") + mark[_PREFIX_BYTES:]
+        if len(digest) != DIGEST_BYTES:
+            raise ValueError(f"a digest has {DIGEST_BYTES} bytes")
+        if digest not in self:
+            prefix = digest[:_PREFIX_BYTES]
+            self._buckets[prefix] = self._buckets.get(prefix, b"") + digest[_PREFIX_BYTES:]
             self._count += 1
 
     def shrink(self, buckets: int) -> bool:
