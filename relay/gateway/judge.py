@@ -185,7 +185,7 @@ def _begin_transfer(
     rule = rules.transfer
     if rule is None or grant is None:
         return None
-    description = rule.describe(grant.consent_id, parameters)
+    description = rule.describe(grant.consent, parameters)
     return transfers.begin(description, now, is_continuation=rule.is_continuation(parameters))
 
 

@@ -113,7 +113,7 @@ class Grants:
         self.answered = None
         self.grant = Grant(
             jti="one",
-            consent_id="consent-one",
+            consent=b"consent-one",
             ends_at=2_000_000_000.0,
             is_scheduled=True,
             assets="\nbank.deposit\ncard.card\n",

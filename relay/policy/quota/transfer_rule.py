@@ -23,15 +23,14 @@ class TransferRule:
     fields: tuple[str, ...]
     has_pages: bool
 
-    def describe(self, consent_id: str, parameters: Mapping[str, object]) -> bytes:
-        """Returns a text that is the same for all calls of one transfer, and for no others. It names the asset.
+    def describe(self, consent: bytes, parameters: Mapping[str, object]) -> bytes:
+        """Returns bytes that are the same for all calls of one transfer, and for no others. They name the asset.
 
-        A number is the same value as its text. An empty text is a missing value.
+        `consent` has a fixed length. A number is the same value as its text. An empty text is a missing value.
         """
         values = [_to_text(parameters.get(field, "")) for field in self.fields]
-        return "".join(f"{len(text)}:{text}" for text in (consent_id, self.api_code, *values)).encode(
-            errors="surrogatepass"
-        )
+        text = "".join(f"{len(value)}:{value}" for value in (self.api_code, *values))
+        return consent + text.encode(errors="surrogatepass")
 
     def is_continuation(self, parameters: Mapping[str, object]) -> bool:
         """Whether the call asks for a page after the first."""

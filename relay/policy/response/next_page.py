@@ -28,7 +28,7 @@ class NextPageDetector:
     If in doubt the page is not the last one: a name that is spelled with escapes, or is a member of another object, and
     a body that is compressed in an unknown way or to more than MAX_INFLATED_BYTES.
 
-    PERF: 4 us for 64 KB.
+    PERF: 40 us for 64 KB of rows, in scheduled calls of APIs with pages alone.
     """
 
     __slots__ = ("_carried", "_inflater", "_remaining", "is_last")

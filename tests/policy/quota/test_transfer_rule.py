@@ -57,7 +57,7 @@ def test_apis_that_the_relay_answers_have_no_quota(api_id):
     ],
 )
 def test_a_call_for_another_page_or_period_is_the_same_transfer(changed):
-    assert rule().describe("consent", CALL | changed) == rule().describe("consent", CALL)
+    assert rule().describe(b"consent", CALL | changed) == rule().describe(b"consent", CALL)
 
 
 @pytest.mark.parametrize(
@@ -65,23 +65,25 @@ def test_a_call_for_another_page_or_period_is_the_same_transfer(changed):
     [{"account_num": "111"}, {"seqno": "1"}, {"account_num": ["110"]}, {"account_num": "11", "seqno": "0"}],
 )
 def test_a_call_for_another_asset_is_another_transfer(changed):
-    assert rule().describe("consent", CALL | changed) != rule().describe("consent", CALL)
+    assert rule().describe(b"consent", CALL | changed) != rule().describe(b"consent", CALL)
 
 
 def test_consents_and_apis_have_transfers_of_their_own():
-    descriptions = {rule(api_id).describe(consent, CALL) for api_id in ("은행-003", "은행-004") for consent in "ab"}
+    descriptions = {
+        rule(api_id).describe(consent, CALL) for api_id in ("은행-003", "은행-004") for consent in (b"a", b"b")
+    }
     assert len(descriptions) == 4
 
 
 def test_no_value_can_pretend_to_be_two():
     asset = {"account_num": "1", "seqno": "2"}
     forged = {"account_num": "11:2"}
-    assert rule().describe("consent", asset) != rule().describe("consent", forged)
+    assert rule().describe(b"consent", asset) != rule().describe(b"consent", forged)
 
 
 def test_any_value_of_json_has_a_description():
     for value in (None, True, 1.5, {"a": []}, "\ud800", "한글"):
-        assert rule().describe("consent", CALL | {"account_num": value})
+        assert rule().describe(b"consent", CALL | {"account_num": value})
 
 
 @pytest.mark.parametrize(
