@@ -10,6 +10,7 @@ from relay.domain.ports import ResponseReceiver, ScheduledTransfers
 from relay.domain.quota import Transfer
 from relay.gateway.caller_connection import CallerConnection
 from relay.policy.response.next_page import NextPageDetector
+from relay.wire.closed import CLOSED
 
 _OK: Final = 200
 
@@ -50,6 +51,8 @@ class ScheduledResponse:
 
         A connection that closes after the response may be closed by the first time that this is called.
         """
+        if self._transport is CLOSED:
+            return None
         if self._connection.transport is self._transport:
             self._is_last_response = False
             return self._transport.get_write_buffer_size()

@@ -165,6 +165,10 @@ class TestUnsent:
         setup.connection.transport = CLOSED
         assert find_unsent() is None
 
+    def test_a_connection_that_was_lost_before_the_call_sends_nothing(self, connection, dependencies):
+        connection.transport = CLOSED
+        assert ScheduledResponse("transfer", dependencies.transfers, connection, print).find_unsent() is None
+
     def test_a_connection_that_closed_after_the_response_has_sent_them(self, build):
         setup = build()
         setup.connection.will_close = True

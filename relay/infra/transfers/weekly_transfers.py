@@ -107,9 +107,9 @@ class WeeklyTransfers:
 
     async def _exchange(self, every: float) -> None:
         """Saves and reads digests. Never raises: without the ledger this gateway goes on with the digests it knows."""
-        self._quota.advance(self._wall())
-        self._note_sent()
         try:
+            self._quota.advance(self._wall())
+            self._note_sent()
             await self._save()
             if self._clock() - self._polled_at >= every:
                 await self._poll()
