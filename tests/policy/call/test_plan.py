@@ -221,7 +221,7 @@ SUPPORT = {
 }
 
 
-def test_scheduled_transfers_are_weekly_unless_the_settings_say_otherwise():
+def test_scheduled_transfers_are_weekly_unless_turned_off():
     def list_weekly(**sections):
         return [rules.api.api_code for rules in find(plan(**sections)).rules.values() if rules.transfer is not None]
 
