@@ -116,6 +116,7 @@ _TABLE: Final = [
         # rates and limits
         ("operator_rate", 429, "42901", "허용된 요청 한도를 초과하였습니다", True),
         ("service_rate", 429, "42901", "서비스에 허용된 요청 한도를 초과하였습니다", True),
+        ("weekly_quota", 429, "42901", "정기적 전송은 자산별로 주 1회만 허용됩니다", True),
         ("operator_share", 429, "42901", "정보제공자에 대한 동시 요청 한도를 초과하였습니다", True),
         ("connections_exceeded", 429, "42901", "허용된 동시 연결 수를 초과하였습니다", True),
         ("refusals_exceeded", 429, "42901", "거절되는 요청이 허용 한도를 초과하여 연결을 종료합니다", True),

@@ -8,12 +8,15 @@ from functools import lru_cache
 from typing import Final
 
 DAY_S: Final = 86_400
+WEEK_S: Final = 7 * DAY_S
 MINUTES_PER_DAY: Final = 24 * 60
 UTC_OFFSET_MINUTES: Final = 9 * 60
 KOREA: Final = timezone(timedelta(minutes=UTC_OFFSET_MINUTES), "KST")
 
 _UTC_OFFSET_S: Final = UTC_OFFSET_MINUTES * 60
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_FIRST_SUNDAY_S: Final = 3 * DAY_S - _UTC_OFFSET_S
+"""The first Sunday after the epoch, which was a Thursday."""
 
 
 def date_in_korea(now: float) -> date:
@@ -37,6 +40,11 @@ def day_in_korea(now: float) -> str:
 def start_of_day(day: date) -> int:
     """Returns the moment at which a day begins in Korea."""
     return (day.toordinal() - _EPOCH) * DAY_S - _UTC_OFFSET_S
+
+
+def start_of_week(now: float) -> int:
+    """Returns the moment at which the week of `now` began in Korea: Sunday, 00:00 (규격 3.3.1)."""
+    return int(now) - (int(now) - _FIRST_SUNDAY_S) % WEEK_S
 
 
 def moment_of(day: date, clock: str) -> int:

@@ -8,11 +8,14 @@ a request is written into the history with its reason, in the same transaction.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from relay.domain.authorization.consent import Consent
 from relay.domain.authorization.issued_tokens import TokenPair, TokenRecord
 from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
+
+TRANSFER_ROWS: Final = 200
+"""Rows of digests that are read at once."""
 
 
 class Reason(StrEnum):
@@ -160,6 +163,20 @@ class Ledger(Protocol):
 
         A consent whose code was never used ends a day after the code expired. Access tokens are not revoked: they
         expired with the consent, and a call with one must get 40106.
+        """
+
+
+class TransferStore(Protocol):
+    """The digests of scheduled transfers made (정기적 전송), which all gateways share."""
+
+    async def add(self, week: int, digests: Sequence[bytes], now: int) -> None:
+        """Adds digests of a week, which is named by the moment of its beginning. A digest may be there already."""
+
+    async def list_after(self, number: int, week: int) -> tuple[int, Sequence[tuple[int, bytes]]]:
+        """Returns the number that was reached, and rows added after `number`: TRANSFER_ROWS of them, or all there are.
+
+        A row is a week, this one or a later one, and digests of it, joined. The number that was reached is below
+        `number` if an older ledger was restored.
         """
 
 

@@ -7,7 +7,7 @@ from relay.domain.authorization.grant import Grant
 from relay.domain.authorization.token import Claims
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault
-from relay.domain.quota import CallKey
+from relay.domain.quota import CallKey, Transfer
 
 RequestWriter = Callable[[int], bytes]
 """Writes a request for one instance of an institution, given the index of its base URL: path and Host depend on it."""
@@ -58,6 +58,22 @@ class QuotaCounters(Protocol):
 
     async def wait(self) -> None:
         """Waits until more requests are leased, or the reason why not is known. Never raises."""
+
+
+class ScheduledTransfers(Protocol):
+    """Knows which scheduled transfers were made this week (정기적 전송, 규격 3.3.1)."""
+
+    def begin(self, description: bytes, now: float, *, is_continuation: bool) -> Transfer:
+        """Returns the transfer that a call at epoch time `now` is part of; `description` names it.
+
+        Raises Refusal (42901, `retry_after`) if it was made this week.
+        """
+
+    def complete(self, transfer: Transfer, find_unsent: Callable[[], int | None], *, is_last: bool) -> None:
+        """Notes a success, of the last page or another one, once the response is sent.
+
+        `find_unsent` returns the bytes that are not sent yet, None if the connection was lost: then nothing is noted.
+        """
 
 
 class Recorder(Protocol):

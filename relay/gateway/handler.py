@@ -11,8 +11,8 @@ from relay.domain.authorization.token import NotVerified
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ids import ApiType
-from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
-from relay.domain.quota import NotLeased
+from relay.domain.ports import AuthorityUpstream, Recorder, ResponseReceiver, Upstream
+from relay.domain.quota import NotLeased, Transfer
 from relay.gateway.attribution import UNIDENTIFIED_TOKEN, RefusedCall, attribute_refused
 from relay.gateway.authority_forwarder import AuthorityForwarder, get_dialect
 from relay.gateway.body_filters import BodyFilters
@@ -22,6 +22,7 @@ from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import JudgeDependencies, judge
 from relay.gateway.pending_calls import PendingCall, PendingCalls
+from relay.gateway.scheduled_response import PageWatcher, ScheduledResponse
 from relay.gateway.withholding import Withholding
 from relay.policy.call import envelope, oauth_envelope
 from relay.policy.call.access import PEER_REFUSAL_CODES
@@ -124,13 +125,13 @@ class Gateway:
             if info.plan is not plan:
                 self._connection_registry.recognise(plan, info)
             exchange.operator = info.operator
-            route, institution, grant = judge(plan, self._dependencies, info.callers, head, body, exchange)
+            route, institution, grant, transfer = judge(plan, self._dependencies, info.callers, head, body, exchange)
             if grant is None:
                 self._respond(connection, institution.api_list, exchange)
             elif route.api.api_code == _CONSENTS:
                 self._respond(connection, grant.particulars_body, exchange)
             else:
-                self._forward(connection, institution, grant, head, body, exchange)
+                self._forward(connection, institution, grant, transfer, head, body, exchange)
         except NotCached as missing:
             self._serve_after(self._dependencies.grants.fetch(missing.jti), connection, head, body, exchange)
         except NotVerified:
@@ -200,6 +201,7 @@ class Gateway:
         connection: CallerConnection,
         institution: Institution,
         grant: Grant,
+        transfer: Transfer | None,
         head: RequestHead,
         body: bytes,
         exchange: Exchange,
@@ -218,11 +220,19 @@ class Gateway:
             withheld=withheld,
             is_filtered=filters_body,
         )
-        tran_id = head.headers[b"x-api-tran-id"]
-        forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=institution.is_strict)
-        forwarding.call = (institution.rules[exchange.api_code], head, body)
+        tran_id, rules = head.headers[b"x-api-tran-id"], institution.rules[exchange.api_code]
+        close, scheduled = self._close, None
+        if transfer is not None:
+            scheduled = ScheduledResponse(transfer, self._dependencies.transfers, connection, close)
+            close = scheduled.close
+        forwarding = Forwarding(connection, exchange, tran_id, self._clock, close, strict=institution.is_strict)
+        forwarding.call = (rules, head, body)
         exchange.provider_started = self._clock()
-        receiver = Withholding(forwarding, withheld, self._filters) if filters_body else forwarding
+        receiver: ResponseReceiver = forwarding
+        if filters_body:
+            receiver = Withholding(forwarding, withheld, self._filters)
+        if scheduled is not None and rules.transfer is not None and rules.transfer.has_pages:
+            receiver = scheduled.pages = PageWatcher(receiver)
         is_scheduled = exchange.api_type == _SCHEDULED
         forwarding.attach(upstream.send(request.write, receiver, exchange.operator, is_scheduled=is_scheduled))
 

@@ -2,11 +2,12 @@
 
 The order of the statements is the order of refusals: path 40401, method 40501, version 40003, headers 40002,
 institution 40303, token 40101, consent ended 40106, scope 40104, parameters 40001, period 40004 and 40304, asset 40105,
-scheduled transfer 40301, slot 50009, maintenance 50008, rate 42901. Headers that depend on the institution's `checking`
-(40002) come after the institution. Certificate (40103) and address (40102) come before: see `connection_registry`.
+scheduled transfer 40301, slot 50009, maintenance 50008, weekly quota and rates 42901. Headers that depend on the
+institution's `checking` (40002) come after the institution. Certificate (40103) and address (40102) come before: see
+`connection_registry`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,8 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ids import ApiType
 from relay.domain.korea import date_in_korea
-from relay.domain.ports import Grants, QuotaCounters, TokenVerifier
+from relay.domain.ports import Grants, QuotaCounters, ScheduledTransfers, TokenVerifier
+from relay.domain.quota import Transfer
 from relay.gateway.refusal_limits import RefusalLimits
 from relay.policy.call.access import Caller, check_token_institution, check_tran_id, find_token_owner
 from relay.policy.call.attribution import API_TYPES
@@ -37,7 +39,7 @@ _API_TYPE_FORM: Final = f"x-api-type ({', '.join(ApiType)} 중 하나)"
 class JudgeDependencies:
     """What `judge` uses: verified tokens, grants, and quotas of institutions and of the authority.
 
-    `refusals` counts refused calls.
+    `transfers` knows the scheduled transfers of this week. `refusals` counts refused calls.
     """
 
     token_verifier: TokenVerifier
@@ -45,15 +47,16 @@ class JudgeDependencies:
     quotas: QuotaCounters
     authority_quotas: QuotaCounters
     refusals: RefusalLimits
+    transfers: ScheduledTransfers
 
 
 def judge(
     plan: Plan, ports: JudgeDependencies, callers: Sequence[Caller], head: RequestHead, body: bytes, exchange: Exchange
-) -> tuple[Route, Institution, Grant | None]:
-    """Judges a call of one of `callers` and records in `exchange` what becomes known. Raises Refusal.
+) -> tuple[Route, Institution, Grant | None, Transfer | None]:
+    """Judges a call of one of `callers` and records in `exchange` what becomes known. The time of judgement decides.
 
-    Raises NotCached, NotVerified or NotLeased if the call must wait for its grant, its token's turn or its quotas.
-    Returns the API, the institution and the grant (None if none is needed). The time of the judgement decides.
+    Returns API, institution, grant (None if none is needed) and the limited scheduled transfer. Raises Refusal. Raises
+    NotCached, NotVerified or NotLeased if the call must wait for its grant, its token's turn or its quotas.
     """
     headers = head.headers
     exchange.api_type = API_TYPES.get(headers.get(b"x-api-type"), "")
@@ -93,20 +96,20 @@ def judge(
         grant = _check_grant(ports.grants.get(claims.jti, monotonic), claims, route, now)
     exchange.operator = caller.operator.org_code
 
-    rules = institution.rules[route.api.api_code]
+    is_scheduled, rules = exchange.api_type == _SCHEDULED, institution.rules[route.api.api_code]
     parsed.validate_once(rules.parameters)
     if rules.period is not None:
         rules.period(parameters, exchange.api_type, date_in_korea(now))
     if grant is not None:
         rules.asset(parameters, grant.assets)
-        if exchange.api_type == _SCHEDULED:
+        if is_scheduled:
             _check_scheduled(grant, institution, now)
 
     if institution.maintenance is not None and is_in_maintenance(institution.maintenance, now):
         raise Refusal(FAULTS["provider_maintenance"])
-    key = (exchange.operator, institution.org_code, exchange.client_id, exchange.api_type == _SCHEDULED)
-    ports.quotas.take(key, monotonic)
-    return route, institution, grant
+    transfer = _begin_transfer(ports.transfers, rules, parameters, grant, now) if is_scheduled else None
+    ports.quotas.take((exchange.operator, institution.org_code, exchange.client_id, is_scheduled), monotonic)
+    return route, institution, grant, transfer
 
 
 def is_usual(rules: ApiRules, head: RequestHead, body: bytes) -> bool:
@@ -173,6 +176,17 @@ def _check_scheduled(grant: Grant, institution: Institution, now: float) -> None
     if not grant.is_scheduled:
         raise Refusal(FAULTS["transfer_not_scheduled"])
     check_slot(institution.slots, now)
+
+
+def _begin_transfer(
+    transfers: ScheduledTransfers, rules: ApiRules, parameters: Mapping[str, object], grant: Grant | None, now: float
+) -> Transfer | None:
+    """Returns the scheduled transfer of a call, None if it is not limited. Raises Refusal (42901) if it was made."""
+    rule = rules.transfer
+    if rule is None or grant is None:
+        return None
+    description = rule.describe(grant.consent, parameters)
+    return transfers.begin(description, now, is_continuation=rule.is_continuation(parameters))
 
 
 def _check_api_type(sent: bytes | None, checking: Checking, *, needed: bool) -> None:

@@ -39,6 +39,28 @@ def test_days_and_times_agree_with_the_time_zone_database(moment):
     assert korea.start_of_day(seoul.date()) == datetime.combine(seoul, datetime.min.time(), SEOUL).timestamp()
 
 
+@pytest.mark.parametrize(
+    ("now", "sunday"),
+    [
+        (0, date(1969, 12, 28)),
+        (MIDNIGHT, date(2026, 11, 22)),
+        (MIDNIGHT - korea.DAY_S, date(2026, 11, 22)),
+        (MIDNIGHT - korea.DAY_S - 0.001, date(2026, 11, 15)),
+        (MIDNIGHT + 6 * korea.DAY_S - 0.5, date(2026, 11, 22)),
+        (MIDNIGHT + 6 * korea.DAY_S, date(2026, 11, 29)),
+    ],
+)
+def test_a_week_begins_on_sunday_at_midnight_in_korea(now, sunday):
+    assert korea.start_of_week(now) == korea.start_of_day(sunday)
+
+
+@given(st.integers(-(10**9), 10**10))
+def test_every_moment_is_within_its_week(now):
+    start = korea.start_of_week(now)
+    assert korea.date_in_korea(start).isoweekday() == 7
+    assert start <= now < start + korea.WEEK_S
+
+
 def test_the_minutes_of_a_day_in_korea_begin_at_15_hours_utc():
     moments = (0.0, 59.9, 60.0, 15 * 3600 - 0.1, 15 * 3600.0)
     assert [korea.minute_in_korea(now) for now in moments] == [540, 540, 541, korea.MINUTES_PER_DAY - 1, 0]

@@ -1,6 +1,7 @@
 """A real plan, and fakes of everything around the gateway."""
 
 import pytest
+from fakes.quotas import QuotaCounters, ScheduledTransfers
 
 from relay.domain.authorization.grant import Grant, NotCached
 from relay.domain.authorization.token import Claims
@@ -112,6 +113,7 @@ class Grants:
         self.answered = None
         self.grant = Grant(
             jti="one",
+            consent=b"consent-one",
             ends_at=2_000_000_000.0,
             is_scheduled=True,
             assets="\nbank.deposit\ncard.card\n",
@@ -142,20 +144,10 @@ class Grants:
         self.unknown = False
 
 
-class QuotaCounters:
-    """Keeps counted requests; raises the fault named by `full`."""
-
-    def __init__(self):
-        self.taken, self.full = [], ""
-
-    def take(self, call, now):
-        if self.full:
-            raise Refusal(FAULTS[self.full], retry_after=1.5)
-        self.taken.append((*call, now))
-
-
 class Connection:
     """A connection of a caller that keeps written bytes."""
+
+    transport = None
 
     def __init__(self, plan=None):
         self.info = ConnectionInfo(PEER, is_excess=False)
@@ -211,7 +203,8 @@ def authority_quotas():
 
 @pytest.fixture
 def dependencies(token_verifier, grants, counters, authority_quotas):
-    return JudgeDependencies(token_verifier, grants, counters, authority_quotas, RefusalLimits(build_refusal_buckets()))
+    refusals = RefusalLimits(build_refusal_buckets())
+    return JudgeDependencies(token_verifier, grants, counters, authority_quotas, refusals, ScheduledTransfers())
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def ask_refused(ask, *arguments):
 
 
 def test_a_valid_call_is_accepted_and_recorded(ask, head, token_verifier, counters):
-    route, institution, grant = ask(head())
+    route, institution, grant, _ = ask(head())
     exchange = ask.exchange
     assert (route.api.api_code, institution.org_code, grant.jti) == ("BA01", "ZBAA000001", "one")
     assert (exchange.api_code, exchange.industry, exchange.provider) == ("BA01", "bank", "ZBAA000001")
@@ -58,7 +58,7 @@ def test_a_valid_call_is_accepted_and_recorded(ask, head, token_verifier, counte
 
 
 def test_a_valid_post_is_accepted(ask, head):
-    route, _, _ = ask(head(DETAIL, "POST", Content_Type="application/json"), BODY)
+    route, *_ = ask(head(DETAIL, "POST", Content_Type="application/json"), BODY)
     assert route.api.api_code == "BA03"
 
 
@@ -107,7 +107,7 @@ def test_known_parts_of_a_refused_call_are_recorded(ask, head):
 
 def test_the_list_of_apis_needs_neither_token_nor_type(ask, head, token_verifier):
     lines = {"Authorization": None, "x_api_type": None}
-    route, _, grant = ask(head("/bank/apis?org_code=ZBAA000001&client_id=x", **lines))
+    route, _, grant, _ = ask(head("/bank/apis?org_code=ZBAA000001&client_id=x", **lines))
     assert (route.needs_token, grant, token_verifier.asked) == (False, None, [])
 
 
@@ -191,6 +191,10 @@ def start_maintenance(call):
     call.later = 7 * 86_400  # the bank's maintenance is that day
 
 
+def make_transfer(call):
+    call.transfers.made = "weekly_quota"
+
+
 def fill_quota(call):
     call.counters.full = "operator_rate"
 
@@ -206,6 +210,7 @@ ORDER = [
     (forbid_scheduled, "transfer_not_scheduled", "40301"),
     (close_slot, "slot_closed", "50009"),
     (start_maintenance, "provider_maintenance", "50008"),
+    (make_transfer, "weekly_quota", "42901"),
     (fill_quota, "operator_rate", "42901"),
 ]
 """Changes of a scheduled call for transactions, their faults and codes, in the order of the checks."""
@@ -214,8 +219,8 @@ ORDER = [
 class Scheduled:
     """A valid scheduled call for transactions, for tests to change."""
 
-    def __init__(self, token_verifier, grants, counters):
-        self.token_verifier, self.grants, self.counters = token_verifier, grants, counters
+    def __init__(self, token_verifier, grants, counters, transfers):
+        self.token_verifier, self.grants, self.counters, self.transfers = token_verifier, grants, counters, transfers
         self.start, self.days, self.received, self.later = date(2023, 10, 1), 9, NOON, 0
         self.values = {"org_code": "ZBAA000001", "account_num": "1", "limit": "10"}
 
@@ -226,9 +231,9 @@ class Scheduled:
 
 
 @pytest.fixture
-def scheduled(ask, head, token_verifier, grants, counters):
+def scheduled(ask, head, token_verifier, grants, counters, dependencies):
     """A scheduled call; `judge` accepts it."""
-    call = Scheduled(token_verifier, grants, counters)
+    call = Scheduled(token_verifier, grants, counters, dependencies.transfers)
     lines = {"Content_Type": "application/json", "x_api_type": "scheduled"}
     path = "/v1/bank/accounts/deposit/transactions"
     call.judge = lambda: ask(head(path, "POST", **lines), call.body, call.received + call.later)
@@ -238,6 +243,25 @@ def scheduled(ask, head, token_verifier, grants, counters):
 def test_a_valid_scheduled_call_is_accepted(scheduled, counters):
     assert scheduled.judge()[0].api.api_code == "BA04"
     assert counters.taken == [("ZOPA000001", "ZBAA000001", "ZOPA000001SVC01", True, 5.0)]
+
+
+def test_a_scheduled_call_begins_a_transfer_of_its_asset(scheduled, dependencies):
+    transfer = scheduled.judge()[3]
+    scheduled.values["next_page"] = "2"
+    assert scheduled.judge()[3] == transfer._replace(is_continuation=True)
+    scheduled.values["account_num"] = "2"
+    assert scheduled.judge()[3].digest != transfer.digest
+    assert len(dependencies.transfers.started) == 3
+
+
+def test_a_call_on_demand_is_not_limited_to_one_a_week(ask, head, dependencies):
+    dependencies.transfers.made = "weekly_quota"
+    assert ask(head())[3] is None
+
+
+def test_the_particulars_of_a_consent_have_no_weekly_quota(ask, head, dependencies):
+    dependencies.transfers.made = "weekly_quota"
+    assert ask(head("/v1/bank/consents?org_code=ZBAA000001", x_api_type="scheduled"), received=NOON)[3] is None
 
 
 @pytest.mark.parametrize("later", range(len(ORDER)))

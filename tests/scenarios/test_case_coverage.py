@@ -16,6 +16,7 @@ OTHER_TESTS = {
     "provider_rate": "test_limits",
     "scheduled_rate": "test_limits",
     "service_rate": "test_limits",
+    "weekly_quota": "test_weekly_quota",
     "connections_exceeded": "test_limits",
     "refusals_exceeded": "test_limits",
     "provider_busy": "test_limits",

@@ -13,7 +13,7 @@ class NotCached(Exception):
 
 @dataclass(slots=True)
 class Grant:
-    """The consent of one access token.
+    """The consent of one access token. `consent` is a digest of its id, b"" if it has no scheduled transfer.
 
     `ends_at` is the moment after its last day, in epoch seconds. `assets` names the assets that were consented to, as
     `encode_assets` of `policy/call/assets` writes them. `withheld` names the response fields that the
@@ -22,6 +22,7 @@ class Grant:
     """
 
     jti: str
+    consent: bytes
     ends_at: float
     is_scheduled: bool
     assets: str = field(repr=False)

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, exists, not_, or_, se
 
 from relay.domain.authorization.consent import ConsentState
 from relay.domain.jobs import RetentionLimits
+from relay.domain.korea import DAY_S, start_of_week
 from relay.infra.ledger.database.portal_tables import (
     PORTAL_CALLS,
     REGISTRY_DISCARDED,
@@ -31,6 +32,7 @@ from relay.infra.ledger.database.tables import (
     REVOCATIONS,
     SPENT,
     TOKENS,
+    TRANSFERS,
 )
 from relay.infra.ledger.transaction import Transactions
 
@@ -73,6 +75,7 @@ def _independent_tables(limits: RetentionLimits, now: int) -> Sequence[tuple[Tab
     return (
         (REVOCATIONS, REVOCATIONS.c.jti.in_(expired)),
         (SPENT, SPENT.c.spent_at < limits.spent),
+        (TRANSFERS, TRANSFERS.c.week_start < start_of_week(now - DAY_S)),
         (STATISTICS, STATISTICS.c.stat_date < limits.statistics),
         (SENDINGS, and_(SENDINGS.c.week <= limits.statistics, not_(SENDINGS.c.requested))),
         (STATISTICS_BATCHES, STATISTICS_BATCHES.c.taken_at < now - BATCHES_S),

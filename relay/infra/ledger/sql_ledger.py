@@ -22,6 +22,7 @@ from relay.infra.ledger.registry.registry import SqlRegistry
 from relay.infra.ledger.retention import SqlArchive
 from relay.infra.ledger.statistics.statistics import SqlStatistics
 from relay.infra.ledger.transaction import Transaction, Transactions
+from relay.infra.ledger.transfers import SqlTransfers
 from relay.infra.ledger.trusted_clock import TrustedClock
 
 
@@ -37,8 +38,8 @@ def create_ledger(url: str, sealer: Sealer, connections: int, deadline_s: float 
 class SqlLedger:
     """`domain.ledger.Ledger`, `GrantSource` and `CustomerConsents` over SQLite or PostgreSQL.
 
-    `registry`, `statistics` and `jobs` are further ports of the same ledger. `archive` removes old rows.
-    `trusted_clock` limits the clock for irreversible actions.
+    `registry`, `statistics`, `jobs` and `transfers` are further ports of the same ledger. `archive` removes old
+    rows. `trusted_clock` limits the clock for irreversible actions.
     Every method of all of them may raise LedgerDown.
     """
 
@@ -48,8 +49,14 @@ class SqlLedger:
         self.registry = SqlRegistry(transactions)
         self.statistics = SqlStatistics(transactions)
         self.jobs = SqlJobs(transactions)
+        self.transfers = SqlTransfers(transactions)
         self.archive = SqlArchive(transactions)
         self.trusted_clock = TrustedClock(transactions)
+
+    @property
+    def transfer_keys(self) -> tuple[bytes, ...]:
+        """The keys that make marks of scheduled transfers, derived from the customer keys: the first key's first."""
+        return self._transactions.sealer.transfer_keys
 
     async def close(self) -> None:
         """Closes all connections."""

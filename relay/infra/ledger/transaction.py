@@ -1,7 +1,8 @@
 """Transactions of the ledger: their writes, their history of state changes, and the tokens they revoke.
 
 Every transaction takes its locks in one order, so that no two deadlock: customer, request, consent, single-use values,
-counter of revocations; counter of the registry; statistics lines and pulses in their order; the leader's row last.
+counter of revocations; counter of the registry; counter of transfers; statistics lines and pulses in their order;
+the leader's row last.
 """
 
 import asyncio

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.domain.authorization.consent import Consent, ConsentState
+from relay.domain.authorization.digest import digest_text
 from relay.domain.authorization.grant import Grant, NotCached
 from relay.domain.authorization.issued_tokens import TokenKind, TokenRecord, TokenState
 from relay.domain.fault import FAULTS, Fault, Refusal
@@ -40,6 +41,9 @@ class CachedRefusal:
 
 _UNKNOWN: Final = CachedRefusal(FAULTS["token_unknown"])
 _REVOKED: Final = CachedRefusal(FAULTS["token_revoked"])
+
+_DIGEST_BYTES: Final = 15
+"""Bytes that name a consent. PERF: an object of 15 bytes takes 48, the id 96."""
 
 _MAX_SHARED: Final = 60_000
 """Distinct consents, as 공통-002 answers them, of which one instance is shared: they differ in dates and purpose."""
@@ -189,6 +193,7 @@ class GrantCache:
         assets = encode_assets(collect_assets(particulars))
         return Grant(
             jti=jti,  # the object that the claims hold
+            consent=digest_text(consent.consent_id)[:_DIGEST_BYTES] if particulars.is_scheduled else b"",
             ends_at=share(float(particulars.ends_at)),
             is_scheduled=particulars.is_scheduled,
             assets=share(assets) if particulars.has_all_assets else assets,

@@ -16,6 +16,7 @@ from relay.policy.call.period import PeriodCheck, compile_period_check
 from relay.policy.call.route import Route, Routes, compile_routes
 from relay.policy.call.slot import Slots, compile_slots
 from relay.policy.call.withheld import select_withheld
+from relay.policy.quota.transfer_rule import TransferRule, compile_transfer_rule
 from relay.policy.settings.directory import Provider, ProviderApis, WithheldBy
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import Checking, ProviderTimeouts, Rate
@@ -37,7 +38,8 @@ _VERSION_ONE: Final = range(1, 2)
 class ApiRules:
     """The checks of one API: parameters, period (None if it has none) and asset.
 
-    `is_usual` returns whether checked parameters are exactly those of the standard.
+    `is_usual` returns whether checked parameters are exactly those of the standard. `transfer` says which
+    scheduled calls are one transfer, None if they are not limited to one a week.
     """
 
     api: Api
@@ -45,6 +47,7 @@ class ApiRules:
     period: PeriodCheck | None
     asset: AssetCheck
     is_usual: Callable[[Mapping[str, object]], bool]
+    transfer: TransferRule | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +209,7 @@ def _compile_institution(
     checking = provider.checking or settings.checking
     key = (provider.industry, checking, provider.apis, provider.version, provider.min_version)
     if key not in offers:
-        offers[key] = _compile_offer(provider, checking, catalogue)
+        offers[key] = _compile_offer(provider, checking, catalogue, weekly=settings.rates.weekly)
     rules, api_list = offers[key]
     return Institution(
         org_code=provider.org_code,
@@ -240,24 +243,25 @@ def _limit_operator(connections: int) -> int:
     return max(1, min(connections - 1, max(_LEAST_OF_OPERATOR, connections // _CONNECTIONS_PART)))
 
 
-def _compile_offer(provider: Provider, checking: Checking, catalogue: Catalogue) -> _Offer:
+def _compile_offer(provider: Provider, checking: Checking, catalogue: Catalogue, *, weekly: bool) -> _Offer:
     industry, apis = provider.industry, provider.apis
     offered = [
         api
         for api in catalogue.iter_apis(industry, later=True)
         if api.api_code not in apis.left_out and (industry in api.industries or api.api_code in apis.turned_on)
     ]
-    rules = {api.api_code: _compile_rules(api, industry, checking) for api in offered}
+    rules = {api.api_code: _compile_rules(api, industry, checking, weekly=weekly) for api in offered}
     return rules, _build_api_list(provider, [(api.api_code, api.resource) for api in offered])
 
 
-def _compile_rules(api: Api, industry: str, checking: Checking) -> ApiRules:
+def _compile_rules(api: Api, industry: str, checking: Checking, *, weekly: bool) -> ApiRules:
     return ApiRules(
         api=api,
         parameters=compile_parameter_check(api, checking),
         period=compile_period_check(api.period) if api.period else None,
         asset=compile_asset_check(api, api.scope_for(industry)),
         is_usual=compile_usual_check(api),
+        transfer=compile_transfer_rule(api) if weekly else None,
     )
 
 

@@ -21,7 +21,8 @@ class RateSettings(Section):
 
     `operator_provider` is of one operator at one institution, `operator` of one operator, `service` of one service (by
     client_id), `provider` of all operators at one institution, `scheduled` of its scheduled transfers, `authority` of
-    one operator at the authority, `handshakes` of one address. None is no limit.
+    one operator at the authority, `handshakes` of one address. None is no limit. With `weekly`, a scheduled transfer is
+    made once a week for each consent, asset and API (규격 3.3.1).
     """
 
     operator_provider: Rate = Rate(per_second=50, burst=100)
@@ -32,6 +33,7 @@ class RateSettings(Section):
     authority: Rate = Rate(per_second=100, burst=1000)
     refused: RefusalRates = RefusalRates()
     handshakes: Rate = Rate(per_second=50, burst=256)
+    weekly: bool = True
 
 
 class QuotaSettings(Section):

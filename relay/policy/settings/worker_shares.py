@@ -104,6 +104,7 @@ class WorkerShare:
                 address=self.divide_rate(rates.refused.address),
             ),
             handshakes=self.divide_rate(rates.handshakes),
+            weekly=rates.weekly,
         )
 
 

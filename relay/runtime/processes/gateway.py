@@ -84,6 +84,7 @@ class GatewayProcess:
         raise_file_limit(relay.state.max_files)
         await relay.ledger.check()
         await relay.grants.start()
+        await relay.transfers.start()
         await self._load_parties()
         await relay.counters.start()
         relay.access_log.start()
@@ -97,6 +98,7 @@ class GatewayProcess:
         quotas = self._loop.create_task(relay.counters.run())
         followers = [self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))]
         followers.append(self._loop.create_task(relay.counter.run(settings.statistics.flush_s, done)))
+        followers.append(self._loop.create_task(relay.transfers.follow(settings.ledger.poll_s, done)))
         followers.append(self._loop.create_task(relay.jobs.follow(done)))
         followers.append(self._loop.create_task(relay.authority_liveness.follow(done)))
         if settings.portal is not None:
@@ -117,6 +119,7 @@ class GatewayProcess:
         relay.grants.refresh_soon()
         await asyncio.gather(*followers, relay.grants.settle(), *tasks, quotas, return_exceptions=True)
         self.admin.stop()
+        await relay.transfers.settle()
         relay.records.close()
         if undelivered := await relay.counter.settle():
             _log.warning("exchanges counted on disk only, the next start delivers them: exchanges=%d", undelivered)

@@ -28,6 +28,7 @@ from relay.infra.registry.job_states import JobStateWatcher
 from relay.infra.statistics.counter import StatisticsCounter
 from relay.infra.statistics.delivery import Delivery
 from relay.infra.statistics.spool import Spool
+from relay.infra.transfers.weekly_transfers import WeeklyTransfers
 from relay.infra.upstream.dialing import Dialer, UnixDialer
 from relay.infra.upstream.pool import ConnectionPool
 from relay.infra.upstream.shared_slots import SharedSlots
@@ -76,6 +77,13 @@ class Relay:
         limits = state.limits
         self.counters = build_quota_counters(settings.quotas, limits.data)
         self.authority_counters = LocalQuotaCounters(limits.authority)
+        self.transfers = WeeklyTransfers(
+            self.ledger.transfers,
+            self.ledger.transfer_keys,
+            lambda: self.loaded.settings.rates.weekly,
+            time.time,
+            time.monotonic,
+        )
         self._share_slots()
         gateway_limits = settings.gateway.limits
         self.connection_registry = ConnectionRegistry(
@@ -176,7 +184,12 @@ class Relay:
 
     def _build_judges(self, state: GatewayState) -> JudgeDependencies:
         return JudgeDependencies(
-            state.token_verifier, self.grants, self.counters, self.authority_counters, self.refusals
+            state.token_verifier,
+            self.grants,
+            self.counters,
+            self.authority_counters,
+            self.refusals,
+            self.transfers,
         )
 
     def _build_pool(self, institution: Institution, context: ssl.SSLContext | None) -> ConnectionPool:
@@ -210,6 +223,7 @@ class Relay:
             "relay_ledger_age_seconds": self.grants.age,
             "relay_authority_age_seconds": self.authority_liveness.age,
             **self.counters.gauges(),
+            **self.transfers.gauges(),
             **self.counter.gauges(),
             "relay_directory_operators": len(self.state.parties.callers.all),
             "relay_directory_number": self.registry.registry.number,

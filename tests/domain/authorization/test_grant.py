@@ -2,6 +2,7 @@ from relay.domain.authorization.grant import Grant, NotCached
 
 GRANT = Grant(
     jti="jti-1",
+    consent=b"consent-1",
     ends_at=1_800_000_000.0,
     is_scheduled=True,
     assets="\nbank.deposit\t110-Zq7marker\t\n",
@@ -21,7 +22,7 @@ def test_a_new_grant_is_not_revoked():
 
 
 def test_all_holders_of_a_grant_see_it_revoked():
-    grant = Grant("jti-2", 0.0, is_scheduled=False, assets="", withheld=frozenset(), particulars_body=b"", ci=b"")
+    grant = Grant("jti-2", b"", 0.0, is_scheduled=False, assets="", withheld=frozenset(), particulars_body=b"", ci=b"")
     shared = grant
     grant.is_revoked = True
     assert shared.is_revoked

@@ -12,6 +12,7 @@ from relay.domain.statistics import Batch, Line, Sending, SendingState
 
 NOW = 1_800_000_000
 DAY_S = 86400
+WEEK_S = 7 * DAY_S
 FAR = NOW + 4000 * DAY_S
 """A purge eleven years later, when everything is old."""
 LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "svc1", "1", "BA01", "200_00000")
@@ -129,6 +130,14 @@ class TestRequests:
 
 
 class TestRows:
+    async def test_transfers_are_removed_after_their_week(self, ledger, fence):
+        week = 1_799_506_800
+        for start in (week - WEEK_S, week, week + WEEK_S):
+            await ledger.transfers.add(start, [b"1" * 16], NOW)
+        assert await ledger.archive.purge(NOTHING, fence, week + DAY_S - 1) == {}
+        assert await ledger.archive.purge(NOTHING, fence, week + DAY_S) == {"transfers": 1}
+        assert [row[0] for row in (await ledger.transfers.list_after(0, 0))[1]] == [week, week + WEEK_S]
+
     async def test_revocations_are_removed_after_their_token_expired(self, ledger, factory, fence):
         for ci, lasts in (("ci-one", 3600), ("ci-two", 7200)):
             consent = factory.build_consent(ci=ci)

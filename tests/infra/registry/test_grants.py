@@ -108,12 +108,13 @@ async def test_a_grant_has_what_a_gateway_needs(cache):
     cache.source.add()
     assert cache.of() == "not yet"
     grant = await cache.fetched()
-    assert (grant.jti, grant.is_scheduled, grant.ci, grant.is_revoked) == ("a", True, b"the-ci", False)
+    assert (grant.jti, len(grant.consent), grant.is_scheduled, grant.ci) == ("a", 15, True, b"the-ci")
     assert grant.ends_at == 1_706_713_200.0  # 2024-02-01 00:00 in Korea
     assert sorted(grant.assets.split("\n")) == ["", "", "bank.deposit\t1\t", "bank.deposit\t2\t01", "bank.list"]
     assert grant.withheld >= {"trans_memo"}
     assert "the-ci" not in repr(grant)
     assert not gc.is_tracked(grant)
+    assert not grant.is_revoked
     assert cache.of() is grant
     assert cache.source.requests == ["a"]
 

@@ -221,6 +221,15 @@ SUPPORT = {
 }
 
 
+def test_scheduled_transfers_are_weekly_unless_turned_off():
+    def list_weekly(**sections):
+        return [rules.api.api_code for rules in find(plan(**sections)).rules.values() if rules.transfer is not None]
+
+    assert {"BA01", "BA04"} <= set(list_weekly())
+    assert "CM02" not in list_weekly()
+    assert list_weekly(rates={"weekly": False}) == []
+
+
 def parties(*org_codes, slots=None):
     services = {code: (Service(f"{code}SVC", "one", code),) for code in org_codes}
     operators = [Operator(code, code, code, ("192.0.2.1",), services[code]) for code in org_codes]

@@ -51,6 +51,7 @@ class Sealer:
                 raise ValueError(f"the customer key {key.kid} is not {KEY_BYTES} bytes long")
         self._ciphers = {_blob_prefix(key.kid): AESGCM(_derive_key(key.key, b"seal")) for key in keys}
         self._lookup_keys = tuple(_derive_key(key.key, b"find") for key in keys)
+        self._transfer_keys = tuple(_derive_key(key.key, b"transfers") for key in keys)
         self._prefix = next(iter(self._ciphers))
         self._fingerprints = {
             key.kid: hmac.digest(_derive_key(key.key, b"mark"), _FINGERPRINTED, hashlib.sha256) for key in keys
@@ -63,6 +64,11 @@ class Sealer:
     def fingerprints(self) -> Mapping[str, bytes]:
         """Fingerprints of the keys, by kid: 32 bytes that unseal and look up nothing."""
         return MappingProxyType(self._fingerprints)
+
+    @property
+    def transfer_keys(self) -> tuple[bytes, ...]:
+        """The keys of the digests in `transfers`, the first key's first."""
+        return self._transfer_keys
 
     @property
     def prefixes(self) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""The tables of consents, tokens and requests. Constraints repeat the rules of the code.
+"""The tables of consents, tokens, requests and scheduled transfers. Constraints repeat the rules of the code.
 
 The tables of the registry, statistics and jobs are in `portal_tables`.
 
@@ -223,6 +223,23 @@ KEY_FINGERPRINTS: Final = Table(
     METADATA,
     Column("kid", String, primary_key=True),
     Column("mark", LargeBinary, nullable=False),
+)
+
+TRANSFERS_HEAD: Final = Table(
+    "transfers_head",
+    METADATA,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    CheckConstraint("one = 1", name="one_row"),
+)
+
+# Keyed digests of consent, API and asset, joined, of one week. `week_start` is when its Sunday began.
+TRANSFERS: Final = Table(
+    "transfers",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("week_start", BigInteger, nullable=False),
+    Column("digests", LargeBinary, nullable=False),
 )
 
 HISTORY: Final = Table(

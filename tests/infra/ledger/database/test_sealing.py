@@ -91,3 +91,10 @@ def test_repr_hides_keys():
     key = CustomerKey("one", b"Zq7marker-Zq7marker-Zq7marker-Zq")
     assert "Zq7marker" not in repr(key) + repr(Sealer([key]))
     assert repr(Sealer([ONE, TWO])) == "Sealer(one, two)"
+
+
+def test_each_customer_key_makes_marks_of_transfers_in_its_own_way():
+    keys = Sealer([ONE, TWO]).transfer_keys
+    assert Sealer([TWO, ONE]).transfer_keys == keys[::-1]
+    assert len({*keys, ONE.key, TWO.key}) == 4
+    assert {len(key) for key in keys} == {32}
