@@ -128,7 +128,7 @@ def test_a_response_that_breaks_off_makes_no_transfer(build, fault):
 
 def test_a_call_without_a_response_makes_no_transfer(build):
     setup = build()
-    setup.receiver.request_failed(FAULTS["provider_refused"])
+    setup.receiver.request_failed(FAULTS["connect_refused"])
     assert setup.noted is None
 
 
