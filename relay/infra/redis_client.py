@@ -18,7 +18,7 @@ _SENTINEL_PORT: Final = 26379
 def make_redis_client(url: str, response_s: float = RESPONSE_S, connect_s: float | None = None) -> Redis:
     """Returns a client without retries: they would hide an outage, 5 s per command as measured. Raises ValueError.
 
-    A connection takes no longer than `connect_s`, by default `response_s`.
+    A connection takes no longer than `connect_s`, by default `response_s`, whatever the query of the URL says.
 
     `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/MASTER[/DB]` names Sentinels.
     """
@@ -29,7 +29,10 @@ def make_redis_client(url: str, response_s: float = RESPONSE_S, connect_s: float
     }
     options: dict[str, Any] = dict(timing)
     if not url.startswith(f"{SENTINEL_SCHEME}://"):
-        return Redis.from_url(url, **options)
+        client: Redis = Redis.from_url(url, **options)
+        client.connection_pool.connection_kwargs.update(timing)
+        _check_options(client)
+        return client
     parts = urlsplit(url)
     _, _, places = parts.netloc.rpartition("@")
     master, _, database = parts.path.strip("/").partition("/")
@@ -40,8 +43,15 @@ def make_redis_client(url: str, response_s: float = RESPONSE_S, connect_s: float
         if value:
             options[name] = unquote(value)
     finder = Sentinel(sentinels, sentinel_kwargs=timing, **timing)  # type: ignore[no-untyped-call]
-    client: Redis = finder.master_for(master, db=int(database or 0), **options)
-    return client
+    return finder.master_for(master, db=int(database or 0), **options)  # type: ignore[no-any-return]
+
+
+def _check_options(client: Redis) -> None:
+    """Raises ValueError for an option in the query of the URL that no connection has."""
+    try:
+        client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    except TypeError as error:
+        raise ValueError("the query of the URL has an unknown option") from error
 
 
 def _parse_place(place: str) -> tuple[str, int]:

@@ -14,6 +14,13 @@ async def test_a_client_of_one_server_repeats_nothing(redis_server):
     await client.aclose()
 
 
+async def test_the_query_of_the_url_changes_no_time_limit():
+    client = make_redis_client("redis://one?socket_timeout=30&db=2", 0.5)
+    options = client.connection_pool.connection_kwargs
+    assert (options["socket_timeout"], options["db"]) == (0.5, 2)
+    await client.aclose()
+
+
 @pytest.mark.parametrize(
     ("url", "sentinels", "master", "database"),
     [
@@ -38,7 +45,10 @@ async def test_user_and_password_are_those_of_the_servers():
     await client.aclose()
 
 
-@pytest.mark.parametrize("url", ["redis+sentinel://one:1", "redis+sentinel://one:x/main", "ftp://one"])
+@pytest.mark.parametrize(
+    "url",
+    ["redis+sentinel://one:1", "redis+sentinel://one:x/main", "ftp://one", "redis://one:99999/0", "redis://one?foo=1"],
+)
 def test_an_unusable_url_raises(url):
     with pytest.raises(ValueError, match=r"."):
         make_redis_client(url)

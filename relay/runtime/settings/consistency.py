@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from relay.domain.ids import normalize_serial
 from relay.domain.korea import parse_clock
 from relay.infra.ledger.database.postgresql import LedgerUrlError, parse_url
+from relay.infra.redis_client import make_redis_client
 from relay.policy.settings.directory import (
     AuthenticationMethod,
     Directory,
@@ -76,7 +77,8 @@ def check_consistency(
 
 
 def _check_relay(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
-    for check in (_check_ports, _check_sockets, _check_ledger_url, _check_certifiers, _check_portal):
+    checks = _check_ports, _check_sockets, _check_ledger_url, _check_redis_urls, _check_certifiers, _check_portal
+    for check in checks:
         yield from check(relay)
     defaults = relay.model.upstream.timeouts
     yield from (relay.build_problem(f"upstream.{key}", *texts) for key, *texts in _check_timeouts(defaults, defaults))
@@ -130,6 +132,17 @@ def _check_ledger_url(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
             yield relay.build_problem(
                 "ledger.url", str(error), "postgresql://HOST/DATABASE, with libpq parameters after ?"
             )
+
+
+def _check_redis_urls(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
+    """Checks URLs of Redis that are not references to files or variables."""
+    for key, url in (("quotas.redis", relay.model.quotas.redis), ("jobs.redis", relay.model.jobs.redis)):
+        if url is None or url.startswith(("file:", "env:")):
+            continue
+        try:
+            make_redis_client(url)
+        except ValueError as error:
+            yield relay.build_problem(key, f"is no URL of a Redis: {error}", "redis://HOST:PORT/0")
 
 
 def _check_certifiers(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:

@@ -313,6 +313,24 @@ def test_unknown_libpq_parameters_are_refused(folder, url, wrong):
     assert all(problem.startswith(f"relay.yaml: {wrong}") for problem in problems)
 
 
+@pytest.mark.parametrize("key", ["quotas.redis", "jobs.redis"])
+@pytest.mark.parametrize(
+    ("url", "wrong"),
+    [
+        ("redis://host:6379/0", None),
+        ("env:REDIS_URL", None),
+        ("redis://host:99999/0", "is no URL of a Redis: Port out of range"),
+        ("redis://host/0?foo=1", "is no URL of a Redis: the query of the URL has an unknown option"),
+        ("redis+sentinel://host:x/main", "is no URL of a Redis"),
+    ],
+)
+def test_an_unusable_url_of_redis_is_refused(folder, key, url, wrong):
+    folder.put("relay.yaml", key, url)
+    problems = get_problems(folder)
+    assert len(problems) == (1 if wrong else 0)
+    assert all(problem.startswith(f"relay.yaml: {key}: {wrong}") for problem in problems)
+
+
 def test_the_sockets_of_gateway_and_authority_differ(folder):
     folder.put("relay.yaml", "authority.socket", "gateway.sock")
     assert get_problems(folder) == []
