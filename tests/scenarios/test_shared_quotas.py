@@ -53,15 +53,16 @@ def count_most(outages=0):
     return rate * (1 + LEASE_S) + burst + outages * (burst + rate * OUTAGE_S / 2)
 
 
-async def test_two_gateways_together_keep_the_rate_of_an_institution(env, caplog):
-    codes = await env.attack(2.5)
+async def test_two_gateways_together_keep_the_rate_of_an_institution(env, caplog, full_size):
+    seconds = 60.0 if full_size else 2.5
+    codes = await env.attack(seconds)
     assert env.find_most() <= count_most(caplog.text.count("quota store unavailable"))  # on a machine that is too slow
     assert set(codes) == {"00000", "42901"}
-    assert codes.count("00000") == len(env.passed) > 75
+    assert codes.count("00000") == len(env.passed) > 0.6 * RATE["per_second"] * seconds
 
 
-async def test_the_rate_holds_while_redis_is_killed_and_back(env, redis):
-    attack = asyncio.create_task(env.attack(5.0))
+async def test_the_rate_holds_while_redis_is_killed_and_back(env, redis, full_size):
+    attack = asyncio.create_task(env.attack(60.0 if full_size else 5.0))
     await until(lambda: len(env.passed) > 30, "calls")
     redis.kill()
     await until(lambda: [is_alone for is_alone, _ in env.count_gateways()] == [1, 1], "gateways that count alone")
