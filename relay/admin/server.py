@@ -11,12 +11,14 @@ from relay.endpoint.connections.limits import ConnectionLimits, ConnectionTimeou
 from relay.endpoint.connections.site import LimitedSite
 from relay.endpoint.serving import open_runner
 from relay.policy.settings.scalars import Rate
+from relay.policy.settings.stop_time import ADMIN_S
 
 CONNECTIONS: Final = 256
 """Maximum number of concurrent connections to the admin port."""
 _LIMITS: Final = ConnectionLimits(CONNECTIONS, 64, Rate(per_second=50, burst=200))
 _TIMEOUTS: Final = ConnectionTimeouts(head_s=5.0, body_s=10.0, idle_s=75.0)
 _START_S: Final = 10.0
+_JOIN_S: Final = 2.0
 
 
 class AdminServer:
@@ -43,7 +45,7 @@ class AdminServer:
         """Stops listening and ends the thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopped.set)
-            self._thread.join(_START_S)
+            self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
@@ -60,7 +62,9 @@ class AdminServer:
             return
         with listener:
             self.port = listener.getsockname()[1]
-            async with open_runner(self._app, _error_response, timeouts=_TIMEOUTS, access_log=None) as runner:
+            async with open_runner(
+                self._app, _error_response, timeouts=_TIMEOUTS, shutdown_s=ADMIN_S, access_log=None
+            ) as runner:
                 await LimitedSite(runner, listener, _LIMITS, label="admin").start()
                 self._started.set()
                 await self._stopped.wait()

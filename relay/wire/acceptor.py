@@ -149,6 +149,11 @@ class ConnectionAcceptor:
         """The listening port."""
         return int(self._listening.getsockname()[1])
 
+    @property
+    def has_handshakes(self) -> bool:
+        """Whether a handshake is under way."""
+        return bool(self._handshakes)
+
     def open(self) -> None:
         """Listens and starts to accept connections."""
         limit_socket_buffers(self._listening)

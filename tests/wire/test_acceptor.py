@@ -101,6 +101,7 @@ async def test_half_a_header_blocks_no_other_connection():
         _, silent = await asyncio.open_connection("127.0.0.1", setup.acceptor.port)
         silent.write(HEADER[:20])
         await setup.listening.wait_for_accepted(1)
+        assert setup.acceptor.has_handshakes
         assert await send_and_read(setup.acceptor.port, HEADER) == b"hello"
         silent.transport.abort()
 

@@ -96,7 +96,7 @@ class DrainSettings(Section):
     """Shutdown: not ready but serving for `delay_s`, then no new connections, then at most `finish_s`."""
 
     delay_s: Annotated[float, Field(ge=0, le=600)] = 5.0
-    finish_s: Seconds = 20.0
+    finish_s: Seconds = 15.0
 
 
 class GatewaySettings(Section):

@@ -1,6 +1,7 @@
 """The gateway process: listens, reloads changed settings, drains before it stops."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ from relay.infra.process.garbage import GarbageCollection
 from relay.infra.process.heap import Heap
 from relay.infra.process.start_signals import STOPS, allow_hangups
 from relay.infra.tokens.revocation_feed import follow_revocations
+from relay.policy.settings.stop_time import CUT_S, DELIVERY_S, FOLLOWERS_S, LEDGER_S
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.listeners import GatewayListeners
 from relay.runtime.processes.reload import Reloader
@@ -29,7 +31,6 @@ _log = logging.getLogger(__name__)
 
 _TICK_S = 0.1
 _SWEEP_S = 1.0
-_LAST_S = 1.0
 _FIRST_S = 1.0
 SWITCH_S = 0.0005
 """Time that the event loop waits for the interpreter while another thread computes.
@@ -110,18 +111,33 @@ class GatewayProcess:
         self._log_ready()
         await self._stop.wait()
         await self._drain(settings.gateway.drain.delay_s if is_known else 0.0, settings.gateway.drain.finish_s)
-        for task in (*tasks, quotas):
-            task.cancel()
         done.set()
         relay.grants.refresh_soon()
-        await asyncio.gather(*followers, relay.grants.settle(), *tasks, quotas, return_exceptions=True)
-        self.admin.stop()
-        relay.records.close()
-        if undelivered := await relay.counter.settle():
-            _log.warning("exchanges counted on disk only, the next start delivers them: exchanges=%d", undelivered)
-        relay.access_log.stop()
-        relay.loop_lag.stop()
-        await relay.ledger.close()
+        followers.append(self._loop.create_task(relay.grants.settle()))
+        await self._close([*tasks, quotas], followers)
+
+    async def _close(self, tasks: Sequence[asyncio.Task[None]], followers: Sequence[asyncio.Task[None]]) -> None:
+        """Ends the tasks, stores counts and records. Each step has a limit: see `stop_time`."""
+        for task in tasks:
+            task.cancel()
+        _, running = await asyncio.wait([*tasks, *followers], timeout=FOLLOWERS_S)
+        for task in running:  # a query to a ledger that does not answer
+            task.cancel()
+        self.relay.records.close()
+        await asyncio.gather(self._settle(), *map(asyncio.to_thread, (self.admin.stop, self.relay.access_log.stop)))
+        self.relay.loop_lag.stop()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.relay.ledger.close(), LEDGER_S)
+
+    async def _settle(self) -> None:
+        """Delivers the last counts. What the ledger does not take at once is in the spool."""
+        try:
+            undelivered = await asyncio.wait_for(self.relay.counter.settle(), DELIVERY_S)
+        except TimeoutError:
+            _log.error("last counts not stored in time, the access records have them: limit_s=%.1f", DELIVERY_S)
+        else:
+            if undelivered:
+                _log.warning("exchanges counted on disk only, the next start delivers them: exchanges=%d", undelivered)
 
     def _handle_stops(self) -> None:
         for name in STOPS:
@@ -239,12 +255,13 @@ class GatewayProcess:
         await self.listeners.close()
         closed_at = self._loop.time()
         await self._wait_until(
-            closed_at + _FIRST_S, lambda: not (gateway.in_flight or self.listeners.has_unused_connections())
+            closed_at + min(_FIRST_S, finish_s),
+            lambda: not (gateway.in_flight or self.listeners.has_unused_connections()),
         )
         await self._wait_until(closed_at + finish_s, lambda: not gateway.in_flight)
         unfinished = gateway.in_flight
         self.listeners.abort()
-        deadline = self._loop.time() + _LAST_S
+        deadline = self._loop.time() + CUT_S
         while gateway.in_flight and self._loop.time() < deadline:  # noqa: ASYNC110 - aborted calls are still recorded
             await asyncio.sleep(0)
         _log.info("gateway stopped: calls_in_flight=%d", unfinished)

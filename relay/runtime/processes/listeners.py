@@ -81,7 +81,9 @@ class GatewayListeners:
             connection.close_when_idle()
 
     def has_unused_connections(self) -> bool:
-        """Returns whether a connection has carried no call yet: its first call may be in transit."""
+        """Returns whether a connection has carried no call yet, or is in its handshake: its call may be in transit."""
+        if any(entrance.has_handshakes for entrance in self._entrances):
+            return True
         return not all(connection.has_served for connection in self._relay.connection_registry.connections)
 
     def abort(self) -> None:

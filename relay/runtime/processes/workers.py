@@ -17,6 +17,7 @@ from relay.admin.server import AdminServer
 from relay.infra.process.control_channel import MAX_SOCKETS
 from relay.infra.process.start_signals import allow_hangups
 from relay.policy.quota.worker_balance import find_excess
+from relay.policy.settings.stop_time import compute_gateway_stop_s
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.restart_socket import RestartSocket
 from relay.runtime.processes.sockets import bind_shared_sockets
@@ -32,8 +33,6 @@ SILENT_S: Final = 10.0
 """A worker without an answer for this long is not ready. A shorter time would make a busy gateway refuse calls."""
 BALANCE_S: Final = 10.0
 """Pause after connections were moved: their operators connect again, and the next status counts them."""
-_MARGIN_S: Final = 10.0
-"""Time of a worker after its drain, to deliver statistics and write records, before it is killed."""
 
 
 def build_command(config: Path, log_level: str) -> Sequence[str]:
@@ -224,8 +223,7 @@ class WorkersProcess:
     async def _start_workers(self) -> None:
         """Starts the first worker alone, then the others: problems of the settings are reported once."""
         addresses = tuple((listener.address, listener.port) for listener in self._settings.listeners)
-        drain = self._settings.drain
-        stop_s = drain.delay_s + drain.finish_s + _MARGIN_S
+        stop_s = compute_gateway_stop_s(self._settings.drain)
         sockets = [each for of_slot in zip(*self._sockets, strict=True) for each in of_slot]
         for number in range(1, self._count + 1):
             start = WorkerStart(WorkerShare(number, self._count), addresses)
