@@ -32,10 +32,12 @@ class AdminServer:
         self._stopped = asyncio.Event()
         self._started = threading.Event()
         self._error: OSError | None = None
+        self._bound: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, name="admin", daemon=True)
 
-    def start(self) -> None:
-        """Starts to listen. Raises OSError if the port is in use."""
+    def start(self, bound: socket.socket | None = None) -> None:
+        """Starts to listen, on a `bound` socket if there is one. Raises OSError if the port is in use."""
+        self._bound = bound
         self._thread.start()
         self._started.wait(_START_S)
         if self._error is not None:
@@ -52,10 +54,13 @@ class AdminServer:
             self._loop = runner.get_loop()
             runner.run(self._serve())
 
+    def _open_listener(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        return socket.create_server((self._address, self.port), family=family)
+
     async def _serve(self) -> None:
         try:
-            family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-            listener = socket.create_server((self._address, self.port), family=family)
+            listener = self._bound or self._open_listener()
         except OSError as error:
             self._error = error
             self._started.set()

@@ -82,6 +82,8 @@ async def _serve(
                 supervisor.send_sighup()
 
         process = _build_gateway(config, settings, log_level, send_sighup, lost_log_lines)
+        stack.callback(process.close_sockets)
+        await process.open_sockets()
         if supervisors:
             await _check_ledger(settings)  # reports its problems once, not in each child process
         stack.push_async_callback(_stop_all, supervisors)

@@ -177,7 +177,7 @@ class AuthorityProcess:
         """Binds the pages' socket. Raises OSError when the port is taken."""
         if pages is None:
             return None
-        pages_socket = bind_socket(pages.address, pages.port)
+        pages_socket = bind_socket(pages.address, pages.port, "authority.pages.port")
         self._stack.callback(pages_socket.close)
         self.pages_port = pages_socket.getsockname()[1]
         return pages_socket

@@ -23,6 +23,7 @@ from relay.policy.settings.stop_time import CUT_S, DELIVERY_S, FOLLOWERS_S, LEDG
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.listeners import GatewayListeners
 from relay.runtime.processes.reload import Reloader
+from relay.runtime.processes.sockets import bind_socket
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.settings.worker_settings import apply_share
 from relay.runtime.wiring.gateway import Relay
@@ -64,6 +65,7 @@ class GatewayProcess:
         self.reloader = Reloader(self.relay, config, loaded, share=share)
         self.relay.count_reloads = lambda: (self.reloader.applied, self.reloader.rejected)
         self.listeners = GatewayListeners(self.relay, sockets)
+        self._admin_socket: socket.socket | None = None
         admin = build_admin_application(self._write_metrics, self.list_unready_parts, self.relay.jwks, self.stalled_s)
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
         self._garbage = GarbageCollection()
@@ -77,18 +79,39 @@ class GatewayProcess:
         """The ports of the listeners in the order of the settings."""
         return self.listeners.ports
 
+    async def open_sockets(self) -> None:
+        """Binds all addresses, before anything else is touched: a second relay is refused here. Raises OSError."""
+        self.listeners.bind()
+        if self._share is None:
+            admin = self._start_settings.admin
+            self._admin_socket = bind_socket(admin.address, admin.port, "admin.port")
+
+    def close_sockets(self) -> None:
+        """Closes what `open_sockets` has bound."""
+        self.listeners.unbind()
+        if self._admin_socket is not None:
+            self._admin_socket.close()
+
     async def run(self) -> None:
-        """Serves until `stop`, then drains."""
-        relay, settings = self.relay, self.relay.loaded.settings
+        """Serves until `stop`, then drains. Raises OSError when an address is taken."""
         self._handle_stops()
+        try:
+            if not self.listeners.is_bound:
+                await self.open_sockets()
+            await self._serve()
+        finally:
+            self.close_sockets()
+
+    async def _serve(self) -> None:
+        relay, settings = self.relay, self.relay.loaded.settings
         sys.setswitchinterval(SWITCH_S)
         raise_file_limit(relay.state.max_files)
         await relay.ledger.check()
         await relay.grants.start()
         await self._load_parties()
         relay.access_log.start()
-        if self._share is None:
-            self.admin.start()
+        if self._admin_socket is not None:
+            self.admin.start(self._admin_socket)
         self.listeners.start()
         reloading = self.reloader.run(settings.reload.watch_s)
         revocations = follow_revocations(settings.authority.socket, relay.grants.refresh_soon)

@@ -20,7 +20,7 @@ from relay.policy.quota.worker_balance import find_excess
 from relay.policy.settings.stop_time import compute_gateway_stop_s
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.restart_socket import RestartSocket
-from relay.runtime.processes.sockets import bind_shared_sockets
+from relay.runtime.processes.sockets import bind_shared_sockets, bind_socket
 from relay.runtime.processes.supervisor import ChildNotReady
 from relay.runtime.processes.worker_messages import ADOPT, RELEASE, WorkerStart
 from relay.runtime.processes.worker_slot import WorkerLink, WorkerSlot
@@ -62,6 +62,8 @@ class WorkersProcess:
         self._lost_log_lines = lost_log_lines
         self._loop = asyncio.get_running_loop()
         self._metrics = MergedMetrics()
+        self._admin_settings = settings.admin
+        self._admin_socket: socket.socket | None = None
         self._sockets: list[list[socket.socket]] = []
         """The sockets of each listener, by slot."""
         self._adopters: dict[int, WorkerLink] = {}
@@ -85,9 +87,10 @@ class WorkersProcess:
         tasks: list[asyncio.Task[None]] = []
         self._loop.add_signal_handler(signal.SIGUSR2, self._handle_restart_signal)
         try:
+            if self._admin_socket is None:
+                await self.open_sockets()
             await restart_socket.open()
-            await self._open_sockets()
-            self.admin.start()
+            self.admin.start(self._admin_socket)
             for name in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(name, self.stop)
             if not await self._start_unless_stopped():
@@ -107,6 +110,7 @@ class WorkersProcess:
             for task in tasks:
                 await _cancel(task)
             self.admin.stop()
+            self.close_sockets()
         _log.info("gateway stopped: workers=%d", self._count)
 
     def stop(self) -> None:
@@ -181,27 +185,34 @@ class WorkersProcess:
         restarts = sum(slot.supervisor.restarts for slot in self.slots)
         return "\n".join(
             [
-                "# HELP relay_workers Workers that accept connections",
-                "# TYPE relay_workers gauge",
+                *("# HELP relay_workers Workers that accept connections", "# TYPE relay_workers gauge"),
                 f"relay_workers {float(ready)}",
                 "# HELP relay_worker_restarts Workers that ended unexpectedly and were started again",
                 "# TYPE relay_worker_restarts counter",
                 f"relay_worker_restarts_total {float(restarts)}",
-                "# TYPE relay_log_lines_lost gauge",
-                f"relay_log_lines_lost {float(self._lost_log_lines())}",
+                *("# TYPE relay_log_lines_lost gauge", f"relay_log_lines_lost {float(self._lost_log_lines())}"),
             ]
         )
 
     # the workers
 
-    async def _open_sockets(self) -> None:
-        listeners = self._settings.listeners
+    async def open_sockets(self) -> None:
+        """Binds all addresses, before anything else is touched: a second relay is refused here. Raises OSError."""
+        admin, listeners = self._admin_settings, self._settings.listeners
+        self._admin_socket = bind_socket(admin.address, admin.port, "admin.port")
         if self._count * len(listeners) > MAX_SOCKETS:
             most = MAX_SOCKETS // len(listeners)
             raise OSError(f"gateway.workers: is {self._count}; with {len(listeners)} listeners at most {most}")
-        for listener in listeners:
-            self._sockets.append(await bind_shared_sockets(listener.address, listener.port, self._count))
+        for index, listener in enumerate(listeners):
+            setting = f"gateway.listeners[{index}]"
+            self._sockets.append(await bind_shared_sockets(listener.address, listener.port, self._count, setting))
         self.ports = [int(sockets[0].getsockname()[1]) for sockets in self._sockets]
+
+    def close_sockets(self) -> None:
+        """Closes what `open_sockets` has bound."""
+        self._close_sockets()
+        if self._admin_socket is not None:
+            self._admin_socket.close()
 
     def _close_sockets(self) -> None:
         self.ports = []
