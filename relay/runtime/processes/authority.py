@@ -27,6 +27,7 @@ from relay.infra.certifiers.verification import open_consent_verifier
 from relay.infra.institutions.client import HttpInstitutionClient
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.process.file_limit import raise_file_limit
+from relay.infra.process.interpreter import share_interpreter
 from relay.infra.process.start_signals import allow_hangups
 from relay.infra.registry.follower import RegistryFollower
 from relay.infra.tokens.client_secrets import ClientSecrets
@@ -80,6 +81,7 @@ class AuthorityProcess:
         """Serves until `stop`, then finishes calls in flight."""
         loop = asyncio.get_running_loop()
         settings = self.reloader.loaded.settings
+        share_interpreter()
         handle_stops(self.name, self.stop, settings.gateway.drain if self._is_child else None)
         raise_file_limit(max_authority_files(self.reloader.loaded))
         async with self._stack as stack:

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
+from relay.infra.process.interpreter import share_interpreter
 from relay.infra.process.start_signals import allow_hangups
 from relay.jobs.runner import Runner
 from relay.runtime.processes.child_stops import handle_stops
@@ -43,6 +44,7 @@ class JobsProcess:
         """Runs jobs until `stop`; then ends the running job and resigns, so that another instance may lead at once."""
         loop = asyncio.get_running_loop()
         settings = self.reloader.loaded.settings
+        share_interpreter()
         handle_stops(self.name, self.stop, settings.gateway.drain if self._is_child else None)
         async with AsyncExitStack() as stack:
             self._ledger = ledger = build_ledger(settings.ledger.model_copy(update={"connections": CONNECTIONS}))
