@@ -1,6 +1,7 @@
 """A second relay with the configuration of a running one is refused, and the first goes on."""
 
 import asyncio
+import os
 import sys
 
 import pytest
@@ -38,7 +39,7 @@ class FixedPortsEnvironment(ProcessEnvironment):
     async def start_second(self, role, workers=1):
         """Starts a second relay. Returns its exit status and stderr."""
         command = [sys.executable, "-m", "relay", "serve", "--role", role, "-c", str(self.folder / "relay.yaml")]
-        variables = {"RELAY__GATEWAY__WORKERS": str(workers), "PYTHONPATH": ":".join(sys.path)}
+        variables = os.environ | {"RELAY__GATEWAY__WORKERS": str(workers)}
         second = await asyncio.create_subprocess_exec(
             *command, cwd=self.root, stderr=asyncio.subprocess.PIPE, env=variables
         )

@@ -135,6 +135,12 @@ class AdminSettings(Section):
     port: Port = 9090
 
 
+class HealthSettings(Section):
+    """`/healthz` fails when the event loop of the calls, or of a worker, has not run for `stall_s`."""
+
+    stall_s: Annotated[float, Field(ge=2, le=3600)] = 10.0
+
+
 class AccessLogSettings(Section):
     """One JSON line per exchange, to a file or `stdout`. Lines beyond `queue` waiting ones are dropped and counted."""
 
@@ -168,6 +174,7 @@ class Settings(Section):
     rates: RateSettings = RateSettings()
     quotas: QuotaSettings = QuotaSettings()
     admin: AdminSettings = AdminSettings()
+    health: HealthSettings = HealthSettings()
     access_log: AccessLogSettings = AccessLogSettings()
     reload: ReloadSettings = ReloadSettings()
     directory: Annotated[FilePath, Field(validate_default=True)] = "directory.yaml"

@@ -60,7 +60,9 @@ class GatewayProcess:
         self.relay.count_reloads = lambda: (self.reloader.applied, self.reloader.rejected)
         self.listeners = GatewayListeners(self.relay, sockets)
         self._admin_socket: socket.socket | None = None
-        admin = build_admin_application(self._write_metrics, self.list_unready_parts, self.relay.jwks, self.stalled_s)
+        admin = build_admin_application(
+            self._write_metrics, self.list_unready_parts, self.relay.jwks, self.stalled_s, settings.health.stall_s
+        )
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
         self._garbage = GarbageCollection()
         self._heap = Heap()

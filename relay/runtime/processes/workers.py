@@ -23,6 +23,7 @@ from relay.runtime.processes.restart_socket import RestartSocket
 from relay.runtime.processes.sockets import bind_shared_sockets, bind_socket
 from relay.runtime.processes.supervisor import ChildNotReady
 from relay.runtime.processes.worker_messages import ADOPT, RELEASE, WorkerStart
+from relay.runtime.processes.worker_metrics import format_parent_metrics
 from relay.runtime.processes.worker_slot import WorkerLink, WorkerSlot
 from relay.runtime.settings.loading import load_settings
 
@@ -78,7 +79,9 @@ class WorkersProcess:
         """Set when all workers have started."""
         self.ports: list[int] = []
         """The ports of the listeners in the order of the settings."""
-        admin = build_admin_application(self._write_metrics, self.list_unready_parts, self.jwks, self.stalled_s)
+        admin = build_admin_application(
+            self._write_metrics, self.list_unready_parts, self.jwks, self.stalled_s, settings.health.stall_s
+        )
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
 
     async def run(self) -> None:
@@ -93,6 +96,7 @@ class WorkersProcess:
             self.admin.start(self._admin_socket)
             for name in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(name, self.stop)
+            tasks.append(self._loop.create_task(self._beat()))
             if not await self._start_unless_stopped():
                 _log.info("gateway stopped before its workers had started: workers=%d", self._count)
                 return
@@ -178,21 +182,7 @@ class WorkersProcess:
         links = [link for slot in self.slots for link in slot.links]
         await asyncio.gather(*(link.fetch_metrics() for link in links))
         running = [link.metrics for slot in self.slots for link in slot.links]  # without those that ended meanwhile
-        return self._metrics.render([*running, self._format_own_metrics()])
-
-    def _format_own_metrics(self) -> str:
-        ready = sum(slot.is_listening for slot in self.slots)
-        restarts = sum(slot.supervisor.restarts for slot in self.slots)
-        return "\n".join(
-            [
-                *("# HELP relay_workers Workers that accept connections", "# TYPE relay_workers gauge"),
-                f"relay_workers {float(ready)}",
-                "# HELP relay_worker_restarts Workers that ended unexpectedly and were started again",
-                "# TYPE relay_worker_restarts counter",
-                f"relay_worker_restarts_total {float(restarts)}",
-                *("# TYPE relay_log_lines_lost gauge", f"relay_log_lines_lost {float(self._lost_log_lines())}"),
-            ]
-        )
+        return self._metrics.render([*running, format_parent_metrics(self.slots, self._lost_log_lines())])
 
     # the workers
 
@@ -283,11 +273,16 @@ class WorkersProcess:
             _log.info("worker replaced: worker=%d pid=%d", slot.number, pid)
             report(f"worker {slot.number} of {self._count} replaced: pid {pid}")
 
+    async def _beat(self) -> None:
+        """Shows that this loop runs, also while workers start and stop, until cancelled."""
+        while True:
+            self._ticked_at = time.monotonic()
+            await asyncio.sleep(STATUS_S)
+
     async def _watch_workers(self) -> None:
         """Asks the workers for their status each second, until cancelled."""
         while True:
             await asyncio.sleep(STATUS_S)
-            self._ticked_at = time.monotonic()
             try:
                 self._check_workers()
             except Exception:  # readiness depends on this task
