@@ -70,7 +70,7 @@ class AuthorityProcess:
 
     def __init__(self, config: Path, *, is_child: bool = False) -> None:
         self._is_child = is_child
-        self.reloader = Reloader(self, config, load_settings(config, os.environ))
+        self.reloader = Reloader(self, config, load_settings(config, os.environ), warns=not is_child)
         self._stop = asyncio.Event()
         self._stack = AsyncExitStack()
         self._institutions: list[HttpInstitutionClient] = []

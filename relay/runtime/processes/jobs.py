@@ -35,7 +35,7 @@ class JobsProcess:
 
     def __init__(self, config: Path, *, is_child: bool = False) -> None:
         self._is_child = is_child
-        self.reloader = Reloader(self, config, load_settings(config, os.environ))
+        self.reloader = Reloader(self, config, load_settings(config, os.environ), warns=not is_child)
         self._stop = asyncio.Event()
         self._job_sets: list[tuple[float, JobSet]] = []
         """Each with the time when it was replaced (monotonic seconds), infinity for the current one."""
