@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import ipaddress
 import socket
 import ssl
@@ -146,6 +147,7 @@ def build_handshake_error(reason):
         (ConnectionResetError(), RejectionReason.CLOSED),
         (OSError(24, "Too many open files"), RejectionReason.NO_DESCRIPTORS),
         (OSError(23, "Too many open files in system"), RejectionReason.NO_DESCRIPTORS),
+        (OSError(errno.ENOBUFS, "No buffer space available"), RejectionReason.NO_MEMORY),
         (OSError(9, "Bad file descriptor"), RejectionReason.CLOSED),
     ],
 )
