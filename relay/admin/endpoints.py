@@ -13,10 +13,6 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 WriteMetrics = Callable[[], Awaitable[Iterable[bytes]]]
 """Returns the metrics as OpenMetrics text, in pieces that take little time each."""
 
-STALLED_S: Final = 10.0
-"""A process whose event loop is blocked for this long fails its liveness check and must be restarted."""
-
-
 PAUSE_S: Final = 0.001
 """Pause after each piece of a scrape.
 
@@ -30,18 +26,20 @@ def build_admin_application(
     find_missing: Callable[[], list[str]],
     jwks: Callable[[], Mapping[str, Any]],
     stalled_s: Callable[[], float],
+    stall_s: float,
 ) -> web.Application:
     """Builds the admin application. `write_metrics` writes its metrics, `jwks` returns public keys.
 
     Before they are known, `jwks` returns nothing: of an empty set its readers would conclude that no token is valid.
     `find_missing` names what is missing for readiness.
-    `stalled_s` returns for how many seconds the event loop of the calls has been blocked.
+    `stalled_s` returns for how many seconds the event loop of the calls has been blocked. From `stall_s` on the process
+    is not alive: it must be restarted.
     """
     app = web.Application()
     formatting = asyncio.Lock()
 
     async def healthz(_request: web.Request) -> web.Response:
-        is_stalled = stalled_s() >= STALLED_S
+        is_stalled = stalled_s() >= stall_s
         return web.json_response({"status": "stalled" if is_stalled else "ok"}, status=503 if is_stalled else 200)
 
     async def readyz(_request: web.Request) -> web.Response:

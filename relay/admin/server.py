@@ -11,12 +11,14 @@ from relay.endpoint.connections.limits import ConnectionLimits, ConnectionTimeou
 from relay.endpoint.connections.site import LimitedSite
 from relay.endpoint.serving import open_runner
 from relay.policy.settings.scalars import Rate
+from relay.policy.settings.stop_time import ADMIN_S
 
 CONNECTIONS: Final = 256
 """Maximum number of concurrent connections to the admin port."""
 _LIMITS: Final = ConnectionLimits(CONNECTIONS, 64, Rate(per_second=50, burst=200))
 _TIMEOUTS: Final = ConnectionTimeouts(head_s=5.0, body_s=10.0, idle_s=75.0)
 _START_S: Final = 10.0
+_JOIN_S: Final = 2.0
 
 
 class AdminServer:
@@ -30,10 +32,12 @@ class AdminServer:
         self._stopped = asyncio.Event()
         self._started = threading.Event()
         self._error: OSError | None = None
+        self._bound: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, name="admin", daemon=True)
 
-    def start(self) -> None:
-        """Starts to listen. Raises OSError if the port is in use."""
+    def start(self, bound: socket.socket | None = None) -> None:
+        """Starts to listen, on a `bound` socket if there is one. Raises OSError if the port is in use."""
+        self._bound = bound
         self._thread.start()
         self._started.wait(_START_S)
         if self._error is not None:
@@ -43,24 +47,29 @@ class AdminServer:
         """Stops listening and ends the thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopped.set)
-            self._thread.join(_START_S)
+            self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             runner.run(self._serve())
 
+    def _open_listener(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        return socket.create_server((self._address, self.port), family=family)
+
     async def _serve(self) -> None:
         try:
-            family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-            listener = socket.create_server((self._address, self.port), family=family)
+            listener = self._bound or self._open_listener()
         except OSError as error:
             self._error = error
             self._started.set()
             return
         with listener:
             self.port = listener.getsockname()[1]
-            async with open_runner(self._app, _error_response, timeouts=_TIMEOUTS, access_log=None) as runner:
+            async with open_runner(
+                self._app, _error_response, timeouts=_TIMEOUTS, shutdown_s=ADMIN_S, access_log=None
+            ) as runner:
                 await LimitedSite(runner, listener, _LIMITS, label="admin").start()
                 self._started.set()
                 await self._stopped.wait()

@@ -11,11 +11,18 @@ from relay.domain.party import Peer
 from relay.gateway.caller_connection import CallerConnection, ConnectionInfo
 from relay.policy.call.plan import Plan
 from relay.primitives.log_throttle import LogThrottle
+from relay.wire.acceptor import RejectionReason
 
 _log = logging.getLogger(__name__)
 
 _EXCESS_S: Final = 0.5
 """How long a connection beyond a limit may take to send the call that is refused; without a call it is closed."""
+
+_REJECTED: Final = "connection rejected: address=%s reason=%s"
+_NO_DESCRIPTORS: Final = (
+    "limit of open files reached (EMFILE), new connections wait; raise it (systemd LimitNOFILE=, docker --ulimit "
+    "nofile=, ulimit -Hn) or lower limits.connections: address=%s reason=%s"
+)
 
 RECORDS_EXCEEDED: Final = "tls_records_exceeded"
 
@@ -139,7 +146,8 @@ class ConnectionRegistry:
     def log_rejected(self, address: str, reason: str) -> None:
         """Counts and logs a rejected connection: with TLS 1.3 the caller itself learns little of it."""
         self.rejected[reason] += 1
-        self._log_limited(self._clock(), "connection rejected: address=%s reason=%s", address or "-", reason)
+        text = _NO_DESCRIPTORS if reason == RejectionReason.NO_DESCRIPTORS else _REJECTED
+        self._log_limited(self._clock(), text, address or "-", reason)
 
     def _log_limited(self, now: float, text: str, *values: str) -> None:
         """Logs at most one line a second for each text."""

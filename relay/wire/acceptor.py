@@ -25,7 +25,6 @@ from relay.wire.tls.handshake_turns import HandshakeTurns
 
 _BACKLOG: Final = 1024
 
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _EXHAUSTED_PAUSE_S: Final = 0.1
 _ACCEPTS_PER_TURN: Final = 4
 _SHORTEST_S: Final = 0.001
@@ -49,8 +48,16 @@ class RejectionReason(StrEnum):
     CLOSED = "closed"
     NO_PROXY_HEADER = "no_proxy_header"
     NO_DESCRIPTORS = "no_descriptors"
+    NO_MEMORY = "no_memory"
     HANDSHAKES_EXCEEDED = "handshakes_exceeded"
     TURN_TIMEOUT = "turn_timeout"
+
+
+_EXHAUSTED: Final = {
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), RejectionReason.NO_DESCRIPTORS),
+    **dict.fromkeys((errno.ENOBUFS, errno.ENOMEM), RejectionReason.NO_MEMORY),
+}
+"""Reasons that concern the relay itself, by error number."""
 
 
 class TurnTimeout(TimeoutError):
@@ -75,7 +82,7 @@ def get_rejection_reason(error: Exception) -> RejectionReason:
         missing = getattr(error, "reason", "") == "PEER_DID_NOT_RETURN_A_CERTIFICATE"  # RecordsExceeded has none
         return RejectionReason.CERTIFICATE_MISSING if missing else RejectionReason.PROTOCOL
     if isinstance(error, OSError) and error.errno in _EXHAUSTED:
-        return RejectionReason.NO_DESCRIPTORS
+        return _EXHAUSTED[error.errno]
     return (
         RejectionReason.TOO_SLOW if isinstance(error, ConnectionAbortedError | TimeoutError) else RejectionReason.CLOSED
     )
@@ -148,6 +155,11 @@ class ConnectionAcceptor:
     def port(self) -> int:
         """The listening port."""
         return int(self._listening.getsockname()[1])
+
+    @property
+    def has_handshakes(self) -> bool:
+        """Whether a handshake is under way."""
+        return bool(self._handshakes)
 
     def open(self) -> None:
         """Listens and starts to accept connections."""

@@ -25,7 +25,7 @@ async def client(aiohttp_client):
     async def write_metrics():
         return write_pieces()
 
-    app = build_admin_application(write_metrics, lambda: missing, lambda: keys, lambda: stalled[0])
+    app = build_admin_application(write_metrics, lambda: missing, lambda: keys, lambda: stalled[0], 10.0)
     test_client = await aiohttp_client(app)
     test_client.missing, test_client.stalled, test_client.pieces, test_client.keys = missing, stalled, pieces, keys
     return test_client

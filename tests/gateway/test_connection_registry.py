@@ -183,6 +183,13 @@ def test_rejected_connections_are_counted_by_reason(registry, caplog):
     assert caplog.messages == [line]
 
 
+def test_a_reached_limit_of_open_files_is_named(registry, caplog):
+    registry.log_rejected("", "no_descriptors")
+    (line,) = caplog.messages
+    assert line.startswith("limit of open files reached (EMFILE), new connections wait; raise it (systemd LimitNOFILE=")
+    assert line.endswith("address=- reason=no_descriptors count=1")
+
+
 def test_floods_of_tls_records_are_counted_and_logged_once_a_second(registry, clock, caplog):
     for _ in range(3):
         registry.log_flood(ONE, clock.now)

@@ -9,7 +9,7 @@ from fixtures.institution import Institution
 from fixtures.waiting import read_records, until
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from relay.runtime.processes.gateway import SWITCH_S
+from relay.infra.process.interpreter import SWITCH_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

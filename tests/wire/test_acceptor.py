@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import ipaddress
 import socket
 import ssl
@@ -101,6 +102,7 @@ async def test_half_a_header_blocks_no_other_connection():
         _, silent = await asyncio.open_connection("127.0.0.1", setup.acceptor.port)
         silent.write(HEADER[:20])
         await setup.listening.wait_for_accepted(1)
+        assert setup.acceptor.has_handshakes
         assert await send_and_read(setup.acceptor.port, HEADER) == b"hello"
         silent.transport.abort()
 
@@ -145,6 +147,7 @@ def build_handshake_error(reason):
         (ConnectionResetError(), RejectionReason.CLOSED),
         (OSError(24, "Too many open files"), RejectionReason.NO_DESCRIPTORS),
         (OSError(23, "Too many open files in system"), RejectionReason.NO_DESCRIPTORS),
+        (OSError(errno.ENOBUFS, "No buffer space available"), RejectionReason.NO_MEMORY),
         (OSError(9, "Bad file descriptor"), RejectionReason.CLOSED),
     ],
 )

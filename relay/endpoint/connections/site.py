@@ -145,7 +145,7 @@ class LimitedSite(web.BaseSite):
         except (OSError, TimeoutError) as error:
             accepted.close()
             permit.release()
-            if (reason := get_rejection_reason(error)) is RejectionReason.NO_DESCRIPTORS:
+            if (reason := get_rejection_reason(error)) in {RejectionReason.NO_DESCRIPTORS, RejectionReason.NO_MEMORY}:
                 self._log_refused(reason, address or "-")
             else:
                 _log.debug("TLS handshake failed: listener=%s reason=%s", self._label, reason)

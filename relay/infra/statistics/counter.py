@@ -12,7 +12,7 @@ from relay.policy.call.access import Callers
 from relay.policy.statistics.counting import Counting, ended_at, find_single_services, has_responded
 from relay.primitives.event_wait import wait_for_event
 
-_LAST_S: Final = 3.0
+_LAST_S: Final = 1.5
 _NO_PULSE: Final = Pulse(0, 0, 0)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cryptography.hazmat.backends.openssl.backend  # noqa: F401 - otherwise imported by the first signature: see EMFILE
 import jwt
 
 from relay.domain.authorization.token import ACCESS, REFRESH, Claims, NotVerified, TokenExpired, parse_claims

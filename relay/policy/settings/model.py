@@ -96,7 +96,7 @@ class DrainSettings(Section):
     """Shutdown: not ready but serving for `delay_s`, then no new connections, then at most `finish_s`."""
 
     delay_s: Annotated[float, Field(ge=0, le=600)] = 5.0
-    finish_s: Seconds = 20.0
+    finish_s: Seconds = 15.0
 
 
 class GatewaySettings(Section):
@@ -136,6 +136,12 @@ class AdminSettings(Section):
     port: Port = 9090
 
 
+class HealthSettings(Section):
+    """`/healthz` fails when the event loop of the calls, or of a worker, has not run for `stall_s`."""
+
+    stall_s: Annotated[float, Field(ge=2, le=3600)] = 10.0
+
+
 class AccessLogSettings(Section):
     """One JSON line per exchange, to a file or `stdout`. Lines beyond `queue` waiting ones are dropped and counted."""
 
@@ -169,6 +175,7 @@ class Settings(Section):
     rates: RateSettings = RateSettings()
     quotas: QuotaSettings = QuotaSettings()
     admin: AdminSettings = AdminSettings()
+    health: HealthSettings = HealthSettings()
     access_log: AccessLogSettings = AccessLogSettings()
     reload: ReloadSettings = ReloadSettings()
     directory: Annotated[FilePath, Field(validate_default=True)] = "directory.yaml"

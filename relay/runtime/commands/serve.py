@@ -48,7 +48,11 @@ Signals: TERM or INT drain and stop (twice: at once), HUP reloads settings, USR2
     show_default=True,
     help="all: the gateway, with authority and jobs as child processes.",
 )
-@click.option("--until-stdin-closes", is_flag=True, help="Stop also when standard input ends (with its parent).")
+@click.option(
+    "--until-stdin-closes",
+    is_flag=True,
+    help="Stop when standard input ends (with its parent); authority and jobs defer TERM and INT until then.",
+)
 def command(path: Path, log_level: str, role: str, *, until_stdin_closes: bool) -> None:
     """Run the relay: gateway with admin port, authority with its pages, jobs.
 
@@ -65,7 +69,7 @@ async def _serve(
     config: Path, role: str, log_level: str, lost_log_lines: Callable[[], int], *, until_stdin_closes: bool
 ) -> None:
     if role in {"authority", "jobs"}:
-        role_process = _load(role)(config)
+        role_process = _load(role)(config, is_child=until_stdin_closes)
         _stop_with_parent(role_process.stop, is_enabled=until_stdin_closes)
         await role_process.run()
         return
@@ -78,6 +82,8 @@ async def _serve(
                 supervisor.send_sighup()
 
         process = _build_gateway(config, settings, log_level, send_sighup, lost_log_lines)
+        stack.callback(process.close_sockets)
+        await process.open_sockets()
         if supervisors:
             await _check_ledger(settings)  # reports its problems once, not in each child process
         stack.push_async_callback(_stop_all, supervisors)

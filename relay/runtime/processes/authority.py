@@ -27,7 +27,8 @@ from relay.infra.certifiers.verification import open_consent_verifier
 from relay.infra.institutions.client import HttpInstitutionClient
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.process.file_limit import raise_file_limit
-from relay.infra.process.start_signals import STOPS, allow_hangups
+from relay.infra.process.interpreter import share_interpreter
+from relay.infra.process.start_signals import allow_hangups
 from relay.infra.registry.follower import RegistryFollower
 from relay.infra.tokens.client_secrets import ClientSecrets
 from relay.oauth.application import build_endpoints
@@ -40,6 +41,7 @@ from relay.policy.settings.model import Settings
 from relay.portal.application import endpoints as support_endpoints
 from relay.portal.dependencies import SupportDependencies
 from relay.primitives.event_wait import wait_for_event
+from relay.runtime.processes.child_stops import handle_stops
 from relay.runtime.processes.reload import Reloader
 from relay.runtime.processes.sockets import bind_socket
 from relay.runtime.settings.loading import LoadedSettings, load_settings
@@ -66,8 +68,9 @@ class AuthorityProcess:
     name = "authority"
     state: AuthorityState
 
-    def __init__(self, config: Path) -> None:
-        self.reloader = Reloader(self, config, load_settings(config, os.environ))
+    def __init__(self, config: Path, *, is_child: bool = False) -> None:
+        self._is_child = is_child
+        self.reloader = Reloader(self, config, load_settings(config, os.environ), warns=not is_child)
         self._stop = asyncio.Event()
         self._stack = AsyncExitStack()
         self._institutions: list[HttpInstitutionClient] = []
@@ -78,8 +81,8 @@ class AuthorityProcess:
         """Serves until `stop`, then finishes calls in flight."""
         loop = asyncio.get_running_loop()
         settings = self.reloader.loaded.settings
-        for name in STOPS:
-            loop.add_signal_handler(name, self.stop)
+        share_interpreter()
+        handle_stops(self.name, self.stop, settings.gateway.drain if self._is_child else None)
         raise_file_limit(max_authority_files(self.reloader.loaded))
         async with self._stack as stack:
             ledger = build_ledger(settings.ledger, deadline_s=min(LEDGER_S, settings.authority.timeout_s))
@@ -176,7 +179,7 @@ class AuthorityProcess:
         """Binds the pages' socket. Raises OSError when the port is taken."""
         if pages is None:
             return None
-        pages_socket = bind_socket(pages.address, pages.port)
+        pages_socket = bind_socket(pages.address, pages.port, "authority.pages.port")
         self._stack.callback(pages_socket.close)
         self.pages_port = pages_socket.getsockname()[1]
         return pages_socket

@@ -1,11 +1,11 @@
 """The gateway process: listens, reloads changed settings, drains before it stops."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,11 +16,14 @@ from relay.infra.authority.liveness import SILENT_S
 from relay.infra.process.file_limit import raise_file_limit
 from relay.infra.process.garbage import GarbageCollection
 from relay.infra.process.heap import Heap
+from relay.infra.process.interpreter import share_interpreter
 from relay.infra.process.start_signals import STOPS, allow_hangups
 from relay.infra.tokens.revocation_feed import follow_revocations
+from relay.policy.settings.stop_time import CUT_S, DELIVERY_S, FOLLOWERS_S, LEDGER_S
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.listeners import GatewayListeners
 from relay.runtime.processes.reload import Reloader
+from relay.runtime.processes.sockets import bind_socket
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.settings.worker_settings import apply_share
 from relay.runtime.wiring.gateway import Relay
@@ -29,14 +32,7 @@ _log = logging.getLogger(__name__)
 
 _TICK_S = 0.1
 _SWEEP_S = 1.0
-_LAST_S = 1.0
 _FIRST_S = 1.0
-SWITCH_S = 0.0005
-"""Time that the event loop waits for the interpreter while another thread computes.
-
-PERF: beside a computing thread, 99 % of the loop's turns are at most 1.9 ms late; with Python's 5 ms they were 15 ms
-late. Two computing threads take the same CPU with both.
-"""
 
 
 class GatewayProcess:
@@ -63,7 +59,10 @@ class GatewayProcess:
         self.reloader = Reloader(self.relay, config, loaded, share=share)
         self.relay.count_reloads = lambda: (self.reloader.applied, self.reloader.rejected)
         self.listeners = GatewayListeners(self.relay, sockets)
-        admin = build_admin_application(self._write_metrics, self.list_unready_parts, self.relay.jwks, self.stalled_s)
+        self._admin_socket: socket.socket | None = None
+        admin = build_admin_application(
+            self._write_metrics, self.list_unready_parts, self.relay.jwks, self.stalled_s, settings.health.stall_s
+        )
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
         self._garbage = GarbageCollection()
         self._heap = Heap()
@@ -76,11 +75,32 @@ class GatewayProcess:
         """The ports of the listeners in the order of the settings."""
         return self.listeners.ports
 
+    async def open_sockets(self) -> None:
+        """Binds all addresses, before anything else is touched: a second relay is refused here. Raises OSError."""
+        self.listeners.bind()
+        if self._share is None:
+            admin = self._start_settings.admin
+            self._admin_socket = bind_socket(admin.address, admin.port, "admin.port")
+
+    def close_sockets(self) -> None:
+        """Closes what `open_sockets` has bound."""
+        self.listeners.unbind()
+        if self._admin_socket is not None:
+            self._admin_socket.close()
+
     async def run(self) -> None:
-        """Serves until `stop`, then drains."""
-        relay, settings = self.relay, self.relay.loaded.settings
+        """Serves until `stop`, then drains. Raises OSError when an address is taken."""
         self._handle_stops()
-        sys.setswitchinterval(SWITCH_S)
+        try:
+            if not self.listeners.is_bound:
+                await self.open_sockets()
+            await self._serve()
+        finally:
+            self.close_sockets()
+
+    async def _serve(self) -> None:
+        relay, settings = self.relay, self.relay.loaded.settings
+        share_interpreter()
         raise_file_limit(relay.state.max_files)
         await relay.ledger.check()
         await relay.grants.start()
@@ -88,8 +108,8 @@ class GatewayProcess:
         await self._load_parties()
         await relay.counters.start()
         relay.access_log.start()
-        if self._share is None:
-            self.admin.start()
+        if self._admin_socket is not None:
+            self.admin.start(self._admin_socket)
         self.listeners.start()
         reloading = self.reloader.run(settings.reload.watch_s)
         revocations = follow_revocations(settings.authority.socket, relay.grants.refresh_soon)
@@ -113,19 +133,42 @@ class GatewayProcess:
         self._log_ready()
         await self._stop.wait()
         await self._drain(settings.gateway.drain.delay_s if is_known else 0.0, settings.gateway.drain.finish_s)
-        for task in (*tasks, quotas):
-            task.cancel()
         done.set()
         relay.grants.refresh_soon()
-        await asyncio.gather(*followers, relay.grants.settle(), *tasks, quotas, return_exceptions=True)
-        self.admin.stop()
-        await relay.transfers.settle()
-        relay.records.close()
-        if undelivered := await relay.counter.settle():
-            _log.warning("exchanges counted on disk only, the next start delivers them: exchanges=%d", undelivered)
-        relay.access_log.stop()
-        relay.loop_lag.stop()
-        await relay.ledger.close()
+        followers.append(self._loop.create_task(relay.grants.settle()))
+        await self._close([*tasks, quotas], followers)
+
+    async def _close(self, tasks: Sequence[asyncio.Task[None]], followers: Sequence[asyncio.Task[None]]) -> None:
+        """Ends the tasks, stores counts and records. Each step has a limit: see `stop_time`."""
+        for task in tasks:
+            task.cancel()
+        _, running = await asyncio.wait([*tasks, *followers], timeout=FOLLOWERS_S)
+        for task in running:  # a query to a ledger that does not answer
+            task.cancel()
+        self.relay.records.close()
+        await asyncio.gather(
+            self._settle(),
+            self._settle_transfers(),
+            *map(asyncio.to_thread, (self.admin.stop, self.relay.access_log.stop)),
+        )
+        self.relay.loop_lag.stop()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.relay.ledger.close(), LEDGER_S)
+
+    async def _settle_transfers(self) -> None:
+        """Stores the last scheduled transfers."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.relay.transfers.settle(), DELIVERY_S)
+
+    async def _settle(self) -> None:
+        """Delivers the last counts. What the ledger does not take at once is in the spool."""
+        try:
+            undelivered = await asyncio.wait_for(self.relay.counter.settle(), DELIVERY_S)
+        except TimeoutError:
+            _log.error("last counts not stored in time, the access records have them: limit_s=%.1f", DELIVERY_S)
+        else:
+            if undelivered:
+                _log.warning("exchanges counted on disk only, the next start delivers them: exchanges=%d", undelivered)
 
     def _handle_stops(self) -> None:
         for name in STOPS:
@@ -243,12 +286,13 @@ class GatewayProcess:
         await self.listeners.close()
         closed_at = self._loop.time()
         await self._wait_until(
-            closed_at + _FIRST_S, lambda: not (gateway.in_flight or self.listeners.has_unused_connections())
+            closed_at + min(_FIRST_S, finish_s),
+            lambda: not (gateway.in_flight or self.listeners.has_unused_connections()),
         )
         await self._wait_until(closed_at + finish_s, lambda: not gateway.in_flight)
         unfinished = gateway.in_flight
         self.listeners.abort()
-        deadline = self._loop.time() + _LAST_S
+        deadline = self._loop.time() + CUT_S
         while gateway.in_flight and self._loop.time() < deadline:  # noqa: ASYNC110 - aborted calls are still recorded
             await asyncio.sleep(0)
         _log.info("gateway stopped: calls_in_flight=%d", unfinished)

@@ -10,8 +10,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from relay.infra.process.start_signals import STOPS, allow_hangups
+from relay.infra.process.interpreter import share_interpreter
+from relay.infra.process.start_signals import allow_hangups
 from relay.jobs.runner import Runner
+from relay.runtime.processes.child_stops import handle_stops
 from relay.runtime.processes.reload import Reloader
 from relay.runtime.settings.loading import LoadedSettings, load_settings
 from relay.runtime.wiring.jobs import JobSet, build_job_set, open_leadership
@@ -31,8 +33,9 @@ class JobsProcess:
 
     name = "jobs"
 
-    def __init__(self, config: Path) -> None:
-        self.reloader = Reloader(self, config, load_settings(config, os.environ))
+    def __init__(self, config: Path, *, is_child: bool = False) -> None:
+        self._is_child = is_child
+        self.reloader = Reloader(self, config, load_settings(config, os.environ), warns=not is_child)
         self._stop = asyncio.Event()
         self._job_sets: list[tuple[float, JobSet]] = []
         """Each with the time when it was replaced (monotonic seconds), infinity for the current one."""
@@ -41,8 +44,8 @@ class JobsProcess:
         """Runs jobs until `stop`; then ends the running job and resigns, so that another instance may lead at once."""
         loop = asyncio.get_running_loop()
         settings = self.reloader.loaded.settings
-        for name in STOPS:
-            loop.add_signal_handler(name, self.stop)
+        share_interpreter()
+        handle_stops(self.name, self.stop, settings.gateway.drain if self._is_child else None)
         async with AsyncExitStack() as stack:
             self._ledger = ledger = build_ledger(settings.ledger.model_copy(update={"connections": CONNECTIONS}))
             stack.push_async_callback(ledger.close)

@@ -31,6 +31,7 @@ class GatewayListeners:
         self._relay = relay
         self._sockets = sockets
         self._settings: GatewaySettings = relay.loaded.settings.gateway
+        self._bound: list[socket.socket] = []
         self._entrances: list[ConnectionAcceptor] = []
         self._adopted: dict[int, list[ConnectionAcceptor]] = {}
         self._places = HandshakePermits(self._settings.limits.handshakes)
@@ -39,14 +40,26 @@ class GatewayListeners:
         self.ports: list[int] = []
         self.aborted = False
 
-    def start(self) -> None:
-        """Listens on every address. Raises OSError when one is taken."""
+    @property
+    def is_bound(self) -> bool:
+        """Whether the addresses were bound."""
+        return bool(self._bound)
+
+    def bind(self) -> None:
+        """Binds every address; nothing listens yet. Raises OSError when one is taken."""
         with ExitStack() as guard:
             for index, listener in enumerate(self._settings.listeners):
-                bound = self._sockets[index] if self._sockets else bind_socket(listener.address, listener.port)
-                sock = guard.enter_context(bound)
-                self._entrances.append(self._build_entrance(index, listener, sock))
+                setting = f"gateway.listeners[{index}]"
+                bound = self._sockets[index] if self._sockets else bind_socket(listener.address, listener.port, setting)
+                self._bound.append(guard.enter_context(bound))
             guard.pop_all()  # every address is bound: keep the sockets
+
+    def start(self) -> None:
+        """Listens on every address. Raises OSError when one is taken."""
+        if not self.is_bound:
+            self.bind()
+        for index, listener in enumerate(self._settings.listeners):
+            self._entrances.append(self._build_entrance(index, listener, self._bound[index]))
         for entrance in self._entrances:
             entrance.open()
         self.ports = [entrance.port for entrance in self._entrances]
@@ -58,6 +71,12 @@ class GatewayListeners:
             await self.release(slot)
         for entrance in self._entrances:
             await entrance.close()
+        self.unbind()
+
+    def unbind(self) -> None:
+        """Closes the sockets of the addresses."""
+        for bound in self._bound:
+            bound.close()
 
     def adopt(self, slot: int, sockets: Sequence[socket.socket]) -> None:
         """Accepts connections also from the sockets of another worker slot, whose worker has ended."""
@@ -81,7 +100,9 @@ class GatewayListeners:
             connection.close_when_idle()
 
     def has_unused_connections(self) -> bool:
-        """Returns whether a connection has carried no call yet: its first call may be in transit."""
+        """Returns whether a connection has carried no call yet, or is in its handshake: its call may be in transit."""
+        if any(entrance.has_handshakes for entrance in self._entrances):
+            return True
         return not all(connection.has_served for connection in self._relay.connection_registry.connections)
 
     def abort(self) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from relay.infra.files.reading_thread import ReadingThread
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.file_watch import FileWatch, Fingerprint, list_key_files, list_yaml_files
+from relay.runtime.settings.ending_certificates import find_ending
 from relay.runtime.settings.expired_certificates import Certificates, check_new_certificates, read_certificates
 from relay.runtime.settings.loading import LoadedSettings, SettingsError, load_settings
 from relay.runtime.settings.worker_settings import apply_share
@@ -30,6 +32,9 @@ _log = logging.getLogger(__name__)
 
 HANGS_S: Final = 10.0
 """A reload that reads for longer is logged: a file of the settings does not answer."""
+
+WARN_EVERY_S: Final = 86400.0
+"""Seconds between warnings of the same certificates that end soon."""
 
 PreparedT = TypeVar("PreparedT")
 ResultT = TypeVar("ResultT")
@@ -71,6 +76,7 @@ class Reloader(Generic[PreparedT]):
     the log names the file, those in force stay, and the next reload is due when a file changes. An unexpected error
     rejects them too; these files are tried again at the next check. `keys_applied` counts rejected reloads that
     applied token keys. Sections of the role that need a restart are logged. A worker has its `share` of the limits.
+    `warns` of certificates that end soon: one of several processes on a machine is enough.
     """
 
     def __init__(
@@ -81,6 +87,7 @@ class Reloader(Generic[PreparedT]):
         *,
         hangs_s: float = HANGS_S,
         share: WorkerShare | None = None,
+        warns: bool = True,
     ) -> None:
         self._role = role
         self._share = share
@@ -90,6 +97,8 @@ class Reloader(Generic[PreparedT]):
         self.loaded = loaded
         self.applied = self.rejected = self.keys_applied = 0
         self._certificates = read_certificates(loaded)
+        self._warns = warns and (share is None or share.slot == 1)
+        self._warned_at = float("-inf")
         self._files = set(loaded.files)
         self._watch = FileWatch(self._list_files)
         self._fingerprint: Fingerprint = ()
@@ -107,11 +116,16 @@ class Reloader(Generic[PreparedT]):
     async def run(self, interval_s: float) -> None:
         """Reloads on request and when files changed, checked every `interval_s` (0: never), until cancelled."""
         while True:
+            try:
+                await self._warn_of_ending_certificates()
+            except Exception as error:  # later reloads depend on this task
+                self._log_unexpected(error)
             with contextlib.suppress(TimeoutError):  # time to check the files
-                async with asyncio.timeout(interval_s or None):
+                async with asyncio.timeout(interval_s or WARN_EVERY_S):
                     await self._requested.wait()
             try:
-                if self._requested.is_set() or await self._run_on_thread(self.has_changed_files):
+                is_requested = self._requested.is_set()
+                if is_requested or (interval_s and await self._run_on_thread(self.has_changed_files)):
                     self._requested.clear()
                     await self.reload()
             except Exception as error:  # later reloads depend on this task
@@ -156,6 +170,17 @@ class Reloader(Generic[PreparedT]):
             self.keys_applied += 1
             _log.info("token keys applied: role=%s plan=%s", self._role.name, self.loaded.fingerprint)
 
+    async def _warn_of_ending_certificates(self) -> None:
+        """Logs certificates in force that end soon: at the start, after each reload, and once a day."""
+        if not self._warns or time.monotonic() - self._warned_at < WARN_EVERY_S:
+            return
+        self._warned_at, now = time.monotonic(), datetime.now(UTC)
+        certificates = self._certificates
+        for certificate in await self._run_on_thread(lambda: list(find_ending(certificates, now))):
+            _log.warning("certificate ends soon: role=%s file=%s subject=%s ends=%s days=%d", self._role.name,
+                         certificate.file, certificate.name, f"{certificate.ends:%Y-%m-%d}",
+                         certificate.count_days(now))  # fmt: skip
+
     def _prepare(self) -> "_Candidate[PreparedT]":
         loaded = self._load()
         certificates = read_certificates(loaded)
@@ -187,6 +212,7 @@ class Reloader(Generic[PreparedT]):
         self._role.commit(prepared)
         self.loaded, self._certificates = candidate.loaded, candidate.certificates
         self._files = set(candidate.loaded.files)
+        self._warned_at = float("-inf")
         self.applied += 1
         _log.info("settings applied: role=%s plan=%s", self._role.name, self.loaded.fingerprint)
         if candidate.restarts:

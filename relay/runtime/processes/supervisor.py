@@ -10,11 +10,12 @@ from typing import Final
 
 from relay.infra.authority.unix_listener import get_listening_pid
 from relay.infra.process.child_process import ChildProcess
+from relay.policy.settings.stop_time import CHILDREN_S
 
 _log = logging.getLogger(__name__)
 
 READY_S: Final = 30.0
-STOP_S: Final = 10.0
+STOP_S: Final = CHILDREN_S
 NICENESS: Final = 10
 """The gateway has priority where cores are few: signatures and password hashes take whole cores."""
 _POLL_S: Final = 0.05
@@ -166,10 +167,14 @@ def _get_restart_wait_s(failures: int) -> float:
     return RESTART_WAITS_S[min(failures, len(RESTART_WAITS_S) - 1)]
 
 
-async def stop_process(process: ChildProcess | asyncio.subprocess.Process, timeout_s: float) -> None:
-    """Terminates a process and kills it after `timeout_s`. Does nothing when it ended already."""
+async def stop_process(process: ChildProcess, timeout_s: float) -> None:
+    """Terminates a process and kills it after `timeout_s`. Does nothing when it ended already.
+
+    Authority and jobs defer SIGTERM while their parent lives: the end of their standard input stops them.
+    """
     if process.returncode is not None:
         return
+    process.close_stdin()
     process.terminate()
     try:
         await asyncio.wait_for(process.wait(), timeout_s)

@@ -5,9 +5,10 @@ import contextlib
 import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from relay.infra.process.control_channel import ControlChannel
+from relay.policy.settings.stop_time import REPORT_S
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.processes.worker_messages import (
     ABORT,
@@ -20,9 +21,6 @@ from relay.runtime.processes.worker_messages import (
     WorkerStart,
     WorkerStatus,
 )
-
-_LAST_S: Final = 2.0
-
 
 SocketsBySlot = Mapping[int, Sequence[socket.socket]]
 """The sockets of each slot, in the order of the listeners."""
@@ -48,10 +46,10 @@ class WorkerEndpoint:
         self._process.drain()
 
     async def finish(self) -> None:
-        """Sends the last metrics, for at most `_LAST_S`. Call this after the last exchange was counted."""
+        """Sends the last metrics, for at most `REPORT_S`. Call this after the last exchange was counted."""
         self._channel.send(METRICS, await self._process.render_metrics())
         with contextlib.suppress(OSError):  # includes TimeoutError: the parent has ended
-            async with asyncio.timeout(_LAST_S):
+            async with asyncio.timeout(REPORT_S):
                 await self._channel.flush()
         self._channel.close()
 

@@ -17,11 +17,13 @@ from relay.admin.server import AdminServer
 from relay.infra.process.control_channel import MAX_SOCKETS
 from relay.infra.process.start_signals import allow_hangups
 from relay.policy.quota.worker_balance import find_excess
+from relay.policy.settings.stop_time import compute_gateway_stop_s
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.restart_socket import RestartSocket
-from relay.runtime.processes.sockets import bind_shared_sockets
+from relay.runtime.processes.sockets import bind_shared_sockets, bind_socket
 from relay.runtime.processes.supervisor import ChildNotReady
 from relay.runtime.processes.worker_messages import ADOPT, RELEASE, WorkerStart
+from relay.runtime.processes.worker_metrics import format_parent_metrics
 from relay.runtime.processes.worker_slot import WorkerLink, WorkerSlot
 from relay.runtime.settings.loading import load_settings
 
@@ -32,8 +34,6 @@ SILENT_S: Final = 10.0
 """A worker without an answer for this long is not ready. A shorter time would make a busy gateway refuse calls."""
 BALANCE_S: Final = 10.0
 """Pause after connections were moved: their operators connect again, and the next status counts them."""
-_MARGIN_S: Final = 10.0
-"""Time of a worker after its drain, to deliver statistics and write records, before it is killed."""
 
 
 def build_command(config: Path, log_level: str) -> Sequence[str]:
@@ -63,6 +63,8 @@ class WorkersProcess:
         self._lost_log_lines = lost_log_lines
         self._loop = asyncio.get_running_loop()
         self._metrics = MergedMetrics()
+        self._admin_settings = settings.admin
+        self._admin_socket: socket.socket | None = None
         self._sockets: list[list[socket.socket]] = []
         """The sockets of each listener, by slot."""
         self._adopters: dict[int, WorkerLink] = {}
@@ -77,7 +79,9 @@ class WorkersProcess:
         """Set when all workers have started."""
         self.ports: list[int] = []
         """The ports of the listeners in the order of the settings."""
-        admin = build_admin_application(self._write_metrics, self.list_unready_parts, self.jwks, self.stalled_s)
+        admin = build_admin_application(
+            self._write_metrics, self.list_unready_parts, self.jwks, self.stalled_s, settings.health.stall_s
+        )
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
 
     async def run(self) -> None:
@@ -86,11 +90,13 @@ class WorkersProcess:
         tasks: list[asyncio.Task[None]] = []
         self._loop.add_signal_handler(signal.SIGUSR2, self._handle_restart_signal)
         try:
+            if self._admin_socket is None:
+                await self.open_sockets()
             await restart_socket.open()
-            await self._open_sockets()
-            self.admin.start()
+            self.admin.start(self._admin_socket)
             for name in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(name, self.stop)
+            tasks.append(self._loop.create_task(self._beat()))
             if not await self._start_unless_stopped():
                 _log.info("gateway stopped before its workers had started: workers=%d", self._count)
                 return
@@ -108,6 +114,7 @@ class WorkersProcess:
             for task in tasks:
                 await _cancel(task)
             self.admin.stop()
+            self.close_sockets()
         _log.info("gateway stopped: workers=%d", self._count)
 
     def stop(self) -> None:
@@ -175,34 +182,27 @@ class WorkersProcess:
         links = [link for slot in self.slots for link in slot.links]
         await asyncio.gather(*(link.fetch_metrics() for link in links))
         running = [link.metrics for slot in self.slots for link in slot.links]  # without those that ended meanwhile
-        return self._metrics.render([*running, self._format_own_metrics()])
-
-    def _format_own_metrics(self) -> str:
-        ready = sum(slot.is_listening for slot in self.slots)
-        restarts = sum(slot.supervisor.restarts for slot in self.slots)
-        return "\n".join(
-            [
-                "# HELP relay_workers Workers that accept connections",
-                "# TYPE relay_workers gauge",
-                f"relay_workers {float(ready)}",
-                "# HELP relay_worker_restarts Workers that ended unexpectedly and were started again",
-                "# TYPE relay_worker_restarts counter",
-                f"relay_worker_restarts_total {float(restarts)}",
-                "# TYPE relay_log_lines_lost gauge",
-                f"relay_log_lines_lost {float(self._lost_log_lines())}",
-            ]
-        )
+        return self._metrics.render([*running, format_parent_metrics(self.slots, self._lost_log_lines())])
 
     # the workers
 
-    async def _open_sockets(self) -> None:
-        listeners = self._settings.listeners
+    async def open_sockets(self) -> None:
+        """Binds all addresses, before anything else is touched: a second relay is refused here. Raises OSError."""
+        admin, listeners = self._admin_settings, self._settings.listeners
+        self._admin_socket = bind_socket(admin.address, admin.port, "admin.port")
         if self._count * len(listeners) > MAX_SOCKETS:
             most = MAX_SOCKETS // len(listeners)
             raise OSError(f"gateway.workers: is {self._count}; with {len(listeners)} listeners at most {most}")
-        for listener in listeners:
-            self._sockets.append(await bind_shared_sockets(listener.address, listener.port, self._count))
+        for index, listener in enumerate(listeners):
+            setting = f"gateway.listeners[{index}]"
+            self._sockets.append(await bind_shared_sockets(listener.address, listener.port, self._count, setting))
         self.ports = [int(sockets[0].getsockname()[1]) for sockets in self._sockets]
+
+    def close_sockets(self) -> None:
+        """Closes what `open_sockets` has bound."""
+        self._close_sockets()
+        if self._admin_socket is not None:
+            self._admin_socket.close()
 
     def _close_sockets(self) -> None:
         self.ports = []
@@ -224,8 +224,7 @@ class WorkersProcess:
     async def _start_workers(self) -> None:
         """Starts the first worker alone, then the others: problems of the settings are reported once."""
         addresses = tuple((listener.address, listener.port) for listener in self._settings.listeners)
-        drain = self._settings.drain
-        stop_s = drain.delay_s + drain.finish_s + _MARGIN_S
+        stop_s = compute_gateway_stop_s(self._settings.drain)
         sockets = [each for of_slot in zip(*self._sockets, strict=True) for each in of_slot]
         for number in range(1, self._count + 1):
             start = WorkerStart(WorkerShare(number, self._count), addresses)
@@ -274,11 +273,16 @@ class WorkersProcess:
             _log.info("worker replaced: worker=%d pid=%d", slot.number, pid)
             report(f"worker {slot.number} of {self._count} replaced: pid {pid}")
 
+    async def _beat(self) -> None:
+        """Shows that this loop runs, also while workers start and stop, until cancelled."""
+        while True:
+            self._ticked_at = time.monotonic()
+            await asyncio.sleep(STATUS_S)
+
     async def _watch_workers(self) -> None:
         """Asks the workers for their status each second, until cancelled."""
         while True:
             await asyncio.sleep(STATUS_S)
-            self._ticked_at = time.monotonic()
             try:
                 self._check_workers()
             except Exception:  # readiness depends on this task

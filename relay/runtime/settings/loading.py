@@ -1,8 +1,7 @@
 """Loads the settings: `relay.yaml`, the institutions' files, the directory and environment variables."""
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,8 +12,9 @@ from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import Section
 from relay.runtime.settings.consistency import ModelFile, check_consistency, merge_timeouts
-from relay.runtime.settings.environment import PREFIX, apply_variables
+from relay.runtime.settings.environment import apply_variables
 from relay.runtime.settings.file_references import SecretMissing, find_references
+from relay.runtime.settings.generation import compute_fingerprint
 from relay.runtime.settings.messages import KeyPath, build_problems
 from relay.runtime.settings.problems import SettingsError, SettingsProblem, format_path
 from relay.runtime.settings.yaml_files import ParsedFile, read_yaml
@@ -31,8 +31,8 @@ class LoadedSettings:
     `providers` are in the order of their file names; `provider_files` are these files. The `timeouts` of a provider are
     complete: those that its file omits come from `relay.yaml`. With a portal `directory` is empty, because the ledger
     holds the registry. `files` are all files read or referenced (yaml, certificates, CAs, keys), absolute and unique,
-    for watching; new files may appear in the folder `settings.providers`. `fingerprint` is 12 hex digits of a hash over
-    names and contents of the yaml files and the `RELAY__` variables.
+    for watching; new files may appear in the folder `settings.providers`. `fingerprint` names this generation of
+    settings, certificates and keys: see `compute_fingerprint`.
     """
 
     settings: Settings
@@ -46,7 +46,8 @@ class LoadedSettings:
 def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
     """Loads `relay.yaml` at `path` and the files it names; `RELAY__` variables of `environ` override `relay.yaml`.
 
-    Opens yaml files only, no certificates or keys. Raises SettingsError with all problems of all files.
+    Parses yaml files only; certificates and keys count for the fingerprint, whatever they hold. Raises SettingsError
+    with all problems of all files.
     """
     path = path.absolute()
     relay_yaml = read_yaml(path)
@@ -67,12 +68,10 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
     directory, directory_problems = _read_directory(relay_yaml, parsed_files)
     problems += directory_problems
     problems += check_consistency(None if settings is None else ModelFile(path, settings), providers, directory)
+    pairs = [(provider.file, provider.model) for provider in providers]
+    references = [] if settings is None else list(find_references(path, settings, pairs))
     watched = [parsed.path for parsed in parsed_files]
-    if settings is not None:
-        pairs = [(provider.file, provider.model) for provider in providers]
-        watched += [
-            reference.path for reference in find_references(path, settings, pairs) if reference.path is not None
-        ]
+    watched += [reference.path for reference in references if reference.path is not None]
     if problems or settings is None:
         raise SettingsError(problems, [*watched, providers_folder])
     return LoadedSettings(
@@ -80,7 +79,7 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
         providers=tuple(_complete_timeouts(settings, provider.model) for provider in providers),
         directory=Directory() if directory is None else directory.model,
         files=tuple(dict.fromkeys(watched)),
-        fingerprint=_hash_contents(path.parent, parsed_files, environ),
+        fingerprint=compute_fingerprint(path.parent, parsed_files, references, environ),
         provider_files=tuple(provider.file for provider in providers),
     )
 
@@ -159,20 +158,3 @@ def _list_files(path: Path, folder: Path) -> tuple[list[Path], list[SettingsProb
             format_path(path), "providers", wrong, f"a folder with one file for each institution ({folder})"
         )
     ]
-
-
-def _hash_contents(root: Path, parsed_files: Sequence[ParsedFile], environ: Mapping[str, str]) -> str:
-    pairs = [
-        [str(file.path.relative_to(root) if file.path.is_relative_to(root) else file.path).encode(), file.content]
-        for file in parsed_files
-    ]
-    pairs += [
-        [name.encode(), environ[name].encode(errors="surrogateescape")]
-        for name in sorted(environ)
-        if name.startswith(PREFIX)
-    ]
-    digest = hashlib.sha256()
-    for pair in pairs:
-        for part in pair:
-            digest.update(len(part).to_bytes(8) + part)
-    return digest.hexdigest()[:12]

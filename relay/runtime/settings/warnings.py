@@ -4,11 +4,13 @@ import ssl
 import stat
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Final
 
 from relay.infra.files.regular import require_regular_file
 from relay.policy.settings.directory import AuthenticationMethod
+from relay.policy.settings.stop_time import GRACE_S, compute_stop_s
 from relay.runtime.settings.file_references import Reference, ReferenceKind, find_references
 from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.settings.problems import SettingsProblem, format_path
@@ -17,10 +19,15 @@ _SECRETS: Final = frozenset({ReferenceKind.PRIVATE_KEY, ReferenceKind.SECRET})
 
 
 def find_setting_warnings(path: Path, loaded: LoadedSettings) -> Iterator[SettingsProblem]:
-    """Yields warnings of pages without tls and proxies, and of services without secret or app schemes.
+    """Yields warnings of a slow stop, of pages without tls and proxies, and of services without secret or app schemes.
 
     `path` is `relay.yaml`.
     """
+    stop_s = compute_stop_s(loaded.settings.gateway)
+    if stop_s > GRACE_S:
+        wrong = f"a stop may take {stop_s:.1f} s; Kubernetes kills after {GRACE_S:.0f} s by default"
+        allowed = f"less, or terminationGracePeriodSeconds (systemd: TimeoutStopSec) of at least {ceil(stop_s)}"
+        yield SettingsProblem(format_path(path.absolute()), "gateway.drain", wrong, allowed)
     pages = loaded.settings.authority.pages
     if pages is not None and pages.tls is None and not pages.proxies:
         wrong = "is empty, but pages have no tls: all customers behind a load balancer share the limits of one address"

@@ -48,9 +48,12 @@ def _identity(certifier: CertifierSettings, settings: IdentityServiceSettings) -
 
 
 def _private_key(settings: IdentityServiceSettings) -> rsa.RSAPrivateKey:
-    """Returns the key that signs requests and decrypts responses; only RSA does both (RFC 5652 6.2.1)."""
+    """Returns the key that signs requests and decrypts responses; only RSA does both (RFC 5652 6.2.1).
+
+    PERF: a test of its primes would hold the interpreter for 40 ms; `relay check --files` makes it.
+    """
     try:
-        key = load_pem_private_key(read_secret(settings.private_key), None)
+        key = load_pem_private_key(read_secret(settings.private_key), None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):

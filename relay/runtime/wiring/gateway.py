@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from relay.infra.upstream.tls import ReloadableContext
 from relay.policy.call.plan import AUTHORITY_RATE_KEY, Institution
 from relay.policy.settings.authority import AuthoritySettings
 from relay.policy.settings.scalars import ProviderTimeouts
+from relay.primitives.gradual_release import release_gradually
 from relay.runtime.build_form import get_build_form
 from relay.runtime.settings.job_names import get_job_names
 from relay.runtime.settings.loading import LoadedSettings
@@ -103,7 +104,7 @@ class Relay:
             connection_registry=self.connection_registry,
             clock=time.monotonic,
         )
-        self._clearing: asyncio.Task[None] | None = None
+        self._releases: set[asyncio.Task[None]] = set()
         self.lost_log_lines: Callable[[], int] = lambda: 0
         self.count_reloads: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """Returns how often settings were applied and rejected."""
@@ -148,7 +149,8 @@ class Relay:
         for pool in former.find_replaced_pools(prepared):
             pool.retire()
         if former.token_verifier is not prepared.token_verifier:
-            self._clearing = self.loop.create_task(former.token_verifier.clear())
+            self._release(former.token_verifier.clear())
+        self._release(release_gradually(former.list_parts()))
         if prepared.max_files > former.max_files:  # new institutions need more
             raise_file_limit(prepared.max_files)
 
@@ -173,6 +175,11 @@ class Relay:
     def jwks(self) -> Mapping[str, Any]:
         """Returns the public keys that verify our tokens under the current settings (RFC 7517)."""
         return self.state.jwks
+
+    def _release(self, releasing: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(releasing)
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
 
     def _share_slots(self) -> None:
         """Shares the slots of all institutions, if the counters are shared."""

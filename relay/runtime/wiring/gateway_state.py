@@ -106,6 +106,11 @@ class GatewayState:
         kept = {id(pool) for _, pool in new.pools.values()}
         return [pool for _, pool in self.pools.values() if id(pool) not in kept]
 
+    def list_parts(self) -> list[object]:
+        """Returns what belongs to single institutions: together it takes long to free."""
+        plan, loaded = self.plan.institutions, self.loaded
+        return [*self.pools.values(), *self.upstreams.values(), *plan.values(), *loaded.providers]
+
 
 def prepare_gateway_state(
     loaded: LoadedSettings, current: GatewayState | None, build_pool: PoolBuilder

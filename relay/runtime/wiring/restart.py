@@ -27,6 +27,7 @@ START_ONLY: Final[Mapping[str, frozenset[str]]] = {
     "authority.verifiers": _AUTHORITY,
     "authority.pages": _AUTHORITY,
     "admin": _GATEWAY,
+    "health": _GATEWAY,
     "access_log": _GATEWAY,
     "reload": _ALL,
     "statistics": _GATEWAY,

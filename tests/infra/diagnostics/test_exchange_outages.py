@@ -66,3 +66,15 @@ def test_the_authority_is_logged_separately(outages, caplog):
         "authority unavailable: cause=authority_unreachable detail=no_socket failures=1",
         "authority available again: after_s=0.0 failures=1",
     ]
+
+
+@pytest.mark.parametrize("detail", ["no_descriptors", "refused no_descriptors"])
+def test_a_lack_of_descriptors_is_no_outage_of_an_institution(outages, clock, caplog, detail):
+    outages.record([build_exchange(reason="provider_refused", detail=detail)] * 3)
+    clock.now += 2
+    outages.record([build_exchange(CARD, "card", **GOOD)])
+    assert lines(caplog) == [
+        "file descriptors of the relay unavailable: reason=no_descriptors cause=EMFILE failures=1",
+        "file descriptors of the relay available again: reason=no_descriptors after_s=2.0 failures=3",
+    ]
+    assert not outages.is_failing

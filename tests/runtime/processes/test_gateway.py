@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from relay.admin.endpoints import STALLED_S
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.settings.loading import SettingsError, load_settings
 
@@ -209,10 +208,10 @@ async def test_a_fifo_among_the_files_is_refused_at_once(process, environment, c
 async def test_it_is_alive_while_its_loop_runs(process, monkeypatch):
     task = asyncio.create_task(process.watch_time_limits())
     await asyncio.sleep(0)
-    assert process.stalled_s() < STALLED_S
-    later = time.monotonic() + STALLED_S
+    assert process.stalled_s() < 10
+    later = time.monotonic() + 10
     monkeypatch.setattr("relay.runtime.processes.gateway.time", SimpleNamespace(monotonic=lambda: later))
-    assert process.stalled_s() >= STALLED_S
+    assert process.stalled_s() >= 10
     task.cancel()
 
 

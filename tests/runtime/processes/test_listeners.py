@@ -92,7 +92,7 @@ def test_the_server_gets_limits_and_timeouts_of_the_settings():
 
 async def test_the_sockets_of_another_worker_are_adopted_and_released(build_listeners):
     listeners = build_listeners(Listener(address="127.0.0.1", **PLAIN))
-    with bind_socket("127.0.0.1", 0) as other:
+    with bind_socket("127.0.0.1", 0, "admin.port") as other:
         listeners.adopt(2, [other])  # it does not listen itself yet: nothing happens
         listeners.start()
         port = other.getsockname()[1]
@@ -113,7 +113,7 @@ async def test_the_sockets_of_another_worker_are_adopted_and_released(build_list
 
 
 async def test_a_worker_listens_on_given_sockets(build_listeners):
-    with bind_socket("127.0.0.1", 0) as given:
+    with bind_socket("127.0.0.1", 0, "admin.port") as given:
         listeners = build_listeners(Listener(address="192.0.2.1", **PLAIN), sockets=[given])
         listeners.start()
         assert listeners.ports == [given.getsockname()[1]]

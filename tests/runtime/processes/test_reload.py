@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.infra.files.regular import awaiting
+from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.reload import Reloader
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.credentials import CredentialError
@@ -43,10 +46,16 @@ def scene(folder):
 
 
 @pytest.fixture
-async def run(scene):
+def run(scene, run_reloader):
     """Runs the reloader until the end of the test."""
+    return lambda interval_s: run_reloader(scene.reloader, interval_s)
+
+
+@pytest.fixture
+async def run_reloader():
+    """Runs a reloader until the end of the test."""
     tasks = []
-    yield lambda interval_s: tasks.append(asyncio.create_task(scene.reloader.run(interval_s)))
+    yield lambda reloader, interval_s=0: tasks.append(asyncio.create_task(reloader.run(interval_s)))
     for task in tasks:
         assert not task.done()
         task.cancel()
@@ -223,3 +232,41 @@ async def test_a_change_that_names_new_files_is_rejected_once(scene, run, caplog
     await scene.reloader.reload()
     assert scene.reloader.rejected == 2
     assert len([line for line in caplog.messages if line.startswith("settings rejected")]) == 2
+
+
+def find_endings(caplog):
+    return [line for line in caplog.messages if line.startswith("certificate ends soon: ")]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Certificates that end in ten days."""
+    return make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC), days=10)
+
+
+@pytest.fixture
+def ending(folder, certificates):
+    """The certificate of settings that ends in ten days."""
+    folder.put("relay.yaml", "gateway.tls.certificate", str(certificates.relay.certificate))
+    return certificates.relay.certificate
+
+
+async def test_a_certificate_that_ends_soon_is_logged_once_for_each_load(ending, scene, run, caplog):
+    run(0.001)
+    await until(lambda: find_endings(caplog))
+    (line,) = find_endings(caplog)
+    assert line.startswith(f"certificate ends soon: role=gateway file={ending} subject=")
+    assert line.endswith((" days=9", " days=10"))
+    change(scene)
+    await until(lambda: len(find_endings(caplog)) == 2)
+    assert scene.reloader.applied == 1
+
+
+@pytest.mark.parametrize("options", [{"warns": False}, {"share": WorkerShare(2, 2)}])
+@pytest.mark.usefixtures("ending")
+async def test_one_process_of_a_machine_names_ending_certificates(folder, run_reloader, caplog, options):
+    reloader = Reloader(RecordingRole(), folder.path, load_settings(folder.path, {}), **options)
+    run_reloader(reloader)
+    reloader.request()
+    await until(lambda: reloader.applied)
+    assert find_endings(caplog) == []

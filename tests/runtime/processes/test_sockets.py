@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import select
 import socket
 
@@ -12,21 +13,29 @@ from relay.runtime.processes.sockets import bind_shared_sockets, bind_socket
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_a_bound_socket_does_not_listen_yet(address):
-    with bind_socket(address, 0) as bound, socket.socket(bound.family) as peer:
+    with bind_socket(address, 0, "admin.port") as bound, socket.socket(bound.family) as peer:
         assert peer.connect_ex(bound.getsockname()[:2]) == errno.ECONNREFUSED
 
 
 def test_an_address_in_use_is_named():
-    with bind_socket("127.0.0.1", 0) as bound:
+    with bind_socket("127.0.0.1", 0, "admin.port") as bound:
         bound.listen()
         port = bound.getsockname()[1]
-        with pytest.raises(OSError, match=rf"cannot listen on 127\.0\.0\.1:{port}: Address already in use"):
-            bind_socket("127.0.0.1", port)
+        problem = (
+            rf"admin\.port: cannot listen on 127\.0\.0\.1:{port}: Address already in use by process {os.getpid()}:"
+        )
+        with pytest.raises(OSError, match=problem):
+            bind_socket("127.0.0.1", port, "admin.port")
+
+
+def test_another_problem_names_the_setting_alone():
+    with pytest.raises(OSError, match=r"^\[Errno \d+\] admin\.port: cannot listen on 192\.0\.2\.1:0: [A-Za-z ]+$"):
+        bind_socket("192.0.2.1", 0, "admin.port")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_shared_sockets_have_one_address_and_both_get_connections(address):
-    sockets = await bind_shared_sockets(address, 0, 2)
+    sockets = await bind_shared_sockets(address, 0, 2, "gateway.listeners[0]")
     (name,) = {each.getsockname() for each in sockets}
     for each in sockets:
         each.listen()
@@ -44,17 +53,19 @@ async def test_shared_sockets_have_one_address_and_both_get_connections(address)
 
 
 async def test_a_second_relay_on_the_same_port_is_refused():
-    (first,) = await bind_shared_sockets("127.0.0.1", 0, 1)
+    (first,) = await bind_shared_sockets("127.0.0.1", 0, 1, "gateway.listeners[0]")
     with first:
         first.listen()
-        with pytest.raises(OSError, match="Address already in use"):
-            await bind_shared_sockets("127.0.0.1", first.getsockname()[1], 1, wait_s=0)
+        with pytest.raises(OSError, match=rf"gateway\.listeners\[0\]: .* in use by process {os.getpid()}: stop it"):
+            await bind_shared_sockets("127.0.0.1", first.getsockname()[1], 1, "gateway.listeners[0]", wait_s=0)
 
 
 async def test_sockets_of_ended_workers_are_waited_for():
-    (former,) = await bind_shared_sockets("127.0.0.1", 0, 1)
+    (former,) = await bind_shared_sockets("127.0.0.1", 0, 1, "gateway.listeners[0]")
     former.listen()
-    binding = asyncio.create_task(bind_shared_sockets("127.0.0.1", former.getsockname()[1], 1, wait_s=20))
+    binding = asyncio.create_task(
+        bind_shared_sockets("127.0.0.1", former.getsockname()[1], 1, "gateway.listeners[0]", wait_s=20)
+    )
     await asyncio.sleep(0)
     former.close()
     (successor,) = await binding

@@ -42,7 +42,7 @@ def names(metrics):
 async def worker(built):
     await prepare_ledger(load_settings(built.settings, {}).settings.ledger)
     ours, theirs = socket.socketpair()
-    with bind_socket("127.0.0.1", 0) as own, bind_socket("127.0.0.1", 0) as other:
+    with bind_socket("127.0.0.1", 0, "admin.port") as own, bind_socket("127.0.0.1", 0, "admin.port") as other:
         process = GatewayProcess(built.settings, share=WorkerShare(1, 2), sockets=[own])
         endpoint = WorkerEndpoint(process, await ControlChannel.open(theirs), {1: [own], 2: [other]})
         worker = Worker(process, endpoint, await ControlChannel.open(ours))

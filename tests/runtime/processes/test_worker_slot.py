@@ -17,7 +17,7 @@ from relay.runtime.processes.worker_slot import WorkerSlot
 @pytest.fixture
 async def slot(scripted):
     """A slot with a running scripted worker; `ended` are the last metrics of ended ones."""
-    with bind_socket("127.0.0.1", 0) as listening:
+    with bind_socket("127.0.0.1", 0, "admin.port") as listening:
         ended = []
         start = WorkerStart(WorkerShare(1, 1), (("127.0.0.1", 0),))
         slot = WorkerSlot(start, [listening], scripted.command, 5.0, ended.append)

@@ -51,6 +51,12 @@ def test_services_without_a_secret_are_warned_of(folder):
     assert "operators[0].services[0].client_secret_hash" in get_warned_keys(folder)
 
 
+@pytest.mark.parametrize(("finish_s", "is_warned"), [(15, False), (20, True)])
+def test_a_stop_that_kubernetes_would_cut_is_warned_of(folder, finish_s, is_warned):
+    folder.put("relay.yaml", "gateway.drain", {"delay_s": 5, "finish_s": finish_s})
+    assert ("gateway.drain" in get_warned_keys(folder)) is is_warned
+
+
 @pytest.mark.parametrize(("mode", "is_readable"), [(0o600, False), (0o640, False), (0o644, True)])
 def test_world_readable_secrets_are_warned_of(folder, mode, is_readable):
     (folder.root / "certs").mkdir()
