@@ -138,7 +138,7 @@ class Upstream(Protocol):
     """One institution."""
 
     def send(
-        self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str, *, is_scheduled: bool = False
+        self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str, is_scheduled: bool = False
     ) -> UpstreamRequest:
         """Sends a request, now or when a permit is free; calls on demand before scheduled transfers.
 

@@ -234,7 +234,7 @@ class Gateway:
         if scheduled is not None and rules.transfer is not None and rules.transfer.has_pages:
             receiver = scheduled.pages = PageWatcher(receiver)
         is_scheduled = exchange.api_type == _SCHEDULED
-        forwarding.attach(upstream.send(request.write, receiver, exchange.operator, is_scheduled=is_scheduled))
+        forwarding.attach(upstream.send(request.write, receiver, exchange.operator, is_scheduled))
 
     def _respond(self, connection: CallerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, SUCCESS, len(body)

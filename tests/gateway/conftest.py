@@ -249,7 +249,7 @@ class Upstream:
         self.asked, self.operators, self.busy, self.receiver = [], [], False, None
         self.attempts, self.first_byte_at, self.cancelled, self.is_reused = 1, 0.0, False, False
 
-    def send(self, request, receiver, operator, *, is_scheduled=False):
+    def send(self, request, receiver, operator, is_scheduled=False):
         self.operators.append(operator)
         if self.busy:
             raise Refusal(FAULTS["provider_busy"])

@@ -60,6 +60,6 @@ async def test_a_reached_limit_is_named_and_passes(env):
         release.set()
         assert (await waiting).status == (await first.read_answer()).status == 200
     (record,) = await until(lambda: [each for each in read_records(env.log) if each["status"] == 500], "the record")
-    assert (record["reason"], record["detail"]) == ("provider_refused", "no_descriptors")
+    assert (record["reason"], record["detail"]) == ("no_descriptors", "no_descriptors")
     await until(lambda: "file descriptors of the relay available again: reason=no_descriptors" in env.output, "the end")
     assert "Traceback" not in env.output

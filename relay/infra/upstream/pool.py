@@ -8,7 +8,7 @@ from relay.domain.fault import CONNECT_FAULTS, FAULTS, Fault, Refusal
 from relay.domain.ports import RequestWriter, ResponseReceiver
 from relay.infra.upstream.dialing import Dialer
 from relay.infra.upstream.dials import Dials
-from relay.infra.upstream.request import PoolRequest
+from relay.infra.upstream.request import PoolRequest, RequestPool
 from relay.infra.upstream.waiting import WaitingRequests
 from relay.policy.quota.fair_share import ACTIVE_S
 from relay.policy.quota.operator_shares import OperatorShares
@@ -24,7 +24,7 @@ _FRESH_S: Final = 0.01  # a connection free for less is not checked for unread b
 _NO_RESPONSE: Final = frozenset({*CONNECT_FAULTS, FAULTS["provider_reset"], FAULTS["provider_silent"]})
 
 
-class ConnectionPool:
+class ConnectionPool(RequestPool):
     """The connections to one upstream with one TLS identity.
 
     At most `concurrency` requests run at once and `queue` wait; more are refused, so that one slow institution never
@@ -45,9 +45,8 @@ class ConnectionPool:
         max_each: int = 1_000_000,
         is_adaptive: bool = False,
     ) -> None:
+        super().__init__(float(dialer.timeouts.first_byte_s), float(dialer.timeouts.total_s))
         self.loop = loop
-        self.first_byte_s = float(dialer.timeouts.first_byte_s)
-        self.total_s = float(dialer.timeouts.total_s)
         self._idle_s = dialer.timeouts.idle_s
         self._dialer = dialer
         self._concurrency = concurrency
@@ -68,7 +67,6 @@ class ConnectionPool:
         self._reuses = True
         self._is_retired = False
         self.has_breaker = True
-        self.may_retry = True
         self.requires_tran_id = True
 
     def counts(self) -> dict[str, int]:
@@ -96,7 +94,6 @@ class ConnectionPool:
         write_request: RequestWriter,
         receiver: ResponseReceiver,
         operator: str = "",
-        *,
         is_scheduled: bool = False,
     ) -> PoolRequest:
         """Sends a request, now or when a permit is free.
@@ -142,7 +139,8 @@ class ConnectionPool:
         A connection with unread bytes has an unsolicited response or is being closed: it takes no request. One used
         just before is not checked: if it was closed, the request is sent again.
         """
-        request.start(now)
+        request.has_permit = True
+        request.started_at = now
         if self._addresses.are_equal:
             instance = (self._next_instance + 1) % len(self._idle)
         else:
@@ -205,11 +203,6 @@ class ConnectionPool:
             if connection is not None:
                 connection.reusable = False
 
-    def finish(self, request: PoolRequest) -> None:
-        """Releases a request whose response was read. Its connection is free in the next turn of the loop."""
-        connection, request.connection = request.connection, None
-        self.release(request, connection)
-
     def release(self, request: PoolRequest, connection: ClientConnection | None = None) -> None:
         """Releases an ended request. Its permit is free in the next turn of the loop.
 
@@ -232,18 +225,18 @@ class ConnectionPool:
             self._permits.release(request.operator)
             self._scheduled -= request.is_scheduled
             if connection is not None:
-                self._record_response(connection, request, now)
+                if self._breaker.failures or self._addresses.has_failures:
+                    self._record_success(connection, now)
+                if self._adaptive is not None and self._adaptive.record(now - request.started_at, now):
+                    self._permits.resize(self._get_limit())
                 self._keep(connection, now)
         if self._waiting:
             self._start_next(now)
 
-    def _record_response(self, connection: ClientConnection, request: PoolRequest, now: float) -> None:
-        if self._breaker.failures:
-            self._breaker.record_success()
+    def _record_success(self, connection: ClientConnection, now: float) -> None:
+        self._breaker.record_success()
         if self._addresses.has_failures:
             self._addresses.record_success(connection.instance, now)
-        if self._adaptive is not None and self._adaptive.record(now - request.started_at, now):
-            self._permits.resize(self._get_limit())
 
     def _keep(self, connection: ClientConnection, now: float) -> None:
         """Keeps a connection for the next request, or closes it."""
@@ -269,6 +262,7 @@ class ConnectionPool:
         while request := self._waiting.take_next(self._permits, now, allows_scheduled=self._allows_scheduled(now)):
             self._permits.take(request.operator)
             self._scheduled += request.is_scheduled
+            request.end_wait()
             self._start(request, now)
 
     def close_expired(self, now: float) -> None:

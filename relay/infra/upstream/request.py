@@ -1,7 +1,7 @@
 """One request to an upstream, from its wait for a permit to the end of its response."""
 
 import time
-from typing import Final, Protocol
+from typing import Final
 
 from relay.domain.fault import FAULTS, Fault
 from relay.domain.ports import RequestWriter, ResponseReceiver
@@ -18,33 +18,37 @@ _CONNECT_FAULTS: Final = {
 """Faults by cause, where they have another name."""
 
 
-class RequestPool(Protocol):
-    """What a request needs of its pool."""
+class RequestPool:
+    """What a request needs of its pool. PERF: a class, since calls of a Protocol are slow in the compiled form."""
 
-    first_byte_s: float
-    total_s: float
-    may_retry: bool
+    def __init__(self, first_byte_s: float, total_s: float) -> None:
+        self.first_byte_s = first_byte_s
+        self.total_s = total_s
+        self.may_retry = True
 
     def dial(self, request: "PoolRequest") -> None:
         """Opens a new connection for a request."""
+        raise NotImplementedError
 
     def cancel_dial(self, request: "PoolRequest") -> None:
         """Opens no connection for a request any more."""
+        raise NotImplementedError
 
-    def release(self, request: "PoolRequest") -> None:
-        """Releases a request that ended without a usable connection."""
-
-    def finish(self, request: "PoolRequest") -> None:
-        """Releases a request whose response was read."""
+    def release(self, request: "PoolRequest", connection: ClientConnection | None = None) -> None:
+        """Releases an ended request, with its connection if that is usable."""
+        raise NotImplementedError
 
     def stop_reuse(self, connection: ClientConnection | None) -> None:
         """Reuses no connection any more."""
+        raise NotImplementedError
 
     def record_failure(self, request: "PoolRequest", fault: Fault) -> None:
         """Records a request without a response."""
+        raise NotImplementedError
 
     def record_failure_of(self, connection: ClientConnection) -> None:
         """Records a connection that ended before its response."""
+        raise NotImplementedError
 
 
 class PoolRequest:
@@ -135,12 +139,9 @@ class PoolRequest:
         """Waits for a permit, for `queue_s` at most."""
         self.deadline = min(self.deadline, self.queued_at + queue_s)
 
-    def start(self, now: float) -> None:
+    def end_wait(self) -> None:
         """Has a permit from now on. Waiting counts in the time of the first byte."""
-        self.has_permit = True
-        self.started_at = now
-        if now > self.queued_at:
-            self.deadline = self.queued_at + self._pool.first_byte_s
+        self.deadline = self.queued_at + self._pool.first_byte_s
 
     def handle_timeout(self, now: float) -> None:
         """Ends a request whose first or last byte did not come in time."""
@@ -158,6 +159,11 @@ class PoolRequest:
         name = _CONNECT_FAULTS.get(cause, cause)
         causes = dict.fromkeys([*(self.causes or {}).values(), cause])
         self.fail(FAULTS.get(name, FAULTS["connect_failed"]), " ".join(causes))
+
+    def _finish(self) -> None:
+        """Leaves the pool with a connection whose response was read."""
+        connection, self.connection = self.connection, None
+        self._pool.release(self, connection)
 
     def _release(self) -> None:
         """Leaves the pool and aborts dial and connection: a partly read response makes the connection useless."""
@@ -185,7 +191,7 @@ class PoolRequest:
                 connection.abort()  # an upstream that confuses responses may confuse the next one too
             elif _TRAN_ID not in headers:
                 self._pool.stop_reuse(connection)
-            self._pool.finish(self)
+            self._finish()
 
     def head_received(self, head: ResponseHead, body: bytes) -> None:
         """Passes on the head of a large response."""
@@ -207,7 +213,7 @@ class PoolRequest:
             if receiver is not None:
                 receiver.response_ended()
         finally:
-            self._pool.finish(self)
+            self._finish()
 
     def request_failed(self, failure: ResponseFailure) -> None:
         """Sends the request again if the upstream closed a reused connection before the first byte; else fails.

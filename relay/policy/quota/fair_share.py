@@ -40,24 +40,31 @@ class OperatorAccount:
 
 
 class InstitutionMeter(Meter):
-    """Counts the calls at one institution, and those of each operator against its equal share of the rate."""
+    """Counts the calls at one institution, and those of each operator against its equal share of the rate.
 
-    __slots__ = ("_accounts", "_burst", "_counted_at", "on_demand_at", "operators", "unreserved_s")
+    `operators` called lately. `share_s` is the time that one call takes of an operator's share, `ahead_s` how far the
+    operator may run ahead. Until `unreserved_s` before `next_at` nothing is reserved.
+    """
+
+    __slots__ = ("_accounts", "_burst", "ahead_s", "on_demand_at", "operators", "share_s", "unreserved_s")
 
     def __init__(self, limit: Limit, share: float = 1.0) -> None:
         self._accounts: dict[str, OperatorAccount] = {}
-        self._counted_at = self.on_demand_at = float("-inf")
+        self.on_demand_at = float("-inf")
         self.operators = 1
         super().__init__(limit, share)
 
     def _set_bucket(self, limit: Limit, share: float) -> None:
         super()._set_bucket(limit, share)
         self._burst = max(1.0, limit.rate.burst * share)
-        most = min(self._burst - 1, self._get_reserved(RESERVED) + self._get_reserved(RESERVED_ON_DEMAND))
-        self.unreserved_s = self.tolerance - most * self.interval
+        most = count_reserved(self._burst, RESERVED) + count_reserved(self._burst, RESERVED_ON_DEMAND)
+        self.unreserved_s = self.tolerance - min(self._burst - 1, most) * self.interval
+        self._divide()
 
-    def _get_reserved(self, part: float) -> float:
-        return count_reserved(self._burst, part)
+    def _divide(self) -> None:
+        """Divides rate and burst between the operators; each may make at least one call at once."""
+        self.share_s = self.interval * self.operators
+        self.ahead_s = max(0.0, (self._burst - self.operators) * self.interval) + _ROUNDING_S
 
     def get_account(self, operator: str) -> OperatorAccount:
         """Returns the account of an operator, a new one if it has none."""
@@ -66,52 +73,52 @@ class InstitutionMeter(Meter):
             account = self._accounts[operator] = OperatorAccount()
         return account
 
-    def note_call(self, account: OperatorAccount, now: float) -> None:
-        """Counts the operators that called lately, each second and when one comes back."""
-        is_back, account.seen_at = now - account.seen_at > ACTIVE_S, now
-        if is_back or now - self._counted_at >= _COUNT_S:
-            self._counted_at = now
-            self.operators = sum(now - each.seen_at <= ACTIVE_S for each in self._accounts.values())
+    def count_operators(self, account: OperatorAccount, now: float) -> None:
+        """Counts the operators that called lately; this one calls now."""
+        account.seen_at = now
+        self.operators = sum(now - each.seen_at <= ACTIVE_S for each in self._accounts.values())
+        self._divide()
 
     def get_wait_of(self, account: OperatorAccount, now: float, *, is_scheduled: bool) -> float:
         """Returns the seconds until this operator may make a call, 0.0 if now."""
         has_reserve = is_scheduled and now - self.on_demand_at <= ACTIVE_S
-        for_others = self._get_reserved(RESERVED_ON_DEMAND) if has_reserve else 0.0
+        for_others = count_reserved(self._burst, RESERVED_ON_DEMAND) if has_reserve else 0.0
         at = self.next_at - self.tolerance
-        own_at = account.next_at - self.get_own_tolerance()
-        below = max(at + min(self._burst - 1, for_others) * self.interval, own_at if self.operators > 1 else 0.0)
-        above = at + min(self._burst - 1, for_others + self._get_reserved(RESERVED)) * self.interval
+        own_at = account.next_at - self.ahead_s if self.operators > 1 else 0.0
+        below = max(at + min(self._burst - 1, for_others) * self.interval, own_at)
+        above = at + min(self._burst - 1, for_others + count_reserved(self._burst, RESERVED)) * self.interval
         return max(0.0, min(below, above) - now)
-
-    def get_own_tolerance(self) -> float:
-        """Returns the seconds that an operator may run ahead of its share: its part of the burst, at least one call."""
-        return max(0.0, (self._burst - self.operators) * self.interval) + _ROUNDING_S
 
 
 class FairShare:
     """One operator's calls on demand, or its scheduled transfers, at one institution."""
 
-    __slots__ = ("_account", "_is_scheduled", "meter")
+    __slots__ = ("_account", "_count_at", "_is_scheduled", "_meter")
 
     def __init__(self, meter: InstitutionMeter, operator: str, *, is_scheduled: bool) -> None:
-        self.meter = meter
+        self._meter = meter
         self._is_scheduled = is_scheduled
         self._account = meter.get_account(operator)
+        self._count_at = float("-inf")
 
-    def check(self, now: float) -> None:
-        """Raises Refusal with `retry_after` if no call is allowed now. PERF: common calls do not compute a reserve."""
-        meter = self.meter
-        if not self._is_scheduled:
-            meter.on_demand_at = now
-        meter.note_call(self._account, now)
-        if meter.next_at - meter.unreserved_s > now:
+    def take(self, now: float) -> None:
+        """Counts one call. Raises Refusal with `retry_after` if none is allowed now.
+
+        PERF: common calls compute no reserve; who calls is noted once a second. An operator never owes more than one
+        call beyond its share.
+        """
+        meter = self._meter
+        if now >= self._count_at:
+            self._count_at = now + _COUNT_S
+            meter.count_operators(self._account, now)
+            if not self._is_scheduled:
+                meter.on_demand_at = now
+        next_at = meter.next_at
+        if next_at - meter.unreserved_s > now:
             wait_s = meter.get_wait_of(self._account, now, is_scheduled=self._is_scheduled)
             if wait_s > 0:
                 raise Refusal(meter.limit.fault, retry_after=wait_s)
-
-    def count(self, now: float) -> None:
-        """Counts one call. An operator never owes more than one call beyond its share."""
-        meter, account = self.meter, self._account
-        meter.next_at = max(now, meter.next_at) + meter.interval
-        share_s = meter.interval * meter.operators
-        account.next_at = min(max(now, account.next_at), now + meter.get_own_tolerance()) + share_s
+        meter.next_at = max(now, next_at) + meter.interval
+        if meter.operators > 1:
+            account = self._account
+            account.next_at = min(max(now, account.next_at), now + meter.ahead_s) + meter.share_s

@@ -42,8 +42,7 @@ class QuotaMeters:
             if meter.next_at - meter.tolerance > now:
                 raise Refusal(meter.limit.fault, retry_after=meter.get_wait_s(now))
         if fair_share is not None:
-            fair_share.check(now)
-            fair_share.count(now)
+            fair_share.take(now)
         for meter in meters:
             next_at = meter.next_at
             meter.next_at = (max(now, next_at)) + meter.interval

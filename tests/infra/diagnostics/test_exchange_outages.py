@@ -70,7 +70,7 @@ def test_the_authority_is_logged_separately(outages, caplog):
 
 @pytest.mark.parametrize("detail", ["no_descriptors", "refused no_descriptors"])
 def test_a_lack_of_descriptors_is_no_outage_of_an_institution(outages, clock, caplog, detail):
-    outages.record([build_exchange(reason="provider_refused", detail=detail)] * 3)
+    outages.record([build_exchange(reason="no_descriptors", detail=detail)] * 3)
     clock.now += 2
     outages.record([build_exchange(CARD, "card", **GOOD)])
     assert lines(caplog) == [
