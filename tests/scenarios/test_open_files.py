@@ -51,7 +51,7 @@ async def test_a_reached_limit_is_named_and_passes(env):
         first.send(env.build_get())
         await until(lambda: len(env.bank.received) == 2, "a call that keeps its connection to the institution")
         former = fill_limit(env.child.pid)
-        assert (await second.call(env.build_get())).rsp_code == "50005"
+        assert (await second.call(env.build_get())).rsp_code == "50001"
         waiting = asyncio.create_task(env.call())
         await until(lambda: "limit of open files reached (EMFILE), new connections wait" in env.output, "the line")
         await until(lambda: UNAVAILABLE in env.output, "the line of the connection to the institution")
