@@ -1,8 +1,9 @@
 -- Leases requests of rates and slots of institutions, all that a gateway asks for at once.
 -- KEYS[1]: the gateways, a sorted set of their last calls. KEYS[2]: those of them that count with the store.
 -- KEYS[3...]: the counts of rates, or the holders of slots.
--- ARGV[1...4]: this gateway, 'alone' or 'together', seconds after which a gateway is silent, and is forgotten.
--- ARGV[5...], five for each key:
+-- ARGV[1...5]: this gateway, 'alone' or 'together', seconds after which a gateway is silent, and is forgotten,
+--   gateways that shared before an outage: this server may have lost them, and they may still count by themselves.
+-- ARGV[6...], five for each key:
 --   'rate', or 'fair:' with 0 or 1 (scheduled), ':' and the operator; then
 --     rate per second, burst, wanted requests, debt (negative: requests that are returned)
 --   'slots', concurrency, slots in use, wanted slots, seconds after which a silent gateway keeps its part only
@@ -25,6 +26,7 @@ for index = 1, 2 do
 end
 local gateways = redis.call('ZCARD', KEYS[1])
 local present = redis.call('ZCOUNT', KEYS[2], now - silent_s, '+inf')
+gateways = math.max(gateways, tonumber(ARGV[5]))
 local share = math.max(1, present) / gateways
 
 -- Returns the number of operators that called lately, counted each second and when one comes back.
@@ -158,7 +160,7 @@ end
 
 local replies = { gateways, present }
 for index = 3, #KEYS do
-  local first, numbers = 5 * index - 10, {}
+  local first, numbers = 5 * index - 9, {}
   for offset = 1, 4 do
     numbers[offset] = tonumber(ARGV[first + offset])
   end

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from relay.domain.quota import CallKey
 from relay.infra.diagnostics.outages import OutageLog
-from relay.infra.quota.store import StoreReply
+from relay.infra.quota.store import FORGOTTEN_S, StoreReply
 from relay.policy.quota.lease_book import LeaseBook
 from relay.policy.quota.leases import LEASE_S, LeaseRequest
 from relay.policy.quota.limits import LimitTable
@@ -41,7 +41,12 @@ class Store(Protocol):
         """Opens a connection. Raises RedisError, OSError, TimeoutError."""
 
     async def lease(
-        self, rates: Sequence[LeaseRequest], institutions: Sequence[SlotRequest] = (), *, is_alone: bool = False
+        self,
+        rates: Sequence[LeaseRequest],
+        institutions: Sequence[SlotRequest] = (),
+        *,
+        is_alone: bool = False,
+        gateways: int = 0,
     ) -> StoreReply:
         """Asks for requests and slots. Raises RedisError, OSError, TimeoutError, ValueError."""
 
@@ -68,6 +73,8 @@ class SharedQuotaCounters:
         self._clock = clock
         self._outages = OutageLog("quota store", clock)
         self._failures = 0
+        self._has_counted = False
+        self._gateways_before, self._forget_at = 0, 0.0
 
     def gauges(self) -> dict[str, float]:
         """Returns the metrics of the store and of the gateways that share it."""
@@ -141,14 +148,17 @@ class SharedQuotaCounters:
         """Asks for what is wanted. Raises TimeoutError for a reply that is too late to be used."""
         sent_at = self._clock()
         rates, slots = self._book.build_requests(sent_at), self._slots.build_requests(sent_at)
-        reply = await self._store.lease([request for _, request in rates], [request for _, request in slots])
+        expected = self._gateways_before if sent_at < self._forget_at else 0
+        reply = await self._store.lease(
+            [request for _, request in rates], [request for _, request in slots], gateways=expected
+        )
         now = self._clock()
         if now - sent_at >= LEASE_S:
             raise TimeoutError
         self._book.receive(rates, reply.leases, sent_at, now)
         self._slots.receive(slots, reply.slots, now)
         self._book.gateways = max(1, reply.gateways)
-        self._failures = 0
+        self._failures, self._has_counted = 0, True
         self._outages.record_success()
 
     async def _return(self) -> None:
@@ -163,6 +173,8 @@ class SharedQuotaCounters:
         reply = await self._store.lease(debts[:_MOST_DEBTS], is_alone=True)
         for first in range(_MOST_DEBTS, len(debts), _MOST_DEBTS):
             await self._store.lease(debts[first : first + _MOST_DEBTS], is_alone=True)
-        self._book.gateways = max(1, reply.gateways)
+        self._gateways_before = self._book.gateways if self._has_counted else 0
+        self._forget_at = self._clock() + FORGOTTEN_S
+        self._book.gateways = max(1, reply.gateways, self._gateways_before)
         self._book.count_together()
         self._hurry()

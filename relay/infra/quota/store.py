@@ -60,15 +60,27 @@ class QuotaStore:
             await self._redis.ping()
 
     async def lease(
-        self, rates: Sequence[LeaseRequest], institutions: Sequence[SlotRequest] = (), *, is_alone: bool = False
+        self,
+        rates: Sequence[LeaseRequest],
+        institutions: Sequence[SlotRequest] = (),
+        *,
+        is_alone: bool = False,
+        gateways: int = 0,
     ) -> StoreReply:
         """Asks for requests and slots. Raises RedisError, OSError, TimeoutError; then they may be counted or not.
 
-        A gateway that `is_alone` counts by itself: the store leaves it its part of each rate.
+        A gateway that `is_alone` counts by itself: the store leaves it its part of each rate. `gateways` shared them
+        before an outage: the store may have lost them.
         """
         keys = [*_GATEWAYS, *(_TAG + request.limit.key for request in rates)]
         keys += [f"{_TAG}slots:{request.org_code}" for request in institutions]
-        arguments: list[str | float] = [self._name, "alone" if is_alone else "together", SILENT_S, FORGOTTEN_S]
+        arguments: list[str | float] = [
+            self._name,
+            "alone" if is_alone else "together",
+            SILENT_S,
+            FORGOTTEN_S,
+            gateways,
+        ]
         for request in rates:
             limit, rate = request.limit, request.limit.rate
             kind = f"fair:{limit.is_scheduled:d}:{limit.operator}" if limit.is_fair else "rate"

@@ -153,6 +153,13 @@ async def test_a_gateway_that_leaves_returns_its_slots(make_store, redis_server)
     assert (await make_store().lease([], [SlotRequest("bank", 5, 0, 5)])).slots == [5]
 
 
+async def test_gateways_of_before_an_outage_keep_their_part(make_store):
+    store = make_store()
+    reply = await store.lease([ask(10)], gateways=2)
+    assert (reply.gateways, reply.leases[0].permits) == (2, 5)
+    assert (await store.lease([ask(10)])).leases[0].permits == 5
+
+
 async def test_rates_and_slots_are_asked_for_at_once(make_store):
     reply = await make_store().lease([ask(2), ask(1, key="service:app")], [SlotRequest("bank", 5, 0, 3)])
     assert ([lease.permits for lease in reply.leases], reply.slots) == ([2, 1], [3])

@@ -1,5 +1,6 @@
 """Gateways that share the rates through a store, with a given clock and outages."""
 
+from leasing.store import FORGOTTEN_S
 from relay.domain.fault import Refusal
 from relay.domain.quota import NotLeased
 from relay.policy.quota.lease_book import LeaseBook
@@ -14,6 +15,7 @@ class LeasingGateway:
         self.book = LeaseBook(table, gateways, self._count_list)
         self.passed, self.refusals = [], []
         self.is_cut_off = False
+        self.before, self.forget_at = 0, 0.0
 
     def _count_list(self):
         self.listed += 1
@@ -41,7 +43,10 @@ class LeasingGateway:
             return
         if self.book.is_alone:
             self.store.lease(self.name, self.book.build_debts(now), now, is_alone=True)
+            self.before, self.forget_at = self.book.gateways, now + FORGOTTEN_S
             self.book.count_together()
         asked = self.book.build_requests(now)
-        self.book.gateways, replies = self.store.lease(self.name, [request for _, request in asked], now)
+        before = self.before if now < self.forget_at else 0
+        requests = [request for _, request in asked]
+        self.book.gateways, replies = self.store.lease(self.name, requests, now, gateways=before)
         self.book.receive(asked, replies, now, now)

@@ -49,7 +49,7 @@ class SimulatedStore:
     seen: dict = field(default_factory=dict)
     together: dict = field(default_factory=dict)
 
-    def lease(self, name, requests, now, *, is_alone=False):
+    def lease(self, name, requests, now, *, is_alone=False, gateways=0):
         """Returns the number of gateways and a reply to each request: LeaseReply, or a number of slots."""
         self.seen[name] = now
         self.together.pop(name, None)
@@ -57,8 +57,9 @@ class SimulatedStore:
             self.together[name] = now
         self.seen = {gateway: at for gateway, at in self.seen.items() if at > now - FORGOTTEN_S}
         present = sum(at >= now - SILENT_S for at in self.together.values())
-        share = max(1, present) / len(self.seen)
-        return len(self.seen), [
+        gateways = max(len(self.seen), gateways)
+        share = max(1, present) / gateways
+        return gateways, [
             self._lease(request, share, now) if isinstance(request, LeaseRequest) else self._share(name, request, now)
             for request in requests
         ]
@@ -85,7 +86,7 @@ class SimulatedStore:
             if now - at > FORGOTTEN_S:
                 del holders[other]
             elif other != name and now - at > KEPT_S:
-                others += min(held, max(1, request.concurrency // len(self.seen)))
+                others += min(held, max(1, request.concurrency // max(len(self.seen), 1)))
             elif other != name:
                 others += held
                 wants[other] = want
