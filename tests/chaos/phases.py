@@ -1,0 +1,55 @@
+"""The course of most states: calm, degraded, back."""
+
+from collections.abc import Awaitable, Callable, Collection
+
+from chaos.environment import BANK, OTHER, Environment
+from chaos.load import count_codes, get_percentile, get_share, summarize
+from chaos.row import Row
+
+HEALTHY = 0.99
+"""Share of calls at healthy institutions that must succeed."""
+
+SUCCESS = "200 00000"
+
+Step = Callable[[], Awaitable[None]]
+
+
+async def run_phases(env: Environment, enter: Step, leave: Step, seconds: float = 4.0, back_s: float = 2.5) -> None:
+    """Runs the load through the phases `calm`, `change`, `degraded`, `return`, `after`.
+
+    Calls of `change` and `return` are under way while the state begins and ends.
+    """
+    await env.run_phase("calm", 1.5)
+    await env.run_phase("change", 0.2)
+    await enter()
+    await env.run_phase("change", 0.3)
+    await env.run_phase("degraded", seconds)
+    env.phase = "return"
+    await leave()
+    await env.run_phase("return", back_s)
+    await env.run_phase("after", 2.0)
+
+
+async def do_nothing() -> None:
+    """A step for states that need none."""
+
+
+def require_healthy(row: Row, env: Environment, provider: str = OTHER, *phases: str) -> None:
+    """Requires that calls at an institution succeed in all phases, and notes their figures."""
+    calls = env.get_calls(*phases, provider=provider)
+    row.figures["healthy_served"] = f"{100 * get_share(calls):.1f} %"
+    calm, degraded = (env.get_calls(phase, provider=provider) for phase in ("calm", "degraded"))
+    row.figures["healthy_p99_ms"] = f"{get_percentile(calm, 0.99)} calm, {get_percentile(degraded, 0.99)} degraded"
+    row.require("99 % of the calls at healthy institutions succeed", get_share(calls) >= HEALTHY)
+
+
+def require_codes(row: Row, env: Environment, codes: Collection[str], provider: str = BANK) -> None:
+    """Requires that callers get only these responses while the state lasts, and that they succeed before and after."""
+    degraded = env.get_calls("degraded", provider=provider)
+    row.figures["degraded"] = summarize(degraded)
+    unexpected = {code: number for code, number in count_codes(degraded).items() if code not in codes}
+    row.require(f"only {', '.join(sorted(codes))} while degraded, not {unexpected}", not unexpected)
+    for phase in ("calm", "after"):
+        calls = env.get_calls(phase, provider=provider)
+        codes_seen = count_codes(calls)
+        row.require(f"all calls succeed in the phase {phase}: {codes_seen}", calls and get_share(calls) == 1.0)

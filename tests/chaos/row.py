@@ -1,0 +1,32 @@
+"""The result of one state."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Row:
+    """What one state showed. A row is ok without problems; `may_lose` is the number of calls it may lose."""
+
+    state: str
+    lost: int = 0
+    doubled: int = 0
+    may_lose: int = 0
+    figures: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that is promised was seen."""
+        return not self.problems and self.lost <= self.may_lose and self.doubled == 0
+
+    def require(self, promise: str, holds: object) -> None:
+        """Notes a promise that does not hold."""
+        if not holds:
+            self.problems.append(promise)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the row for JSON."""
+        figures = self.figures | ({"problems": self.problems} if self.problems else {})
+        counts = {"lost": self.lost, "doubled": self.doubled}
+        return {"state": self.state, "ok": self.ok, **counts, "figures": figures}
