@@ -70,6 +70,7 @@ class Environment:
         self.gateways: list[RelayProcess] = []
         self.calls: list[Call] = []
         self.phase = "calm"
+        self.left_at = float("inf")
         self.authority_socket = f"{tempfile.mkdtemp(prefix='relay-')}/a.sock"
         self._contexts = {}
         self._count = itertools.count(1)
