@@ -34,6 +34,7 @@ from fixtures.token_factory import TokenFactory
 from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from chaos.load import Call, Stream, run_stream
+from chaos.refreshing import add_secrets, build_refresh, record_refresh_token
 from chaos.relay_process import RelayProcess
 
 OTHER, THIRD = "ZBAA000002", "ZBAA000003"
@@ -60,11 +61,11 @@ def make_banks(*codes: str, **settings) -> list[Institution]:
 class Environment:
     """Institutions in this process, gateways as processes. `calls` are all calls of all streams."""
 
-    def __init__(self, folder: Path, institutions: Sequence[Institution], ledger: str = "", **sections) -> None:
+    def __init__(self, folder: Path, institutions: Sequence[Institution], ledger_url: str = "", **sections) -> None:
         self.folder = folder
         self.certificates = make_certificates()
         self.institutions = {institution.org_code: institution for institution in institutions}
-        self.ledger = ledger or f"sqlite:{folder / 'ledger.db'}"
+        self.ledger = ledger_url or f"sqlite:{folder / 'ledger.db'}"
         self.sections = sections
         self.relays: list[RelayProcess] = []
         self.gateways: list[RelayProcess] = []
@@ -86,11 +87,18 @@ class Environment:
         (self.folder / "providers").mkdir()
         for institution in self.institutions.values():
             self.write_provider(institution)
-        self.write_file("directory.yaml", build_directory(self.certificates))
+        self.write_file("directory.yaml", add_secrets(build_directory(self.certificates)))
         with self.open_writer() as writer:
             self.tokens = TokenFactory(self.certificates.token_keys, writer.record)
             for operator, code in itertools.product((ONE, TWO), self.institutions):
                 self.get_token(operator, code)
+            self.refresh_token = record_refresh_token(writer, self.certificates.token_keys["ES256"])
+
+    def record_tokens(self, number: int) -> list[str]:
+        """Records tokens of operator one for the bank that no gateway has seen yet."""
+        with self.open_writer() as writer:
+            factory = TokenFactory(self.certificates.token_keys, writer.record)
+            return [factory.build({}, ONE, BANK, "bank") for _ in range(number)]
 
     def open_writer(self) -> LedgerWriter:
         """Opens the ledger; for a `with` block."""
@@ -195,12 +203,27 @@ class Environment:
         stream.close()
         return call
 
+    async def call_token(self) -> Call:
+        """Refreshes a token (개별인증-003) on a new connection."""
+        stream = Stream(lambda call: build_refresh(call, self.refresh_token), self.connect)
+        call = self.make_call()
+        await stream.send(call)
+        stream.close()
+        return call
+
     @asynccontextmanager
     async def load(
-        self, provider: str = BANK, *, operator: str = ONE, rate: float = RATE, connections: int = 48, **options
+        self,
+        provider: str = BANK,
+        *,
+        operator: str = ONE,
+        rate: float = RATE,
+        connections: int = 48,
+        build=None,
+        **options,
     ):
-        """Calls at a constant rate during the block."""
-        stream = Stream(self.build_request, lambda: self.connect(operator), connections=connections)
+        """Calls at a constant rate during the block: data, or with `build` other requests."""
+        stream = Stream(build or self.build_request, lambda: self.connect(operator), connections=connections)
         task = asyncio.create_task(
             run_stream(stream, rate, lambda due: self.make_call(operator, provider, due, **options))
         )
@@ -237,9 +260,9 @@ class Environment:
 
 
 @asynccontextmanager
-async def open_environment(folder: Path, institutions: Sequence[Institution] = (), ledger: str = "", **sections):
+async def open_environment(folder: Path, institutions: Sequence[Institution] = (), ledger_url: str = "", **sections):
     """Opens an environment without a relay and closes it when the block ends."""
-    environment = Environment(folder, institutions or make_banks(), ledger, **sections)
+    environment = Environment(folder, institutions or make_banks(), ledger_url, **sections)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(environment.close)
         await environment.open()
@@ -247,8 +270,8 @@ async def open_environment(folder: Path, institutions: Sequence[Institution] = (
 
 
 @asynccontextmanager
-async def open_gateway(folder: Path, institutions: Sequence[Institution] = (), ledger: str = "", **sections):
+async def open_gateway(folder: Path, institutions: Sequence[Institution] = (), ledger_url: str = "", **sections):
     """Opens an environment with one gateway."""
-    async with open_environment(folder, institutions, ledger, **sections) as environment:
+    async with open_environment(folder, institutions, ledger_url, **sections) as environment:
         await environment.add_relay("one")
         yield environment

@@ -78,8 +78,8 @@ class Stream:
             raise
         headers = dict(answer.fields)
         call.status, call.retry_after = answer.status, headers.get("retry-after", "")
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            call.rsp_code = json.loads(answer.body)["rsp_code"]
+        with contextlib.suppress(ValueError):
+            call.rsp_code = get_code(json.loads(answer.body))
         if headers.get("connection") == "close":
             connection.abort()
         else:
@@ -98,6 +98,11 @@ class Stream:
         for connection in self.idle:
             connection.abort()
         self.idle.clear()
+
+
+def get_code(body: dict[str, Any]) -> str:
+    """Returns the rsp_code of a response; of OAuth the error, and 00000 for a token."""
+    return "00000" if "access_token" in body else body.get("rsp_code") or body.get("error", "")
 
 
 async def run_stream(stream: Stream, rate: float, make_call: Callable[[float], Call]) -> None:
