@@ -66,6 +66,8 @@ class Environment:
         self.certificates = make_certificates()
         self.institutions = {institution.org_code: institution for institution in institutions}
         self.ledger = ledger_url or f"sqlite:{folder / 'ledger.db'}"
+        self.relay_ledger = self.ledger
+        """The URL that relays use; this process uses `ledger`."""
         self.sections = sections
         self.relays: list[RelayProcess] = []
         self.gateways: list[RelayProcess] = []
@@ -130,7 +132,7 @@ class Environment:
         return self.write_file(f"{name}.yaml", settings)
 
     def _refer_to_ledger(self) -> str:
-        (self.folder / "ledger.url").write_text(self.ledger)
+        (self.folder / "ledger.url").write_text(self.relay_ledger)
         return "file:ledger.url" if self.ledger.startswith("postgres") else self.ledger
 
     async def add_relay(

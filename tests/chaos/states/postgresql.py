@@ -19,14 +19,19 @@ from chaos.phases import SUCCESS, Step, require_codes, run_phases
 from chaos.row import Row
 from chaos.servers.small_disk import mount_small_disk
 
-DELAY_S = 0.4
-"""Delay of each message to a slow database; a query of the relay takes several."""
+DELAY_S = 0.1
+"""Delay of each message to a slow database; a look-up of the relay takes about ten."""
 
 COLD_TOKENS = 20
 """Tokens that the gateway has not seen before the database is slow."""
 
+LIMITS = {"operator_provider": {"per_second": 60, "burst": 30}}
+"""Rates in the row of a slow database: the load and the cold calls just fit."""
+
 TRUST_S = 3
 """`ledger.trust_s` in the row of a long outage."""
+
+ROLES = ("gateway", "authority", "jobs")
 
 READ_ONLY = "ALTER SYSTEM SET default_transaction_read_only = on"
 
@@ -94,7 +99,11 @@ async def postgresql_slow(row: Row, folder: Path) -> None:
     """Each message to the server takes longer; tokens are new to the gateway."""
     server = await asyncio.to_thread(start_server)
     try:
-        async with DatabaseProxy(server.database()) as proxy, open_all_roles(folder, proxy.url) as env:
+        url = server.database()
+        async with (
+            DatabaseProxy(url) as proxy,
+            open_all_roles(folder, url, relay_ledger=proxy.url, rates=LIMITS) as env,
+        ):
             tokens = await asyncio.to_thread(env.record_tokens, COLD_TOKENS)
             cold: list[Call] = []
 
@@ -129,6 +138,9 @@ async def postgresql_full(row: Row, folder: Path) -> None:
                     disk.fill()
 
                 async def leave() -> None:
+                    metrics = await env.gateway.read_metrics()
+                    row.figures["statistics_waiting"] = int(metrics["relay_statistics_waiting"])
+                    row.require("statistics wait", metrics["relay_statistics_waiting"] > 0)
                     disk.free()
 
                 await run_and_judge(row, env, enter, leave, 12.0)
@@ -207,10 +219,11 @@ async def wait_for_token_calls(env: Environment) -> float:
 
 
 @asynccontextmanager
-async def open_all_roles(folder: Path, url: str, trust_s: int = 60, **sections):
+async def open_all_roles(folder: Path, url: str, trust_s: int = 60, relay_ledger: str = "", **sections):
     """Opens an environment with all roles in one relay."""
     ledger = {"poll_s": 0.5, "trust_s": trust_s}
     async with open_environment(folder, ledger_url=url, ledger=ledger, **sections) as env:
+        env.relay_ledger = relay_ledger or url
         (env.new_token,) = await asyncio.to_thread(env.record_tokens, 1)
         await env.add_relay("one", "all")
         yield env
@@ -242,9 +255,8 @@ async def require_alarms(row: Row, env: Environment) -> None:
     row.require("relay_ledger_age_seconds grows", metrics["relay_ledger_age_seconds"] > 2)
     row.require("relay_statistics_waiting is above 0", metrics["relay_statistics_waiting"] > 0)
     row.figures["statistics_waiting"] = int(metrics["relay_statistics_waiting"])
-    lines = env.gateway.count_lines("ledger refuses statistics")
-    row.require(f"one line `ledger refuses statistics`, not {lines}", lines == 1)
-    row.require("a line `ledger unavailable`", env.gateway.count_lines("ledger unavailable") >= 1)
+    lines = env.gateway.count_lines("ledger unavailable")
+    row.require(f"one line `ledger unavailable` of each process, not {lines}", 1 <= lines <= len(ROLES))
 
 
 async def run_and_judge(row: Row, env: Environment, enter: Step, leave: Step, seconds: float = 5.0) -> None:
