@@ -55,11 +55,13 @@ def count_statistics(environment: Environment) -> int:
     return sum(number for line, number in counts if line.success)
 
 
-async def compare_counts(row: Row, environment: Environment, *, has_records: bool = True) -> None:
+async def compare_counts(
+    row: Row, environment: Environment, *, has_records: bool = True, settled_s: float = SETTLED_S
+) -> None:
     """Waits until the relay has counted all calls of callers, and writes lost and doubled ones into the row."""
     tran_ids = {call.tran_id for call in environment.calls if call.is_success}
     unknown = sum(call.was_sent and not call.status for call in environment.calls)
-    ends = time.monotonic() + SETTLED_S
+    ends = time.monotonic() + settled_s
     while True:
         counted = await asyncio.to_thread(count_statistics, environment)
         totals = Totals(len(tran_ids), unknown, counted, read_records(environment))
