@@ -45,6 +45,7 @@ CHAOS := PYTHONPATH=.:sandbox:bench:tests:tests/scenarios
 
 chaos: $(VENV)/ready-dev     ## every degraded state with real servers; ARGS='--only NAME', ARGS=--list
 	@.ci/system
+	@.ci/system gcc haproxy
 	@$(CHAOS) .ci/in-memory $(PY) -m chaos $(ARGS)
 
 chaos-docs: $(VENV)/ready-dev ## write docs/operate/degraded.md; ARGS=--keep takes the figures of the last run

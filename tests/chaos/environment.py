@@ -5,6 +5,7 @@ import atexit
 import base64
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -221,11 +222,14 @@ class Environment:
         operator: str = ONE,
         rate: float = RATE,
         connections: int = 48,
+        spread: int = 1,
         build=None,
         **options,
     ):
         """Calls at a constant rate during the block: data, or with `build` other requests."""
-        stream = Stream(build or self.build_request, lambda: self.connect(operator), connections=connections)
+        stream = Stream(
+            build or self.build_request, lambda: self.connect(operator), connections=connections, spread=spread
+        )
         task = asyncio.create_task(
             run_stream(stream, rate, lambda due: self.make_call(operator, provider, due, **options))
         )
@@ -253,10 +257,12 @@ class Environment:
 
     # commands
 
-    async def run_command(self, *words: str, settings: Path | None = None) -> tuple[int, str]:
-        """Runs `relay WORDS`. Returns the exit status and the output."""
-        command = [sys.executable, "-m", "relay", *words, "-c", str(settings or self.gateway.settings)]
-        child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    async def run_command(self, *words: str, **variables: str) -> tuple[int, str]:
+        """Runs `relay WORDS` with environment variables. Returns the exit status and the output."""
+        command = [sys.executable, "-m", "relay", *words, "-c", str(self.gateway.settings)]
+        child = await asyncio.create_subprocess_exec(
+            *command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | variables
+        )
         output, _ = await child.communicate()
         return child.returncode, output.decode(errors="replace")
 

@@ -49,11 +49,15 @@ class Call:
 
 @dataclass
 class Stream:
-    """Calls of one operator at one institution. `build(call)` is the request, `connect()` opens a connection."""
+    """Calls of one operator at one institution. `build(call)` is the request, `connect()` opens a connection.
+
+    At least `spread` connections are used in turn: several workers accept them.
+    """
 
     build: Callable[[Call], bytes]
     connect: Callable[[], Any]
     connections: int = 48
+    spread: int = 1
     idle: list[Connection] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -86,8 +90,8 @@ class Stream:
             self.idle.append(connection)
 
     async def _take(self) -> Connection:
-        while self.idle:
-            connection = self.idle.pop()
+        while len(self.idle) >= self.spread:
+            connection = self.idle.pop(0)
             if not connection.reader.at_eof() and not connection.writer.is_closing():
                 return connection
             connection.abort()

@@ -12,6 +12,7 @@ from pathlib import Path
 from fixtures.caller import Connection
 from fixtures.gateway_environment import request
 from fixtures.waiting import until
+from harness import procfs
 
 READY_S = 60.0
 _READY = re.compile(r"gateway ready: ports=\[(\d+)\] admin_port=(\d+)")
@@ -84,9 +85,11 @@ class RelayProcess:
         """Kills the first process."""
         self.child.kill()
 
-    def signal_group(self, number: signal.Signals) -> None:
-        """Sends a signal to the process and to the children in its process group."""
-        os.killpg(self.pid, number)
+    def signal_all(self, number: signal.Signals) -> None:
+        """Sends a signal to the process and all its descendants, as systemd does (KillMode=control-group)."""
+        for pid in procfs.tree(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     async def wait_ended(self, timeout_s: float = 40.0) -> int:
         """Returns the exit status."""

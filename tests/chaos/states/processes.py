@@ -13,6 +13,7 @@ from chaos.load import count_codes, get_percentile, get_share, summarize
 from chaos.phases import SUCCESS, do_nothing, require_codes, run_phases
 from chaos.refreshing import build_refresh
 from chaos.row import Row
+from chaos.servers.moved_clock import MovedClock
 from relay.domain.korea import day_in_korea
 
 WORKERS = {"workers": 2}
@@ -20,6 +21,10 @@ DRAIN_S = 1.5
 RECORDS_S = 0.1
 """Calls of so many seconds may have no access record when a worker is killed: records are written 30 ms later."""
 
+SPREAD = 12
+"""Connections in use: both workers have some."""
+
+DAY_S = 86_400
 TOKEN_RATE = 20.0
 FILES = 130
 """File limit of the gateway that has too few."""
@@ -41,7 +46,7 @@ async def worker_killed(row: Row, folder: Path) -> None:
             restarts = await env.gateway.wait_for_metric("relay_worker_restarts_total", lambda number: number == 1)
             row.require("relay_worker_restarts is 1", restarts == 1)
 
-        async with env.load(BANK, rate=80):
+        async with env.load(BANK, rate=80, spread=SPREAD):
             await run_phases(env, enter, leave)
         require_codes(row, env, {SUCCESS})
         require_line(row, env, "child process ended: role=worker-1")
@@ -88,12 +93,12 @@ async def kill_child(row: Row, folder: Path, role: str) -> None:
 
 
 async def relay_killed(row: Row, folder: Path) -> None:
-    """The first process of a relay with two workers is killed, and the relay is started again."""
+    """All processes of a relay with two workers are killed, and the relay is started again."""
     async with open_environment(folder) as env:
         relay = await env.add_relay("one", "all", gateway=WORKERS)
 
         async def enter() -> None:
-            relay.kill()
+            relay.signal_all(signal.SIGKILL)
             await relay.wait_ended()
 
         async def leave() -> None:
@@ -101,7 +106,7 @@ async def relay_killed(row: Row, folder: Path) -> None:
             await relay.start()
             row.figures["ready_again_after_s"] = round(time.monotonic() - started, 1)
 
-        async with env.load(BANK):
+        async with env.load(BANK, spread=SPREAD):
             await run_phases(env, enter, leave, 1.0)
         require_codes(row, env, {"no response"})
         await repair_counts(row, env, 40)
@@ -116,7 +121,7 @@ async def workers_restarted(row: Row, folder: Path) -> None:
             status, output = await env.run_command("restart")
             row.require(f"relay restart succeeds: {output}", status == 0)
 
-        async with env.load(BANK, rate=80), load_tokens(env):
+        async with env.load(BANK, rate=80, spread=SPREAD), load_tokens(env):
             await run_phases(env, enter, do_nothing, 1.0)
         require_no_failure(row, env)
         await compare_counts(row, env)
@@ -130,7 +135,7 @@ async def process_group_terminated(row: Row, folder: Path) -> None:
         async with env.load(BANK), load_tokens(env):
             await env.run_phase("calm", 1.5)
             env.phase = "draining"
-            relay.signal_group(signal.SIGTERM)
+            relay.signal_all(signal.SIGTERM)
             started = time.monotonic()
             await asyncio.sleep(DRAIN_S - 0.3)
             env.phase = "stopped"
@@ -214,7 +219,9 @@ async def repair_counts(row: Row, env: Environment, rate: float) -> None:
     await asyncio.sleep(1.0)  # the last batch of the ended load
     before = await asyncio.to_thread(count_statistics, env)
     day = day_in_korea(time.time())
-    status, output = await env.run_command("stats", "reconcile", "--date", day, "--repair")
+    tomorrow = MovedClock(env.folder)  # only a day that is over can be repaired
+    tomorrow.move(DAY_S)
+    status, output = await env.run_command("stats", "reconcile", "--date", day, "--repair", **tomorrow.variables)
     row.require(f"relay stats reconcile --repair succeeds: {output[-300:]}", status in {0, 1})
     row.may_lose = round(rate * RECORDS_S)
     await compare_counts(row, env, settled_s=3.0)
