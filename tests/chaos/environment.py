@@ -74,6 +74,8 @@ class Environment:
         self.gateways: list[RelayProcess] = []
         self.calls: list[Call] = []
         self.phase = "calm"
+        self.front_port = 0
+        """The port of a load balancer, 0 without one."""
         self.left_at = float("inf")
         self.authority_socket = f"{tempfile.mkdtemp(prefix='relay-')}/a.sock"
         self._contexts = {}
@@ -189,7 +191,7 @@ class Environment:
     async def connect(self, operator: str = ONE, gateway: RelayProcess | None = None, address=None) -> Connection:
         """Opens a connection to a gateway, to all in turn by default."""
         gateway = gateway or self.gateways[next(self._gateway_turns) % len(self.gateways)]
-        return await Connection.open(gateway.port, self.get_context(operator), address)
+        return await Connection.open(self.front_port or gateway.port, self.get_context(operator), address)
 
     def make_call(self, operator: str = ONE, provider: str = BANK, due: float = 0.0, api_type="user-refresh") -> Call:
         """Returns a new call of the current phase, and remembers it."""

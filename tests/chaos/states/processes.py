@@ -7,12 +7,15 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from harness.layout import free_ports
+
 from chaos.counts import compare_counts, count_statistics
 from chaos.environment import BANK, TWO, Environment, open_environment
 from chaos.load import count_codes, get_percentile, get_share, summarize
 from chaos.phases import SUCCESS, do_nothing, require_codes, run_phases
 from chaos.refreshing import build_refresh
 from chaos.row import Row
+from chaos.servers.haproxy import run_haproxy
 from chaos.servers.moved_clock import MovedClock
 from relay.domain.korea import day_in_korea
 
@@ -25,6 +28,8 @@ SPREAD = 12
 """Connections in use: both workers have some."""
 
 DAY_S = 86_400
+ROLLING_RATE = 150.0
+PROXY = {"enabled": True, "trusted": ["127.0.0.0/8"]}
 TOKEN_RATE = 20.0
 FILES = 130
 """File limit of the gateway that has too few."""
@@ -151,6 +156,31 @@ async def process_group_terminated(row: Row, folder: Path) -> None:
             late = count_codes(call for call in calls if call.phase == "stopped" and call.was_sent)
             row.figures[f"{name}_after_the_drain"] = late
         await relay.start()
+        await compare_counts(row, env)
+
+
+async def gateways_restarted(row: Row, folder: Path) -> None:
+    """Two gateways behind HAProxy are stopped and started one after the other under load."""
+    async with open_environment(folder) as env:
+        await env.add_relay("authority", "authority")
+        ports = free_ports(4)
+        places = {"one": tuple(ports[:2]), "two": tuple(ports[2:])}
+        for name, (port, admin) in places.items():
+            listener = {"address": "127.0.0.1", "port": port, "proxy_protocol": PROXY}
+            gateway = {"listeners": [listener], "drain": {"delay_s": DRAIN_S, "finish_s": 5}}
+            await env.add_relay(name, gateway=gateway, admin={"port": admin})
+        with run_haproxy(folder, places) as env.front_port:
+            async with env.load(BANK, rate=ROLLING_RATE, spread=SPREAD):
+                await env.run_phase("calm", 2)
+                for relay in env.gateways:
+                    env.phase = "restarting"
+                    relay.child.terminate()
+                    status = await relay.wait_ended()
+                    row.require(f"exit status 0, not {status}", status == 0)
+                    await relay.start()
+                    await env.run_phase("restarting", 1.5)
+                await env.run_phase("after", 1)
+        require_no_failure(row, env)
         await compare_counts(row, env)
 
 
