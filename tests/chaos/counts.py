@@ -38,7 +38,7 @@ class Totals:
 def read_records(environment: Environment) -> Counter:
     """Returns how often each successful call is in the access records of all relays."""
     records: Counter = Counter()
-    for file in environment.folder.glob("*.access"):
+    for file in environment.folder.glob("**/*.access"):
         for line in file.read_bytes().split(b"\n")[:-1]:
             record = json.loads(line)
             if record["status"] == 200:

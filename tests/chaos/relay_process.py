@@ -85,6 +85,10 @@ class RelayProcess:
         """Kills the first process."""
         self.child.kill()
 
+    def hang_up(self) -> None:
+        """Makes the relay reload its settings."""
+        self.child.send_signal(signal.SIGHUP)
+
     def signal_all(self, number: signal.Signals) -> None:
         """Sends a signal to the process and all its descendants, as systemd does (KillMode=control-group)."""
         for pid in procfs.tree(self.pid):

@@ -39,7 +39,7 @@ class BlackHole:
                 self._dials.add(local)
 
     def reset(self) -> None:
-        """Forgets the connections that were seen, but for those still being tried."""
+        """Forgets the connections that were seen."""
         self._dials.clear()
 
     @property
