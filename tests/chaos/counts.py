@@ -5,13 +5,29 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
-from chaos.environment import Environment
+from fixtures.ledger_writer import LedgerWriter
+
+from chaos.load import Call
+from chaos.relay_process import RelayProcess
 from chaos.row import Row
 from relay.domain.korea import day_in_korea
 
 SETTLED_S = 25.0
 """Time in which the ledger must have all calls once everything is well again."""
+
+
+class Counted(Protocol):
+    """An environment: its folder with access records, its ledger, the calls of its callers, its relays."""
+
+    folder: Path
+    calls: list[Call]
+    relays: list[RelayProcess]
+
+    def open_writer(self) -> LedgerWriter:
+        """Opens the ledger; for a `with` block."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +51,10 @@ class Totals:
         return max(self.counted - self.succeeded - self.unknown, repeated, 0)
 
 
-def read_records(environment: Environment) -> Counter:
+def read_records(environment: Counted) -> Counter:
     """Returns how often each successful call is in the access records of all relays."""
     records: Counter = Counter()
-    for file in environment.folder.glob("**/*.access"):
+    for file in environment.folder.glob("**/*access*"):  # of the sandbox: access.log
         for line in file.read_bytes().split(b"\n")[:-1]:
             record = json.loads(line)
             if record["status"] == 200:
@@ -46,7 +62,7 @@ def read_records(environment: Environment) -> Counter:
     return records
 
 
-def count_statistics(environment: Environment) -> int:
+def count_statistics(environment: Counted) -> int:
     """Returns the successful calls of today and yesterday in the ledger."""
     now = time.time()
     with environment.open_writer() as writer:
@@ -56,15 +72,18 @@ def count_statistics(environment: Environment) -> int:
 
 
 async def compare_counts(
-    row: Row, environment: Environment, *, has_records: bool = True, settled_s: float = SETTLED_S
+    row: Row, environment: Counted, *, has_records: bool = True, elsewhere: int = 0, settled_s: float = SETTLED_S
 ) -> None:
-    """Waits until the relay has counted all calls of callers, and writes lost and doubled ones into the row."""
+    """Waits until the relay has counted all calls of callers, and writes lost and doubled ones into the row.
+
+    `elsewhere` are successful calls of other callers.
+    """
     tran_ids = {call.tran_id for call in environment.calls if call.is_success}
     unknown = sum(call.was_sent and not call.status for call in environment.calls)
     ends = time.monotonic() + settled_s
     while True:
         counted = await asyncio.to_thread(count_statistics, environment)
-        totals = Totals(len(tran_ids), unknown, counted, read_records(environment))
+        totals = Totals(len(tran_ids), unknown, counted - elsewhere, read_records(environment))
         row.lost, row.doubled = totals.count_lost(tran_ids, has_records=has_records), totals.doubled
         if row.lost == 0 or time.monotonic() > ends:
             break

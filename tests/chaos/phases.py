@@ -34,7 +34,7 @@ async def run_phases(env: Environment, enter: Step, leave: Step, seconds: float 
     env.phase, env.left_at = "return", time.monotonic()
     await leave()
     await env.run_phase("return", back_s)
-    await env.run_phase("after", 2.0)
+    await env.run_phase("after", 1.5)
 
 
 async def do_nothing() -> None:

@@ -47,7 +47,7 @@ def _save_trace(name: str) -> None:
 def _save_outputs(name: str, folder: Path) -> None:
     """Keeps the logs of the relay for the person who reads a row that failed."""
     OUT.mkdir(exist_ok=True)
-    logs = sorted(folder.glob("*.output"))
+    logs = sorted(folder.glob("**/*.output"))
     (OUT / f"{name}.log").write_text("".join(f"== {log.name}\n{log.read_text(errors='replace')}" for log in logs))
 
 
