@@ -35,9 +35,13 @@ def print_row(row: Row, number: int, total: int, *, to_stderr: bool) -> None:
 
 
 def list_states(states: dict[str, State]) -> None:
-    """Prints names and titles."""
+    """Prints names and titles, by group."""
+    group = ""
     for state in states.values():
-        click.echo(f"{state.name:32} {state.title}")
+        if state.group != group:
+            group = state.group
+            click.echo(f"{group}:")
+        click.echo(f"  {state.name}\n{wrap(state.title, '      ')}")
 
 
 @click.command(epilog=EXAMPLES)

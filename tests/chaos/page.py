@@ -25,7 +25,8 @@ records once everything works again. **doubled** is the number of calls that wer
 row says otherwise. A state that is not ok today is a known fault; its figures say what was seen.
 
 Figures are from a machine with 2 cores that also ran callers, institutions, Redis and PostgreSQL. They show the order
-of magnitude, not the capacity of a relay.
+of magnitude, not the capacity of a relay. *degraded* are calls while the state lasts; *healthy* is an institution that
+the state is not about. Full disks and name servers need root.
 """
 
 
@@ -87,14 +88,21 @@ def _wrap(text: str) -> str:
 
 
 def _describe_figures(figures: Mapping[str, Any]) -> str:
-    return ", ".join(f"{_name(name)} {_format(value)}" for name, value in figures.items() if name != "problems")
+    shown = {name: value for name, value in figures.items() if name not in {"problems", "seconds"}}
+    return "; ".join(_describe_figure(name, value) for name, value in shown.items())
 
 
-def _name(name: str) -> str:
-    return name.replace("_ms", "").replace("_", " ")
+def _describe_figure(name: str, value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return f"{_get_words(name)} {value}{_get_unit(name)}"
+    codes = ", ".join(f"{number} × {code}" for code, number in value["codes"].items())
+    times = f"p50 {value['p50_ms']} ms, p99 {value['p99_ms']} ms"
+    return f"{_get_words(name)}: {value['served']} of {value['calls']} calls served, {times} ({codes})"
 
 
-def _format(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "(" + ", ".join(f"{_name(name)} {_format(entry)}" for name, entry in value.items()) + ")"
-    return str(value)
+def _get_words(name: str) -> str:
+    return name.removesuffix("_ms").removesuffix("_s").replace("_", " ")
+
+
+def _get_unit(name: str) -> str:
+    return " ms" if name.endswith("_ms") else " s" if name.endswith("_s") and not name.endswith("per_s") else ""

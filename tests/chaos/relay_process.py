@@ -90,8 +90,8 @@ class RelayProcess:
         self.child.send_signal(signal.SIGHUP)
 
     def signal_all(self, number: signal.Signals) -> None:
-        """Sends a signal to the process and all its descendants, as systemd does (KillMode=control-group)."""
-        for pid in procfs.tree(self.pid):
+        """Sends a signal to the process and its descendants, these first, as systemd may (KillMode=control-group)."""
+        for pid in reversed(procfs.tree(self.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 

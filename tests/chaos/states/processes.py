@@ -154,7 +154,9 @@ async def process_group_terminated(row: Row, folder: Path) -> None:
             failed = sum(not call.is_success for call in served)
             row.require(f"no {name} call fails during the drain, not {failed}", failed == 0)
             late = count_codes(call for call in calls if call.phase == "stopped" and call.was_sent)
-            row.figures[f"{name}_after_the_drain"] = late
+            row.figures[f"{name}_after_the_drain"] = describe_codes(late)
+            broken = {code: number for code, number in late.items() if code.startswith("5")}
+            row.require(f"no accepted {name} call fails after the drain, not {broken}", not broken)
         await relay.start()
         await compare_counts(row, env)
 
@@ -226,6 +228,11 @@ def load_tokens(env: Environment):
 def split(env: Environment):
     """Returns data calls and token calls."""
     return [call for call in env.calls if call.api_type], [call for call in env.calls if not call.api_type]
+
+
+def describe_codes(codes: dict[str, int]) -> str:
+    """Returns counts of responses as text."""
+    return ", ".join(f"{number} × {code}" for code, number in codes.items()) or "none"
 
 
 def require_line(row: Row, env: Environment, text: str) -> None:

@@ -16,6 +16,7 @@ from chaos.load import count_codes, summarize
 from chaos.phases import Step, require_healthy, run_phases
 from chaos.row import Row
 from chaos.servers.redis_pair import RedisPair
+from chaos.servers.slow_socket import SlowSocket
 from relay.policy.quota.leases import LEASE_S
 
 LIMIT = {"per_second": 50, "burst": 5}
@@ -33,6 +34,9 @@ OUTAGE_S = 0.5
 
 TIMEOUT_S = 0.05
 """`quotas.timeout_s` here: cores are shared with callers and institutions."""
+
+DELAY_S = 0.15
+"""Delay of each reply of a slow Redis."""
 
 
 async def redis_killed(row: Row, folder: Path) -> None:
@@ -65,6 +69,24 @@ async def redis_paused(row: Row, folder: Path) -> None:
 
     try:
         await run_with_redis(row, folder, server.url, enter, leave)
+    finally:
+        server.stop()
+
+
+async def redis_slow(row: Row, folder: Path) -> None:
+    """Redis executes commands, and its replies come after `quotas.timeout_s`."""
+    server = RedisServer()
+    server.start()
+    try:
+        async with SlowSocket(server.socket).run() as proxy:
+
+            async def enter() -> None:
+                proxy.delay_s = DELAY_S
+
+            async def leave() -> None:
+                proxy.delay_s = 0.0
+
+            await run_with_redis(row, folder, f"unix://{proxy.path}", enter, leave)
     finally:
         server.stop()
 
