@@ -76,7 +76,8 @@ class Environment:
         self.phase = "calm"
         self.front_port = 0
         """The port of a load balancer, 0 without one."""
-        self.left_at = float("inf")
+        self.left_at = self.back_at = float("inf")
+        """When the state began to end, and when its cause was gone."""
         self.authority_socket = f"{tempfile.mkdtemp(prefix='relay-')}/a.sock"
         self._contexts = {}
         self._count = itertools.count(1)

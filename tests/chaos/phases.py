@@ -1,10 +1,11 @@
 """The course of most states: calm, degraded, back."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 
 from chaos.environment import BANK, OTHER, Environment
-from chaos.load import count_codes, get_percentile, get_share, summarize
+from chaos.load import Call, count_codes, get_percentile, get_share, summarize
 from chaos.row import Row
 
 HEALTHY = 0.99
@@ -13,18 +14,25 @@ HEALTHY = 0.99
 SLOWER = 1.5
 """The p99 of healthy institutions over that in calm."""
 
-NOISE_MS = 100.0
+NOISE_MS = 250.0
 """A p99 below this is the machine's scheduling: it also runs callers, institutions and servers."""
+
+LONGEST_S = 12.0
+"""Longest time in which calls may fail after the state; a row judges only what comes after it."""
+
+QUIET_S = 1.0
+"""Time without a failed call after which everything is well again."""
 
 SUCCESS = "200 00000"
 
 Step = Callable[[], Awaitable[None]]
 
 
-async def run_phases(env: Environment, enter: Step, leave: Step, seconds: float = 4.0, back_s: float = 2.5) -> None:
+async def run_phases(env: Environment, enter: Step, leave: Step, seconds: float = 4.0) -> None:
     """Runs the load through the phases `calm`, `change`, `degraded`, `return`, `after`.
 
-    Calls of `change` and `return` are under way while the state begins and ends.
+    Calls of `change` and `return` are under way while the state begins and ends. `return` ends when no call has failed
+    for a second, at the latest after `LONGEST_S`.
     """
     await env.run_phase("calm", 1.5)
     await env.run_phase("change", 0.2)
@@ -33,8 +41,24 @@ async def run_phases(env: Environment, enter: Step, leave: Step, seconds: float 
     await env.run_phase("degraded", seconds)
     env.phase, env.left_at = "return", time.monotonic()
     await leave()
-    await env.run_phase("return", back_s)
+    env.back_at = time.monotonic()
+    await wait_until_back(env)
     await env.run_phase("after", 1.5)
+
+
+async def wait_until_back(env: Environment) -> None:
+    """Waits until no call has failed for a second, at most `LONGEST_S`."""
+    while (now := time.monotonic()) < env.back_at + LONGEST_S:
+        recent = [call for call in env.calls if call.due > now - QUIET_S]
+        is_quiet = recent and not any(map(is_failed, recent)) and all(call.ended for call in recent[: len(recent) // 2])
+        if is_quiet and now > env.back_at + QUIET_S:
+            return
+        await asyncio.sleep(0.1)
+
+
+def is_failed(call: Call) -> bool:
+    """Returns whether a call has ended without a response, or with one of a failure. 42901 is none."""
+    return bool(call.ended) and (call.status == 0 or call.status >= 500)
 
 
 async def do_nothing() -> None:
@@ -59,6 +83,8 @@ def require_codes(row: Row, env: Environment, codes: Collection[str], provider: 
     """
     degraded = [call for call in env.get_calls("degraded", provider=provider) if call.ended <= env.left_at]
     row.figures["degraded"] = summarize(degraded)
+    late = [call.due - env.back_at for call in env.get_calls("return", provider=provider) if is_failed(call)]
+    row.figures["failed_after_the_end_for_s"] = round(max(late, default=0.0), 1) if max(late, default=0.0) > 0 else 0
     unexpected = {code: number for code, number in count_codes(degraded).items() if code not in codes}
     row.require(f"only {', '.join(sorted(codes))} while degraded, not {unexpected}", not unexpected)
     for phase in ("calm", "after"):

@@ -25,7 +25,8 @@ class SandboxEnvironment(Environment):
         self.folder = folder
         self.portal = portal
         self.relays = self.gateways = [RelayProcess(portal.settings, "all")]
-        self.calls, self.phase, self.left_at = [], "calm", float("inf")
+        self.calls, self.phase = [], "calm"
+        self.left_at = self.back_at = float("inf")
         self.token = token
         self._count = itertools.count(1)
 

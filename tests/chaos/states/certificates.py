@@ -69,7 +69,7 @@ async def institution_certificate_expired(row: Row, folder: Path) -> None:
                 wire.close()
 
         async with env.load(BANK, rate=20), env.load(OTHER):
-            await run_phases(env, lambda: present(expired), lambda: present(good), back_s=5.0)
+            await run_phases(env, lambda: present(expired), lambda: present(good))
         require_codes(row, env, {"500 50005"})
         require_healthy(row, env)
         lines = env.gateway.count_lines("detail=tls_expired") + env.gateway.count_lines("cause=tls_expired")

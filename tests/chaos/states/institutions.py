@@ -19,6 +19,9 @@ TRICKLE_S = 0.2
 PER_OPERATOR = 64
 """Connections of one operator in the row of two hung institutions."""
 
+MOST_REASONS = 3
+"""Reasons for which one institution may be unavailable in one row: each has a line a minute."""
+
 REFUSED = {"500 50005", "500 50003"}
 HUNG = REFUSED | {"429 42901"}
 """50003 at first; 50005 or 42901 once the breaker is open or the operator has its share of calls in flight."""
@@ -93,7 +96,7 @@ async def two_institutions_hanging(row: Row, folder: Path) -> None:
             env.load(THIRD, connections=PER_OPERATOR),
             env.load(OTHER, rate=20),
         ):
-            await run_phases(env, enter, leave, 6.0, 5.0)
+            await run_phases(env, enter, leave, 6.0)
         await judge(row, env, HUNG | {"no response"})
 
 
@@ -108,7 +111,7 @@ async def run_with_script(row: Row, folder: Path, script, codes: Collection[str]
             env.bank.script = answers_well
 
         async with env.load(BANK, rate=20, connections=100), env.load(OTHER):
-            await run_phases(env, enter, leave, 5.0, 5.0)
+            await run_phases(env, enter, leave, 5.0)
         await judge(row, env, codes)
 
 
@@ -125,7 +128,7 @@ async def require_alarm(row: Row, env: Environment) -> None:
     """Requires one log line at the begin and one at the end, and the metric of faults."""
     for text in ("unavailable", "available again"):
         lines = env.gateway.count_lines(f"institution {text}: org_code={BANK}")
-        row.require(f"one line `institution {text}`, not {lines}", lines == 1)
+        row.require(f"one line `institution {text}` for each reason, not {lines}", 1 <= lines <= MOST_REASONS)
     metrics = await env.gateway.read_metrics()
     faults = sum(value for name, value in metrics.items() if name.startswith("relay_faults_total") and BANK in name)
     row.require("relay_faults counts the failures", faults > 0)

@@ -79,7 +79,7 @@ async def run_with_names(row: Row, folder: Path, enter, leave, codes, *, fresh: 
             await leave(server)
 
         async with env.load(BANK, rate=20), env.load(OTHER):
-            await run_phases(env, degrade, restore, back_s=TTL_S + 2.0)
+            await run_phases(env, degrade, restore, 2.5)
         row.figures["queries"] = server.asked[NAME]
         row.require("the name was looked up again", server.asked[NAME] > 1)
         row.figures["requests_at_the_wrong_server"] = len(wrong.received)

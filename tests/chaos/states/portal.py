@@ -44,8 +44,6 @@ async def run_without_portal(row: Row, folder: Path, *, restarts: bool) -> None:
 
         async def enter() -> None:
             await stack.enter_async_context(env.portal.pause_portal())
-            failures = await env.wait_for_job(lambda number: number >= 1)
-            row.require("relay_job_failures counts", failures >= 1)
             age_registry(env)
             if restarts:
                 await env.gateway.stop()
@@ -57,12 +55,10 @@ async def run_without_portal(row: Row, folder: Path, *, restarts: bool) -> None:
             row.require("/readyz answers 200", (await env.gateway.admin("/readyz"))[0] == 200)
 
         async def leave() -> None:
-            name = 'relay_job_failures{job="directory"}'
-            row.figures["failures"] = (await env.gateway.read_metrics()).get(name)
+            row.figures["failures"] = await env.wait_for_job(lambda number: number >= 1)
+            row.require("relay_job_failures counts", row.figures["failures"] >= 1)
             env.portal.registry.change(TWO, name="하루 뒤의 이름")
             await stack.aclose()
-            failures = await env.wait_for_job(lambda number: number == 0, 30.0)
-            row.require("the sync succeeds again", failures == 0)
             age = await env.gateway.wait_for_metric(AGE, lambda seconds: seconds < 60)
             row.require("the registry is current", age < 60)
 
@@ -72,6 +68,7 @@ async def run_without_portal(row: Row, folder: Path, *, restarts: bool) -> None:
         row.require("the log names the failed job", env.gateway.count_lines("the portal gave no registry") >= 1)
         current = await env.portal.ledger.registry.registry()
         row.require("the change has arrived", current.organisations[TWO].name == "하루 뒤의 이름")
+        row.require("the sync succeeds again", await env.wait_for_job(lambda number: number == 0, 30.0) == 0)
         await compare_counts(row, env)
 
 

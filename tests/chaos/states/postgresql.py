@@ -65,7 +65,7 @@ async def postgresql_stopped_for_long(row: Row, folder: Path) -> None:
             await asyncio.to_thread(server.resume)
 
         async with env.load(BANK):
-            await run_phases(env, enter, leave, 3.0, 4.0)
+            await run_phases(env, enter, leave, 3.0)
         trusted = env.get_calls("trusted")
         row.require("calls succeed within trust_s", all(call.is_success for call in trusted))
         require_codes(row, env, {"500 50001"})
@@ -263,7 +263,7 @@ async def run_and_judge(row: Row, env: Environment, enter: Step, leave: Step, se
     """Runs the phases; calls whose tokens the gateway knows must succeed all the time, token calls at the end."""
     row.require("token calls work before", (await env.call_token()).is_success)
     async with env.load(BANK):
-        await run_phases(env, enter, leave, seconds, 4.0)
+        await run_phases(env, enter, leave, seconds)
         refreshed = await env.call_token()
     row.require(f"token calls work after: {refreshed.rsp_code} {refreshed.error}", refreshed.is_success)
     require_codes(row, env, {SUCCESS})
