@@ -14,7 +14,7 @@ HEALTHY = 0.99
 SLOWER = 1.5
 """The p99 of healthy institutions over that in calm."""
 
-NOISE_MS = 250.0
+NOISE_MS = 400.0
 """A p99 below this is the machine's scheduling: it also runs callers, institutions and servers."""
 
 LONGEST_S = 12.0

@@ -27,6 +27,7 @@ class Row:
 
     def describe(self) -> dict[str, Any]:
         """Returns the row for JSON."""
-        figures = self.figures | ({"problems": self.problems} if self.problems else {})
+        allowed = {"may_lose": self.may_lose} if self.may_lose else {}
+        figures = self.figures | allowed | ({"problems": self.problems} if self.problems else {})
         counts = {"lost": self.lost, "doubled": self.doubled}
         return {"state": self.state, "ok": self.ok, **counts, "figures": figures}
