@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,14 @@ def _render_section(state: State, row: Mapping[str, Any] | None) -> str:
 
 
 def _wrap(text: str) -> str:
-    text = " ".join(text.split())
-    return "\n".join(textwrap.wrap(text, 118, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    text = " ".join(text.split()).replace(" %", "\0%")  # a number stays with its sign
+    columns = 118 if text.isascii() or not any(map(_is_wide, text)) else 80
+    lines = textwrap.wrap(text, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\0", " ")
+
+
+def _is_wide(letter: str) -> bool:
+    return unicodedata.east_asian_width(letter) in {"W", "F"}
 
 
 def _describe_figures(figures: Mapping[str, Any]) -> str:
@@ -101,7 +108,8 @@ def _describe_figure(name: str, value: Any) -> str:
 
 
 def _get_words(name: str) -> str:
-    return name.removesuffix("_ms").removesuffix("_s").replace("_", " ")
+    unit = _get_unit(name).replace(" ", "_")
+    return name.removesuffix(unit).replace("_", " ").replace("per s", "per second")
 
 
 def _get_unit(name: str) -> str:

@@ -70,7 +70,7 @@ def require_healthy(row: Row, env: Environment, provider: str = OTHER, *phases: 
     calls = env.get_calls(*phases, provider=provider)
     row.figures["healthy_served"] = f"{100 * get_share(calls):.1f} %"
     calm, degraded = (env.get_calls(phase, provider=provider) for phase in ("calm", "degraded"))
-    row.figures["healthy_p99_ms"] = f"{get_percentile(calm, 0.99)} calm, {get_percentile(degraded, 0.99)} degraded"
+    row.figures["healthy_p99"] = f"{get_percentile(calm, 0.99)} ms calm, {get_percentile(degraded, 0.99)} ms degraded"
     row.require("99 % of the calls at healthy institutions succeed", get_share(calls) >= HEALTHY)
     limit_ms = max(SLOWER * get_percentile(calm, 0.99), NOISE_MS)
     row.require(f"p99 at healthy institutions below {limit_ms:.0f} ms", get_percentile(degraded, 0.99) <= limit_ms)
