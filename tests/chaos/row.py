@@ -6,7 +6,10 @@ from typing import Any
 
 @dataclass
 class Row:
-    """What one state showed. A row is ok without problems; `may_lose` is the number of calls it may lose."""
+    """What one state showed. A row is ok without problems; `may_lose` is the number of calls it may lose.
+
+    `judges_time` is whether latencies are judged: a test on a loaded machine does not.
+    """
 
     state: str
     lost: int = 0
@@ -14,6 +17,7 @@ class Row:
     may_lose: int = 0
     figures: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    judges_time: bool = True
 
     @property
     def ok(self) -> bool:
@@ -24,6 +28,11 @@ class Row:
         """Notes a promise that does not hold."""
         if not holds:
             self.problems.append(promise)
+
+    def require_in_time(self, promise: str, holds: object) -> None:
+        """Notes a promise about a latency that does not hold."""
+        if self.judges_time:
+            self.require(promise, holds)
 
     def describe(self) -> dict[str, Any]:
         """Returns the row for JSON."""

@@ -32,6 +32,13 @@ def test_a_row_is_ok_only_without_loss_and_problems():
     assert (row.ok, row.describe()["figures"]) == (False, {"problems": ["a promise"]})
 
 
+def test_a_row_of_a_test_does_not_judge_latencies():
+    judged, tested = Row("one"), Row("one", judges_time=False)
+    for row in (judged, tested):
+        row.require_in_time("p99 below 400 ms", holds=False)
+    assert (judged.ok, tested.ok) == (False, True)
+
+
 def test_the_page_shows_a_row_that_is_not_ok():
     name, state = next(iter(STATES.items()))
     rows = {name: {"state": name, "ok": False, "lost": 3, "doubled": 0, "figures": {"problems": ["it lost calls"]}}}

@@ -85,9 +85,9 @@ def judge(row: Row, env: Environment, hole: BlackHole | None) -> None:
     row.figures |= {"calm": summarize(calm), "ejecting": summarize(ejecting), "degraded": summarize(degraded)}
     limit_ms = max(SLOWER * get_percentile(calm, 0.5), NOISE_MS)
     p50_ms = get_percentile(degraded, 0.5)
-    row.require(f"p50 at most {limit_ms:.0f} ms after ejection, not {p50_ms}", p50_ms <= limit_ms)
+    row.require_in_time(f"p50 at most {limit_ms:.0f} ms after ejection, not {p50_ms}", p50_ms <= limit_ms)
     p99_ms = get_percentile(degraded, 0.99)
-    row.require(f"p99 below 500 ms after ejection, not {p99_ms}", p99_ms < 500)
+    row.require_in_time(f"p99 below 500 ms after ejection, not {p99_ms}", p99_ms < 500)
     codes = count_codes(degraded)
     row.require(f"99 % of the calls succeed after ejection: {codes}", get_share(degraded) >= SERVED)
     row.require("calls succeed before and after", get_share(env.get_calls("calm", "after", provider=BANK)) == 1.0)
