@@ -6,7 +6,7 @@ ARGS  ?=
 QUICK ?=
 SPLIT ?= -n 3 --dist loadfile
 
-.PHONY: help demo sandbox compile test test-full test-compiled check format bench clean
+.PHONY: help demo sandbox compile test test-full test-compiled chaos chaos-docs check format bench clean
 help:                    ## what can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 12
 
@@ -41,6 +41,16 @@ test-compiled: $(VENV)/ready-dev ## the suite on the compiled form
 	@.ci/compile $(VENV)
 	@.ci/with-compiled .ci/in-memory $(PY) -m pytest -q $(SPLIT) $(ARGS)
 
+CHAOS := PYTHONPATH=.:sandbox:bench:tests:tests/scenarios
+
+chaos: $(VENV)/ready-dev     ## every degraded state with real servers; ARGS='--only NAME', ARGS=--list
+	@.ci/system
+	@.ci/system gcc haproxy
+	@$(CHAOS) .ci/in-memory $(PY) -m chaos $(ARGS)
+
+chaos-docs: $(VENV)/ready-dev ## write docs/operate/degraded.md; ARGS=--keep takes the figures of the last run
+	@$(CHAOS) $(PY) -m chaos --docs $(ARGS)
+
 check: $(VENV)/ready-dev     ## form, lint, types, floors
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
@@ -57,4 +67,4 @@ bench: $(VENV)/ready-dev     ## the data plane beside its peers, what a token co
 	@QUICK=$(QUICK) $(PY) bench/issue.py
 
 clean:                   ## away with everything made here
-	rm -rf $(VENV) build *.egg-info sandbox/build sandbox/*.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache .sandbox bench/build bench/out
+	rm -rf $(VENV) build *.egg-info sandbox/build sandbox/*.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache .sandbox bench/build bench/out tests/chaos/out

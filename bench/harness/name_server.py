@@ -15,7 +15,7 @@ _NO_SUCH_NAME: Final = 3
 class NameServer(asyncio.DatagramProtocol):
     """Answers A queries from `addresses`; other names do not exist. Names in `silent` get no answer.
 
-    `asked` counts the A queries by name.
+    `asked` counts the A queries by name. Answers come `delay_s` later.
     """
 
     def __init__(self) -> None:
@@ -23,13 +23,14 @@ class NameServer(asyncio.DatagramProtocol):
         self.silent: set[str] = set()
         self.asked: Counter[str] = Counter()
         self.ttl = 60
+        self.delay_s = 0.0
         self.place = ""
 
-    async def start(self) -> None:
-        """Listens on a free port; `place` is its ADDRESS:PORT."""
+    async def start(self, address: str = "127.0.0.1", port: int = 0) -> None:
+        """Listens on a free port, or on `port`; `place` is its ADDRESS:PORT."""
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
-        self.place = "127.0.0.1:{}".format(self._transport.get_extra_info("sockname")[1])
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(address, port))
+        self.place = "{}:{}".format(address, self._transport.get_extra_info("sockname")[1])
 
     def stop(self) -> None:
         """Stops listening."""
@@ -51,4 +52,9 @@ class NameServer(asyncio.DatagramProtocol):
         ]
         outcome = 0 if name in self.addresses else _NO_SUCH_NAME
         head = data[:2] + struct.pack(">HHHHH", 0x8180 | outcome, 1, len(records), 0, 0)
-        self._transport.sendto(head + data[_HEADER : at + 5] + b"".join(records), addr)
+        answer = head + data[_HEADER : at + 5] + b"".join(records)
+        asyncio.get_running_loop().call_later(self.delay_s, self._answer, answer, addr)
+
+    def _answer(self, data: bytes, addr: tuple[str, int]) -> None:
+        if not self._transport.is_closing():
+            self._transport.sendto(data, addr)

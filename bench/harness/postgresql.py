@@ -45,9 +45,17 @@ class PostgreSql:
         self._serve()
         self._run("psql", "-h", self._folder, "-U", "relay", "-At", "-c", _UNTIL_IT_FOLLOWS, "postgres")
 
+    def halt(self) -> None:
+        """Stop, and keep the data for `resume`."""
+        self._run("pg_ctl", "-w", "-m", "fast", "-D", self._folder / "data", "stop")
+
+    def resume(self) -> None:
+        """Start again after `halt`."""
+        self._serve()
+
     def demote(self) -> None:
         """Start again as a standby that follows no primary."""
-        self._run("pg_ctl", "-w", "-m", "fast", "-D", self._folder / "data", "stop")
+        self.halt()
         self._run("touch", self._folder / "data" / "standby.signal")
         self._serve()
 

@@ -16,6 +16,19 @@ def test_a_private_server_runs_until_it_is_stopped():
     assert not Path(url.partition("host=")[2]).exists()
 
 
+def test_a_halted_server_keeps_its_data():
+    server = PostgreSql()
+    server.start()
+    url = server.database()
+    server.sql(url, "create table kept as select 7 as seven")
+    server.halt()
+    with pytest.raises(AssertionError, match="No such file"):
+        server.sql(url, "select 1")
+    server.resume()
+    assert server.sql(url, "select seven from kept") == "7\n"
+    server.stop()
+
+
 def test_errors_of_the_programs_are_raised(postgresql):
     with pytest.raises(AssertionError, match="syntax error"):
         postgresql.sql(postgresql.database(), "selec")

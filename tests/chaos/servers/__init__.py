@@ -1,0 +1,1 @@
+"""Servers and devices that a state stops, slows or fills."""
