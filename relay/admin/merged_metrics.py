@@ -15,6 +15,7 @@ GAUGE_SUMS: Final = frozenset(
         "relay_handshakes",
         "relay_upstream_pool",
         "relay_statistics_waiting",
+        "relay_transfers_waiting",
     }
 )
 """Gauges whose values are added."""
@@ -25,6 +26,7 @@ KEPT_GAUGES: Final = frozenset(
         "relay_statistics_failures",
         "relay_access_log_lost",
         "relay_log_lines_lost",
+        "relay_transfers_lost",
     }
 )
 """Gauges that count from the start: values are added, those of ended workers included."""

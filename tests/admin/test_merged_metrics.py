@@ -22,6 +22,7 @@ HIGHEST = {
     "relay_statistics_behind_seconds",
     "relay_statistics_spool_broken",
     "relay_plan_reloads",
+    "relay_transfers_known",
     "relay_plan_reload_failures",
 }
 """Gauges of which the highest value counts. A new gauge is added here, or to GAUGE_SUMS or KEPT_GAUGES."""

@@ -76,6 +76,9 @@ class FakeDialer:
         self.loop, self.connections, self.error, self.instance_count = loop, [], "", instances
         self.sockets, self.dead, self.dialed = [], {}, []
 
+    def describe(self, index):
+        return f"host:{index}"
+
     def idle_limit(self, connection):
         return float(connection.keep_alive.partition(b"=")[2])
 

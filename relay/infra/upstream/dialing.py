@@ -74,6 +74,11 @@ class Dialer:
                 return min(idle_s, max(0.0, int(value[:6]) - 1.0))
         return idle_s
 
+    def describe(self, index: int) -> str:
+        """Returns host and port of an instance, for logs."""
+        instance = self._instances[index]
+        return f"{instance.host}:{instance.port}"
+
     @property
     def instance_count(self) -> int:
         """The number of instances."""

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from relay.infra.diagnostics.outages import OutageLogs
 from relay.infra.upstream.dialing import Dialer, NotConnected
 from relay.infra.upstream.request import PoolRequest
 from relay.policy.upstream.addresses import Addresses
@@ -38,6 +39,7 @@ class Dials:
         self._tasks: list[dict[PoolRequest, asyncio.Task[None]]] = [{} for _ in range(dialer.instance_count)]
         self._waiting: deque[PoolRequest] = deque()
         self._probes: dict[int, asyncio.Task[None]] = {}
+        self._outages = OutageLogs(loop.time)
 
     def is_busy(self, index: int) -> bool:
         """Returns whether as many connections are being opened to an address as may be."""
@@ -70,12 +72,16 @@ class Dials:
         request.is_dialing = False
         return request
 
-    def eject(self, index: int) -> None:
+    def eject(self, index: int, cause: str) -> None:
         """Continues at other addresses with the connections that are being opened to one that was ejected."""
+        self._outages.record_failure(self._describe(index), cause)
         for request in list(self._tasks[index]):
             task = self._tasks[index].pop(request)
             task.cancel()
             self._try_next(request, index, "time_out")
+
+    def _describe(self, index: int) -> str:
+        return f"address of an institution: address={self._dialer.describe(index)}"
 
     def probe(self, now: float) -> None:
         """Opens a connection to each ejected address that is due; one that is accepted is used again."""
@@ -96,14 +102,15 @@ class Dials:
             self._tasks[index].pop(request, None)
             self._try_next(request, index, str(error))
             if self._addresses.record_connect_failure(index, self._loop.time()):
-                self.eject(index)
+                self.eject(index, str(error))
         else:
             self._tasks[index].pop(request, None)
             self._connections.add(connection)
             request.is_dialing = False
             if self._dialer.instance_count > 1:
                 now = self._loop.time()
-                self._addresses.record_connect(index, now - begun, now)
+                if self._addresses.record_connect(index, now - begun, now):
+                    self.eject(index, "slow")
             request.send_on(connection)
         self._begin_waiting()
 
@@ -134,4 +141,5 @@ class Dials:
             del self._probes[index]
         self._connections.add(connection)
         self._addresses.restore(index, self._loop.time())
+        self._outages.record_success(self._describe(index))
         self._add_idle(connection)

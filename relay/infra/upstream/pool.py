@@ -190,7 +190,7 @@ class ConnectionPool(RequestPool):
     def record_failure_of(self, connection: ClientConnection) -> None:
         """Records a connection that ended before its response."""
         if len(self._idle) > 1 and self._addresses.record_failure(connection.instance, self.loop.time()):
-            self._dials.eject(connection.instance)
+            self._dials.eject(connection.instance, "no_response")
 
     def stop_reuse(self, connection: ClientConnection | None) -> None:
         """Reuses no connection any more: an accepted response had no x-api-tran-id.

@@ -63,7 +63,7 @@ async def test_waiting_dials_move_when_their_address_is_ejected(pair):
     assert len(pair.connections) == 8
 
 
-async def test_an_ejected_address_is_probed_and_used_again(pair):
+async def test_an_ejected_address_is_probed_and_used_again(pair, caplog):
     kill(pair, 1).set()
     await pair.send()
     await turn(pair)
@@ -73,6 +73,8 @@ async def test_an_ejected_address_is_probed_and_used_again(pair):
     await turn(pair)
     assert (pair.pool.state()["ejected"], pair.dialer.dialed) == (0, [1, 0, 1])
     assert pair.counts == (1, 1, 0)  # the connection of the probe is kept
+    assert "address of an institution unavailable: address=host:1 cause=time_out" in caplog.text
+    assert "address of an institution available again: address=host:1" in caplog.text
 
 
 async def test_a_dead_address_costs_one_probe_a_second(pair):
