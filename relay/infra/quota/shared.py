@@ -31,6 +31,9 @@ _MOST_DEBTS: Final = 500
 _CALM_REPLIES: Final = 3
 """Replies in a row after which a store is used again."""
 
+_MOST_LATE: Final = 3
+"""Replies in a row that come after their leases have ended."""
+
 _STORE_ERRORS: Final = (RedisError, OSError, TimeoutError, ValueError)
 
 
@@ -73,6 +76,7 @@ class SharedQuotaCounters:
         self._clock = clock
         self._outages = OutageLog("quota store", clock)
         self._failures = 0
+        self._late = 0
         self._has_counted = False
         self._gateways_before, self._forget_at = 0, 0.0
 
@@ -145,7 +149,7 @@ class SharedQuotaCounters:
             served.set()
 
     async def _lease(self) -> None:
-        """Asks for what is wanted. Raises TimeoutError for a reply that is too late to be used."""
+        """Asks for what is wanted. Raises TimeoutError when replies are too late to be used again and again."""
         sent_at = self._clock()
         rates, slots = self._book.build_requests(sent_at), self._slots.build_requests(sent_at)
         expected = self._gateways_before if sent_at < self._forget_at else 0
@@ -153,7 +157,9 @@ class SharedQuotaCounters:
             [request for _, request in rates], [request for _, request in slots], gateways=expected
         )
         now = self._clock()
-        if now - sent_at >= LEASE_S:
+        self._late = self._late + 1 if now - sent_at >= LEASE_S else 0
+        if self._late >= _MOST_LATE:
+            self._late = 0
             raise TimeoutError
         self._book.receive(rates, reply.leases, sent_at, now)
         self._slots.receive(slots, reply.slots, now)

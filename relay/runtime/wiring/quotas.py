@@ -20,7 +20,7 @@ def build_quota_counters(settings: QuotaSettings, table: LimitTable) -> LocalQuo
     if settings.redis is None:
         return LocalQuotaCounters(table)
     try:
-        redis = make_redis_client(resolve_redis_url(settings.redis), settings.timeout_s, CONNECT_S)
+        redis = make_redis_client(resolve_redis_url(settings.redis), CONNECT_S)
     except ValueError as error:  # its text repeats the URL, which may hold a password
         raise CredentialError("quotas.redis: no URL of a Redis; write redis://HOST:PORT/0") from error
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -32,7 +32,7 @@ async def make_store(redis):
     clients = []
 
     def make(name="a", timeout_s=TIMEOUT_S, url=None):
-        clients.append(make_redis_client(url, timeout_s) if url else redis)
+        clients.append(make_redis_client(url, TIMEOUT_S) if url else redis)
         return QuotaStore(clients[-1], name, timeout_s)
 
     yield make
