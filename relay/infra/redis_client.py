@@ -46,6 +46,14 @@ def make_redis_client(url: str, response_s: float = RESPONSE_S, connect_s: float
     return finder.master_for(master, db=int(database or 0), **options)  # type: ignore[no-any-return]
 
 
+async def close_redis_client(client: Redis) -> None:
+    """Closes a client, and its connections to Sentinels."""
+    await client.aclose()
+    manager = getattr(client.connection_pool, "sentinel_manager", None)
+    for sentinel in manager.sentinels if manager is not None else ():
+        await sentinel.aclose()
+
+
 def _check_options(client: Redis) -> None:
     """Raises ValueError for an option in the query of the URL that no connection has."""
     try:

@@ -13,6 +13,7 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from relay.infra.redis_client import close_redis_client
 from relay.policy.quota.leases import LeaseReply, LeaseRequest
 from relay.policy.quota.slots import SlotRequest
 
@@ -127,7 +128,7 @@ class QuotaStore:
                 for key in _GATEWAYS:
                     await self._redis.zrem(key, self._name)
         finally:
-            await self._redis.aclose()
+            await close_redis_client(self._redis)
 
     async def reset(self) -> None:
         """Closes the connections, so that no late reply is read and a failover is followed."""

@@ -16,7 +16,7 @@ from relay.domain.registry import RegistryChanges
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.portal.client import PortalClient
 from relay.infra.portal.secrets import PortalSecrets
-from relay.infra.redis_client import make_redis_client
+from relay.infra.redis_client import close_redis_client, make_redis_client
 from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership
 from relay.jobs.retention import RetentionJob, next_time_of_day
 from relay.jobs.runner import Job, JobFailed, every
@@ -151,4 +151,4 @@ async def open_leadership(settings: JobsSettings, book: JobStore) -> AsyncIterat
     try:
         yield RedisLeadership(redis, book, holder, settings.term_s, time.time)
     finally:
-        await redis.aclose()
+        await close_redis_client(redis)
