@@ -29,6 +29,7 @@ from relay.policy.call.access import PEER_REFUSAL_CODES
 from relay.policy.call.attribution import find_api_type
 from relay.policy.call.institution_request import InstitutionRequest, RequestTemplate
 from relay.policy.call.plan import Institution, Plan
+from relay.policy.quota.overload import OVERLOAD_FAULTS
 from relay.wire.head import HEAD_END, ProtocolError, RequestHead, Violation
 from relay.wire.tls.errors import RecordsExceeded
 
@@ -142,7 +143,8 @@ class Gateway:
             headers, text = head.headers, head.query + b"\n" + body
             token = None if refusal.fault.name in UNIDENTIFIED_TOKEN else headers.get(b"authorization")
             call = RefusedCall(head.path, text, token, headers.get(b"x-api-type"))
-            if not self._attribute(connection.info, call, exchange):  # its token must be verified: judge again later
+            is_attributed = self._attribute(connection.info, call, exchange)
+            if not is_attributed and refusal.fault not in OVERLOAD_FAULTS:  # verify its token: judge again later
                 self._serve_after(self._wait_turn(exchange), connection, head, body, exchange)
                 return
             self._refuse(
