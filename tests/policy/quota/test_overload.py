@@ -86,7 +86,7 @@ def test_the_part_grows_faster_while_lag_is_higher(gate):
     slow, fast = OverloadGate(LIMITS), gate
     observe(slow, HIGH, 5)
     observe(fast, Measure(2.0), 5)
-    assert fast.part == pytest.approx(0.6)
+    assert fast.part == pytest.approx(MAX_PART)
     assert slow.part == pytest.approx(0.24)
 
 
@@ -103,6 +103,15 @@ def test_operators_that_call_in_turn_are_refused_alike(gate, operators):
     for call in range(1000 * operators):
         refused[call % operators] += check(gate) is not None
     assert max(refused) - min(refused) <= 10
+
+
+def test_very_high_lag_raises_the_second_level_at_once(gate):
+    levels = []
+    for _ in range(3):
+        observe(gate, Measure(3.0))
+        levels.append(gate.level)
+    assert levels == [OverloadLevel.NORMAL, OverloadLevel.SCHEDULED, OverloadLevel.ON_DEMAND]
+    assert gate.part == pytest.approx(0.5)
 
 
 def test_the_part_stays_between_limit_and_calm(gate):
