@@ -1,5 +1,6 @@
 """Calls at an overloaded gateway."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -12,7 +13,9 @@ from relay.policy.quota.overload import RISE_WINDOWS, Measure, OverloadGate, Ove
 
 @pytest.fixture
 def overload():
-    return OverloadGate(OverloadLimits(lag_s=0.25))
+    gate = OverloadGate(OverloadLimits(lag_s=0.25))
+    gate.hold_s = 0.0
+    return gate
 
 
 @pytest.fixture
@@ -30,9 +33,17 @@ def observe(overload, windows):
         overload.observe(Measure(5.0))
 
 
-def test_scheduled_transfers_are_refused_first(scene, overload):
+async def settle(scene):
+    """Waits until each refused call is answered."""
+    async with asyncio.timeout(20):
+        while scene.gateway.in_flight > len(scene.upstream.asked) + len(scene.authority.asked):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def test_scheduled_transfers_are_refused_first(scene, overload):
     observe(overload, RISE_WINDOWS)
     scene.ask(x_api_type="scheduled")
+    await settle(scene)
     assert "HTTP/1.1 429" in scene.connection.head
     assert "retry-after: 6" in scene.connection.head
     assert json.loads(scene.connection.body)["rsp_code"] == "42901"
@@ -43,23 +54,43 @@ def test_scheduled_transfers_are_refused_first(scene, overload):
     assert len(scene.upstream.asked) == 1
 
 
-def test_most_calls_on_demand_are_refused_in_a_long_overload(scene, overload):
+async def test_most_calls_on_demand_are_refused_in_a_long_overload(scene, overload):
     observe(overload, 100)
     for _ in range(100):
         scene.ask()
+    await settle(scene)
     assert scene.recorded.count("overload") == pytest.approx(95, abs=2)
     assert len(scene.upstream.asked) == pytest.approx(5, abs=2)
     assert scene.connection.will_close is False
 
 
-def test_a_refusal_does_not_wait_for_its_token(scene, overload):
+async def test_a_refusal_does_not_wait_for_its_token(scene, overload):
     def defer(*_):
         raise NotVerified
 
     observe(overload, RISE_WINDOWS)
     scene.token_verifier.verify = defer
     scene.ask(x_api_type="scheduled")
+    await settle(scene)
     assert [(each.reason, each.client_id) for each in scene.records] == [("overload_scheduled", "")]
+
+
+async def test_a_refusal_is_held_back(scene, overload):
+    overload.hold_s = 0.05
+    observe(overload, RISE_WINDOWS)
+    scene.ask(x_api_type="scheduled")
+    await asyncio.sleep(0)
+    assert (scene.connection.written, scene.gateway.in_flight) == (b"", 1)
+    await settle(scene)
+    assert (scene.recorded, scene.connection.source) == (["overload_scheduled"], None)
+
+
+async def test_an_operator_that_disconnects_before_its_refusal_is_gone(scene, overload):
+    observe(overload, RISE_WINDOWS)
+    scene.ask(x_api_type="scheduled")
+    scene.connection.source.peer_disconnected()
+    await asyncio.sleep(0.01)
+    assert (scene.recorded, scene.connection.written) == (["operator_gone"], b"")
 
 
 def test_an_unknown_peer_is_still_refused_as_unknown(scene, overload):
@@ -77,10 +108,11 @@ def test_calls_in_progress_are_finished(scene, overload):
     assert scene.recorded == [""]
 
 
-def test_oauth_calls_are_temporarily_unavailable(scene, overload):
+async def test_oauth_calls_are_temporarily_unavailable(scene, overload):
     observe(overload, 100)
     for _ in range(20):
         scene.ask("/oauth/2.0/token", method="POST", body=b"grant_type=refresh_token")
+    await settle(scene)
     assert len(scene.authority.asked) == pytest.approx(1, abs=1)
     refused = next(index for index, each in enumerate(scene.records) if each.reason == "overload")
     assert (scene.records[refused].status, scene.records[refused].error) == (503, "temporarily_unavailable")

@@ -32,6 +32,13 @@ _CALM: Final = 0.5
 
 _CALM_MEMORY: Final = 0.95
 
+HOLD_S: Final = 1.0
+"""Time for which a refusal is held back, so that its connection sends no other call meanwhile.
+
+PERF: without it, 3,000 connections that called again at once made the loop answer refusals for 2.6 s in one turn, while
+calls that were accepted waited.
+"""
+
 MIN_IN_FLIGHT: Final = 64
 """With so few calls in flight none is refused while memory alone is short: refusals would free none."""
 
@@ -69,7 +76,8 @@ class Measure:
 class OverloadGate:
     """Raises its level while a limit is exceeded, and lowers it when lag and memory are calm again.
 
-    `level` is 0 in the normal state: the only cost of a call. `part` is the refused part of calls on demand.
+    `level` is 0 in the normal state: the only cost of a call. `part` is the refused part of calls on demand. Each
+    refusal is held back for `hold_s`.
 
     The rule follows CoDel (RFC 8289): what counts is lag that stays above its limit for a whole interval. While it
     does, the refused part grows; calls that were accepted are finished.
@@ -79,6 +87,7 @@ class OverloadGate:
         self._limits = limits
         self.level = OverloadLevel.NORMAL
         self.part = 0.0
+        self.hold_s = HOLD_S
         self.refused = 0
         """Calls refused since the start."""
         self._high_windows = self._calm_windows = 0
