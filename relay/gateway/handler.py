@@ -167,7 +167,7 @@ class Gateway:
             self._refuse(connection, refusal, tran_id, exchange, dialect)
 
         pending = self._add_pending(connection, exchange)
-        self._pending_calls.add_delay(self._dependencies.overload.hold_s, pending, refuse)
+        self._pending_calls.add_delay(self._dependencies.overload.get_hold_s(), pending, refuse)
 
     def _wait_turn(self, exchange: Exchange) -> Awaitable[None]:
         """Returns what ends in the turn of the event loop in which the call's token may be verified."""

@@ -1,10 +1,13 @@
 """Which calls an overloaded gateway refuses, window by window."""
 
+import itertools
+
 import pytest
 
 from relay.domain.fault import FAULTS, FaultOwner, Refusal
 from relay.policy.quota.overload import (
     CALM_WINDOWS,
+    HOLD_S,
     MAX_PART,
     MIN_IN_FLIGHT,
     OVERLOAD_FAULTS,
@@ -178,6 +181,13 @@ def test_a_limit_that_is_turned_off_ends_the_overload(gate):
     gate.adjust(OverloadLimits())
     observe(gate, Measure(5.0), 100)
     assert gate.level == OverloadLevel.NORMAL
+
+
+def test_refusals_are_held_back_for_different_times(gate):
+    holds = sorted(gate.get_hold_s() for _ in range(1000))
+    assert holds[0] == pytest.approx(HOLD_S / 2, rel=0.01)
+    assert holds[-1] == pytest.approx(HOLD_S * 1.5, rel=0.01)
+    assert max(later - earlier for earlier, later in itertools.pairwise(holds)) < 0.003
 
 
 def test_refused_calls_are_counted(gate):
