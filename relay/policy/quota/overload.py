@@ -32,7 +32,7 @@ _CALM: Final = 0.5
 
 _CALM_MEMORY: Final = 0.95
 
-HOLD_S: Final = 1.0
+HOLD_S: Final = 0.5
 """Mean time for which a refusal is held back, so that its connection sends no other call meanwhile.
 
 The times are spread from a half to one and a half of it: refusals that end together would be repeated together.
