@@ -157,6 +157,8 @@ _TABLE: Final = [
     ),
     *_rows(
         FaultOwner.RELAY,
+        ("overload_scheduled", 429, "42901", "중계기관의 처리량이 한도를 초과하여 정기적 전송을 일시 제한합니다", True),
+        ("overload", 429, "42901", "중계기관의 처리량이 한도를 초과하여 요청을 처리할 수 없습니다", True),
         ("authority_busy", 500, "50001", "인가서버의 동시 처리 한도를 초과하였습니다", True),
         ("authority_unreachable", 500, "50001", "인가서버에 연결할 수 없습니다", True),
         ("authority_silent", 500, "50003", "인가서버의 응답 시간이 초과되었습니다", True),

@@ -82,6 +82,8 @@ class AuthorityForwarder:
             operators, fault = (_identify_portal(plan, connection.info, head, exchange),), ""
         else:
             operators, fault = self._identify_operators(plan, connection.info, head, exchange)
+            if dependencies.overload.level:
+                dependencies.overload.check(is_scheduled=False)
         allowed = oauth_envelope.SUPPORT_HEADERS if dialect is SUPPORT else oauth_envelope.OAUTH_HEADERS
 
         def write_request(_: int) -> bytes:

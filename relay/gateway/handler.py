@@ -29,6 +29,7 @@ from relay.policy.call.access import PEER_REFUSAL_CODES
 from relay.policy.call.attribution import find_api_type
 from relay.policy.call.institution_request import InstitutionRequest, RequestTemplate
 from relay.policy.call.plan import Institution, Plan
+from relay.policy.quota.overload import OVERLOAD_FAULTS
 from relay.wire.head import HEAD_END, ProtocolError, RequestHead, Violation
 from relay.wire.tls.errors import RecordsExceeded
 
@@ -139,19 +140,34 @@ class Gateway:
         except NotLeased:
             self._serve_after(self._dependencies.quotas.wait(), connection, head, body, exchange)
         except Refusal as refusal:
-            headers, text = head.headers, head.query + b"\n" + body
-            token = None if refusal.fault.name in UNIDENTIFIED_TOKEN else headers.get(b"authorization")
-            call = RefusedCall(head.path, text, token, headers.get(b"x-api-type"))
-            if not self._attribute(connection.info, call, exchange):  # its token must be verified: judge again later
-                self._serve_after(self._wait_turn(exchange), connection, head, body, exchange)
-                return
-            self._refuse(
-                connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, get_dialect(plan, head.path)
-            )
+            self._handle_refusal(connection, refusal, head, body, exchange)
         except Exception:  # a bug of the relay must not end the other calls
             _log.exception("internal error in a call: api_code=%s tran_id=%s", exchange.api_code, exchange.tran_id)
             broken = Refusal(FAULTS["relay_broken"])
             self._refuse(connection, broken, head.headers.get(b"x-api-tran-id"), exchange, get_dialect(plan, head.path))
+
+    def _handle_refusal(
+        self, connection: CallerConnection, refusal: Refusal, head: RequestHead, body: bytes, exchange: Exchange
+    ) -> None:
+        """Attributes and refuses a call. In an overload no token waits for its turn, and the refusal is held back."""
+        headers, text = head.headers, head.query + b"\n" + body
+        token = None if refusal.fault.name in UNIDENTIFIED_TOKEN else headers.get(b"authorization")
+        call = RefusedCall(head.path, text, token, headers.get(b"x-api-type"))
+        is_overload = refusal.fault in OVERLOAD_FAULTS
+        if not self._attribute(connection.info, call, exchange) and not is_overload:
+            self._serve_after(self._wait_turn(exchange), connection, head, body, exchange)  # judge again later
+            return
+        tran_id, dialect = headers.get(b"x-api-tran-id"), get_dialect(self.plan, head.path)
+        if not is_overload:
+            self._refuse(connection, refusal, tran_id, exchange, dialect)
+            return
+
+        def refuse() -> None:
+            connection.source = None
+            self._refuse(connection, refusal, tran_id, exchange, dialect)
+
+        pending = self._add_pending(connection, exchange)
+        self._pending_calls.add_delay(self._dependencies.overload.get_hold_s(), pending, refuse)
 
     def _wait_turn(self, exchange: Exchange) -> Awaitable[None]:
         """Returns what ends in the turn of the event loop in which the call's token may be verified."""
@@ -172,13 +188,18 @@ class Gateway:
             exchange.grant_wait = self._clock() - exchange.started
             self._serve(connection, head, body, exchange)
 
+        self._pending_calls.add(preparation, self._add_pending(connection, exchange), resume)
+
+    def _add_pending(self, connection: CallerConnection, exchange: Exchange) -> PendingCall:
+        """Makes the connection wait. The exchange is closed if its operator disconnects meanwhile."""
+
         def close() -> None:
             fault = FAULTS["operator_gone"]
             exchange.status, exchange.rsp_code, exchange.reason = fault.status, fault.rsp_code, fault.name
             self._close(exchange)
 
         connection.source = pending = PendingCall(close)
-        self._pending_calls.add(preparation, pending, resume)
+        return pending
 
     def protocol_error_received(self, connection: CallerConnection, error: ProtocolError) -> None:
         """Refuses a malformed request. No part of it reaches an institution."""

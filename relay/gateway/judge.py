@@ -1,14 +1,14 @@
 """The judgement of one call, without waiting: steps 3 to 7 of "The life of a call" (`docs/design/architecture.md`).
 
-The order of the statements is the order of refusals: path 40401, method 40501, version 40003, headers 40002,
-institution 40303, token 40101, consent ended 40106, scope 40104, parameters 40001, period 40004 and 40304, asset 40105,
-scheduled transfer 40301, slot 50009, maintenance 50008, weekly quota and rates 42901. Headers that depend on the
-institution's `checking` (40002) come after the institution. Certificate (40103) and address (40102) come before: see
-`connection_registry`.
+The order of the statements is the order of refusals: overload of the relay 42901, path 40401, method 40501,
+version 40003, headers 40002, institution 40303, token 40101, consent ended 40106, scope 40104, parameters 40001, period
+40004 and 40304, asset 40105, scheduled transfer 40301, slot 50009, maintenance 50008, weekly quota and rates 42901.
+Headers that depend on the institution's `checking` (40002) come after the institution. Certificate (40103) and address
+(40102) come before: see `connection_registry`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from relay.domain.authorization.grant import Grant
@@ -28,6 +28,7 @@ from relay.policy.call.plan import ApiRules, Institution, Plan
 from relay.policy.call.query import POST_QUERY_MESSAGE, Parameters, parse_body, parse_query
 from relay.policy.call.route import Route, find_route
 from relay.policy.call.slot import check_slot
+from relay.policy.quota.overload import OverloadGate
 from relay.policy.settings.scalars import Checking
 from relay.wire.head import RequestHead
 
@@ -39,7 +40,8 @@ _API_TYPE_FORM: Final = f"x-api-type ({', '.join(ApiType)} 중 하나)"
 class JudgeDependencies:
     """What `judge` uses: verified tokens, grants, and quotas of institutions and of the authority.
 
-    `transfers` knows the scheduled transfers of this week. `refusals` counts refused calls.
+    `transfers` knows the scheduled transfers of this week. `refusals` counts refused calls. `overload` knows whether
+    the relay refuses calls early.
     """
 
     token_verifier: TokenVerifier
@@ -48,6 +50,7 @@ class JudgeDependencies:
     authority_quotas: QuotaCounters
     refusals: RefusalLimits
     transfers: ScheduledTransfers
+    overload: OverloadGate = field(default_factory=OverloadGate)
 
 
 def judge(
@@ -60,6 +63,8 @@ def judge(
     """
     headers = head.headers
     exchange.api_type = API_TYPES.get(headers.get(b"x-api-type"), "")
+    if ports.overload.level and not exchange.grant_wait:  # a call that has waited is not new
+        ports.overload.check(is_scheduled=exchange.api_type == _SCHEDULED)
     now, monotonic = exchange.received + exchange.grant_wait, exchange.started + exchange.grant_wait
 
     route, asset, version = find_route(plan.routes, head.method, head.path)
@@ -104,9 +109,7 @@ def judge(
         rules.asset(parameters, grant.assets)
         if is_scheduled:
             _check_scheduled(grant, institution, now)
-
-    if institution.maintenance is not None and is_in_maintenance(institution.maintenance, now):
-        raise Refusal(FAULTS["provider_maintenance"])
+    _check_maintenance(institution, now)
     transfer = _begin_transfer(ports.transfers, rules, parameters, grant, now) if is_scheduled else None
     ports.quotas.take((exchange.operator, institution.org_code, exchange.client_id, is_scheduled), monotonic)
     return route, institution, grant, transfer
@@ -176,6 +179,12 @@ def _check_scheduled(grant: Grant, institution: Institution, now: float) -> None
     if not grant.is_scheduled:
         raise Refusal(FAULTS["transfer_not_scheduled"])
     check_slot(institution.slots, now)
+
+
+def _check_maintenance(institution: Institution, now: float) -> None:
+    """Raises Refusal (50008) during the institution's maintenance."""
+    if institution.maintenance is not None and is_in_maintenance(institution.maintenance, now):
+        raise Refusal(FAULTS["provider_maintenance"])
 
 
 def _begin_transfer(

@@ -1,6 +1,6 @@
-"""Calls that wait because their token was not seen here before (규격 2.2).
+"""Calls that wait because their token was not seen here before (규격 2.2), or for their refusal in an overload.
 
-They wait for the turn of the event loop in which it is verified, and for its grant from the ledger.
+The former wait for the turn of the event loop in which it is verified, and for its grant from the ledger.
 """
 
 import asyncio
@@ -40,8 +40,16 @@ class PendingCalls:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def add_delay(self, delay_s: float, call: PendingCall, resume: Callable[[], None]) -> None:
+        """Calls `resume` after `delay_s` seconds, unless the operator has disconnected."""
+        asyncio.get_running_loop().call_later(delay_s, _resume, call, resume)
+
 
 async def _resume_after(preparation: Awaitable[None], call: PendingCall, resume: Callable[[], None]) -> None:
     await preparation
+    _resume(call, resume)
+
+
+def _resume(call: PendingCall, resume: Callable[[], None]) -> None:
     if not call.is_cancelled:
         resume()

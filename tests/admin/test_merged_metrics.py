@@ -8,6 +8,9 @@ from relay.domain.exchange import Exchange
 from relay.infra.records.metrics import GAUGES, JOB_GAUGES, Metrics, RelayCollector
 
 HIGHEST = {
+    "relay_overload_level",
+    "relay_overload_lag_seconds",
+    "relay_overload_memory_bytes",
     "relay_gc_pause_seconds",
     "relay_loop_lag_seconds",
     "relay_institutions",

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from relay.primitives.recent_maximum import RecentMaximum
@@ -16,11 +16,12 @@ class LoopLag:
     """Keeps the longest delay of an event loop and the longest garbage collection of the last one to two minutes.
 
     A probe is due every `INTERVAL_S`; the delay is how late it runs. Shorter stalls between two probes are not seen.
-    `gauges` may be called on any thread.
+    Each probe calls `on_probe` with its delay and the time. `gauges` may be called on any thread.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_probe: Callable[[float, float], None] | None = None) -> None:
         self.loop = loop
+        self._on_probe = on_probe
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._collection_began = 0.0
@@ -53,8 +54,13 @@ class LoopLag:
 
     def _probe(self) -> None:
         now = time.monotonic()
-        self._delays.add(now - self._due, now)
-        self._schedule()
+        delay = now - self._due
+        self._delays.add(delay, now)
+        try:
+            if self._on_probe is not None:
+                self._on_probe(delay, now)
+        finally:
+            self._schedule()
 
     def _time_collection(self, phase: str, _: Mapping[str, int]) -> None:
         now = time.monotonic()

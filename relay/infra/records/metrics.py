@@ -46,6 +46,9 @@ GAUGES: Final = {
     "relay_access_log_lost": "Access records lost because the disk was too slow or full",
     "relay_log_lines_lost": "Log lines of this process lost because standard error was not read",
     "relay_loop_lag_seconds": "Longest delay of the event loop in the last one to two minutes",
+    "relay_overload_level": "1 while scheduled transfers are refused for overload, 2 while calls on demand are, too",
+    "relay_overload_lag_seconds": "Mean delay of the event loop in the last half second",
+    "relay_overload_memory_bytes": "Memory in use that counts for overload: of the gateway, or of its control group",
     "relay_gc_pause_seconds": "Longest garbage collection in the last one to two minutes",
 }
 """Gauges that are read at the scrape."""

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from relay.policy.settings.authority import AuthoritySettings, CertifierSettings, LedgerSettings, TokenSettings
 from relay.policy.settings.portal import JobsSettings, PortalSettings, RetentionSettings, StatisticsSettings
-from relay.policy.settings.rates import QuotaSettings, RateSettings
+from relay.policy.settings.rates import OverloadSettings, QuotaSettings, RateSettings
 from relay.policy.settings.scalars import (
     STDOUT,
     Checking,
@@ -174,6 +174,7 @@ class Settings(Section):
     upstream: UpstreamSettings = UpstreamSettings()
     rates: RateSettings = RateSettings()
     quotas: QuotaSettings = QuotaSettings()
+    overload: OverloadSettings = OverloadSettings()
     admin: AdminSettings = AdminSettings()
     health: HealthSettings = HealthSettings()
     access_log: AccessLogSettings = AccessLogSettings()

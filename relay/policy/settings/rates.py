@@ -46,3 +46,14 @@ class QuotaSettings(Section):
     redis: RedisUrl | None = None
     timeout_s: Annotated[float, Field(ge=0.001, le=1)] = 0.02
     gateways: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class OverloadSettings(Section):
+    """When the gateway counts as overloaded and refuses calls early: scheduled transfers, then calls on demand.
+
+    `lag_s` limits the mean lag of the event loop; 0 is no limit. `memory_mb` limits the resident memory of the gateway;
+    without it, all processes of a control group with a memory limit (cgroup v2) may use nine tenths of that.
+    """
+
+    lag_s: Annotated[float, Field(ge=0, le=60)] = 0.25
+    memory_mb: Annotated[int, Field(ge=1, le=1_048_576)] | None = None

@@ -38,6 +38,7 @@ class WorkerShare:
         What workers share in Redis is whole: the rates and slots of institutions.
         """
         upstream, is_shared = settings.upstream, settings.quotas.redis is not None
+        memory_mb = settings.overload.memory_mb
         return settings.model_copy(
             update={
                 "gateway": settings.gateway.model_copy(update={"limits": self._divide_connections(settings)}),
@@ -58,6 +59,9 @@ class WorkerShare:
                     }
                 ),
                 "rates": self._divide_rates(settings.rates, is_shared=is_shared),
+                "overload": settings.overload.model_copy(
+                    update={"memory_mb": None if memory_mb is None else self.divide(memory_mb)}
+                ),
                 "access_log": settings.access_log.model_copy(
                     update={
                         "path": build_log_path(settings.access_log.path, self.slot),

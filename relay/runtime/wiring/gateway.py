@@ -18,6 +18,7 @@ from relay.infra.authority.liveness import AuthorityLiveness
 from relay.infra.authority.upstream import AuthorityPool
 from relay.infra.process.file_limit import raise_file_limit
 from relay.infra.process.loop_lag import LoopLag
+from relay.infra.process.overload_watch import OverloadWatch
 from relay.infra.quota.local import LocalQuotaCounters
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics, RelayCollector
@@ -34,6 +35,7 @@ from relay.infra.upstream.pool import ConnectionPool
 from relay.infra.upstream.shared_slots import SharedSlots
 from relay.infra.upstream.tls import ReloadableContext
 from relay.policy.call.plan import AUTHORITY_RATE_KEY, Institution
+from relay.policy.quota.overload import OverloadGate
 from relay.policy.settings.authority import AuthoritySettings
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.primitives.gradual_release import release_gradually
@@ -62,7 +64,9 @@ class Relay:
         settings = loaded.settings
         self.loop = loop
         self.watch = DeadlineWatch()
-        self.loop_lag = LoopLag(loop)
+        self.overload = OverloadGate()
+        self.overload_watch = OverloadWatch(settings.overload, self.overload, lambda: self.gateway.in_flight)
+        self.loop_lag = LoopLag(loop, self.overload_watch.observe)
         self.ledger = build_ledger(settings.ledger)
         self.grants = GrantCache(
             self.ledger, self._industry, settings.tokens.memory, settings.ledger.trust_s, time.monotonic
@@ -145,6 +149,7 @@ class Relay:
         self._share_slots()
         self.refusals.adjust(limits.refusals)
         self.handshakes.adjust(limits.handshakes)
+        self.overload_watch.adjust(prepared.loaded.settings.overload)
         self.gateway.swap(prepared.plan, prepared.upstreams, self._build_judges(prepared))
         for pool in former.find_replaced_pools(prepared):
             pool.retire()
@@ -197,6 +202,7 @@ class Relay:
             self.authority_counters,
             self.refusals,
             self.transfers,
+            self.overload,
         )
 
     def _build_pool(self, institution: Institution, context: ssl.SSLContext | None) -> ConnectionPool:
@@ -226,6 +232,7 @@ class Relay:
             "relay_access_log_lost": self.access_log.lost,
             "relay_log_lines_lost": self.lost_log_lines(),
             **self.loop_lag.gauges(),
+            **self.overload_watch.gauges(),
             "relay_institutions": len(self.gateway.plan.institutions),
             "relay_ledger_age_seconds": self.grants.age,
             "relay_authority_age_seconds": self.authority_liveness.age,

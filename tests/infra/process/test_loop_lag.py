@@ -30,10 +30,15 @@ class Loop:
 
 
 @pytest.fixture
-def probe(clock, monkeypatch):
+def observed():
+    return []
+
+
+@pytest.fixture
+def probe(clock, monkeypatch, observed):
     clock.now = 1000.0
     monkeypatch.setattr(loop_lag.time, "monotonic", clock)
-    lag = LoopLag(Loop())
+    lag = LoopLag(Loop(), lambda delay, now: observed.append((delay, now)))
     lag.start()
     yield lag
     lag.stop()
@@ -54,6 +59,25 @@ def test_the_longest_delay_is_kept(probe, clock):
 def test_a_loop_in_time_has_no_lag(probe, clock):
     run_after(probe, clock, INTERVAL_S)
     assert probe.gauges()["relay_loop_lag_seconds"] == pytest.approx(0.0)
+
+
+def test_each_probe_is_reported_with_its_delay(probe, clock, observed):
+    run_after(probe, clock, INTERVAL_S + 0.25)
+    run_after(probe, clock, INTERVAL_S)
+    assert [now for _, now in observed] == [pytest.approx(1000.26), pytest.approx(1000.27)]
+    assert [delay for delay, _ in observed] == pytest.approx([0.25, 0.0])
+
+
+def test_probes_go_on_after_an_error_of_their_observer(clock):
+    def fail(delay, now):
+        raise ZeroDivisionError
+
+    probe = LoopLag(Loop(), fail)
+    probe.start()
+    with pytest.raises(ZeroDivisionError):
+        run_after(probe, clock, INTERVAL_S)
+    assert len(probe.loop.callbacks) == 1
+    probe.stop()
 
 
 def test_collections_are_timed(probe, clock):

@@ -20,6 +20,7 @@ def build_settings(**sections):
             "tokens": {"issuer": "ZZRELAY001", "keys": "keys"},
             "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "one", "key": "env:K"}]},
             "access_log": {"path": "/var/log/access.log"},
+            "overload": {"memory_mb": 1024},
             "rates": {"operator": RATE, "service": RATE, "scheduled": RATE},
         }
         | sections
@@ -48,6 +49,7 @@ DIVIDED = {
     "rates.refused.certificate",
     "rates.refused.address",
     "rates.handshakes",
+    "overload.memory_mb",
     "access_log.queue",
 }
 
