@@ -101,7 +101,7 @@ def test_an_unknown_peer_is_still_refused_as_unknown(scene, overload):
 
 
 def test_calls_in_progress_are_finished(scene, overload):
-    scene.ask(x_api_type="scheduled")
+    scene.ask()
     observe(overload, 100)
     named = {b"x-api-tran-id": b"ZOPA000001M00000000000001"}
     scene.upstream.receiver.response_received(200, named, b'{"rsp_code":"00000"}')
