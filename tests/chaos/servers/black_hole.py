@@ -14,6 +14,7 @@ class BlackHole:
         self.port = port
         self._stack = ExitStack()
         self._dials: set[str] = set()
+        self._own_ports: set[int] = set()
 
     def open(self) -> None:
         """Binds the port and fills the backlog."""
@@ -25,6 +26,7 @@ class BlackHole:
             filler = self._stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", self.port))
+            self._own_ports.add(filler.getsockname()[1])
 
     def close(self) -> None:
         """Frees the port."""
@@ -35,7 +37,8 @@ class BlackHole:
         remote = f"0100007F:{self.port:04X}"
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             _, local, peer, state, *_ = line.split()
-            if peer == remote and state == _SYN_SENT:
+            is_own = int(local.rpartition(":")[2], 16) in self._own_ports
+            if peer == remote and state == _SYN_SENT and not is_own:
                 self._dials.add(local)
 
     def reset(self) -> None:
