@@ -4,7 +4,7 @@
 -- ARGV[1...5]: this gateway, 'alone' or 'together', seconds after which a gateway is silent, and is forgotten,
 --   gateways that shared before an outage: this server may have lost them, and they may still count by themselves.
 -- ARGV[6...], five for each key:
---   'rate', or 'fair:' with 0 or 1 (scheduled), ':' and the operator; then
+--   'rate', or 'fair:' with 0 or 1 (scheduled), the operator's weight and the operator, all divided by ':'; then
 --     rate per second, burst, wanted requests, debt (negative: requests that are returned)
 --   'slots', concurrency, slots in use, wanted slots, seconds after which a silent gateway keeps its part only
 -- Returns gateways, those that share the rates now, then three numbers for each key:
@@ -29,25 +29,25 @@ local present = redis.call('ZCOUNT', KEYS[2], now - silent_s, '+inf')
 gateways = math.max(gateways, tonumber(ARGV[5]))
 local share = math.max(1, present) / gateways
 
--- Returns the number of operators that called lately, counted each second and when one comes back.
-local function count_operators(key, account, seen)
-  local count = redis.call('HMGET', key, 'operators', 'counted_at')
+-- Returns the weights of the operators that called lately, added each second and when one comes back.
+local function add_weights(key, account, seen, weight)
+  local count = redis.call('HMGET', key, 'weights', 'counted_at')
   if now - seen <= ACTIVE_S and now - tonumber(count[2] or 0) < COUNT_S then
-    return tonumber(count[1])
+    return math.max(weight, tonumber(count[1]))
   end
-  local fields, operators = redis.call('HGETALL', key), 1
+  local fields, weights = redis.call('HGETALL', key), weight
   for index = 1, #fields, 2 do
-    local at = string.match(fields[index + 1], '^[%d.]+ ([%d.]+)$')
+    local at, other = string.match(fields[index + 1], '^[%d.]+ ([%d.]+) ([%d.]+)$')
     if at and fields[index] ~= account then
       if now - tonumber(at) <= ACTIVE_S then
-        operators = operators + 1
+        weights = weights + tonumber(other)
       else
         redis.call('HDEL', key, fields[index])
       end
     end
   end
-  redis.call('HSET', key, 'operators', operators, 'counted_at', string.format('%.6f', now))
-  return operators
+  redis.call('HSET', key, 'weights', string.format('%.6f', weights), 'counted_at', string.format('%.6f', now))
+  return weights
 end
 
 local function reserve(burst, part)
@@ -55,14 +55,14 @@ local function reserve(burst, part)
 end
 
 -- Returns how many requests an operator may have, of the level that is left, and how far the level must sink for one.
-local function share_fairly(key, rate, burst, level, wanted, is_scheduled, operator)
+local function share_fairly(key, rate, burst, level, wanted, is_scheduled, operator, weight)
   local account = 'operator:' .. operator
   local stored, on_demand_at = unpack(redis.call('HMGET', key, account, 'on_demand_at'))
-  local used, seen = string.match(stored or '', '^([%d.]+) ([%d.]+)$')
+  local used, seen = string.match(stored or '', '^([%d.]+) ([%d.]+) [%d.]+$')
   used, seen = tonumber(used or 0), tonumber(seen or 0)
-  local operators = count_operators(key, account, seen)
-  local part = math.max(1, burst / operators)
-  used = math.min(part, math.max(0, used - math.max(0, now - seen) * rate / operators))
+  local parts = add_weights(key, account, seen, weight) / weight
+  local part = math.max(1, burst / parts)
+  used = math.min(part, math.max(0, used - math.max(0, now - seen) * rate / parts))
   local for_on_demand = 0
   if not is_scheduled then
     redis.call('HSET', key, 'on_demand_at', string.format('%.6f', now))
@@ -71,17 +71,17 @@ local function share_fairly(key, rate, burst, level, wanted, is_scheduled, opera
   end
   local free, for_others = burst - level, reserve(burst, RESERVED)
   local below = free - math.min(burst - 1, for_on_demand)
-  local own = operators > 1 and math.floor(part - used + 0.000001) or wanted
+  local own = parts > 1 and math.floor(part - used + 0.000001) or wanted
   local above = free - math.min(burst - 1, for_on_demand + for_others)
   local permits = math.max(0, math.min(wanted, math.floor(math.max(math.min(below, own), above) + 0.000001)))
   used = math.min(part, used + permits)
-  redis.call('HSET', key, account, string.format('%.6f %.6f', used, now))
-  local below_s = math.max((1 - below) / rate, operators > 1 and (used + 1 - part) * operators / rate or 0)
+  redis.call('HSET', key, account, string.format('%.6f %.6f %.6f', used, now, weight))
+  local below_s = math.max((1 - below) / rate, parts > 1 and (used + 1 - part) * parts / rate or 0)
   local above_s = (1 - above) / rate
   return permits, math.min(below_s, above_s) + permits / rate
 end
 
-local function lease_rate(key, full_rate, full_burst, wanted, debt, is_scheduled, operator)
+local function lease_rate(key, full_rate, full_burst, wanted, debt, is_scheduled, operator, weight)
   local rate, burst = full_rate * share, math.max(1, full_burst * share)
   local count = redis.call('HMGET', key, 'level', 'at')
   local level, at = tonumber(count[1] or 0), tonumber(count[2] or now)
@@ -89,7 +89,7 @@ local function lease_rate(key, full_rate, full_burst, wanted, debt, is_scheduled
   level = math.max(0, math.min(level + debt, math.max(level, full_burst)))
   local permits, wait_s
   if operator then
-    permits, wait_s = share_fairly(key, rate, burst, level, wanted, is_scheduled, operator)
+    permits, wait_s = share_fairly(key, rate, burst, level, wanted, is_scheduled, operator, weight)
   else
     permits = math.max(0, math.min(wanted, math.floor(burst - level + 0.000001)))
     wait_s = (level + permits + 1 - burst) / rate
@@ -164,12 +164,13 @@ for index = 3, #KEYS do
   for offset = 1, 4 do
     numbers[offset] = tonumber(ARGV[first + offset])
   end
-  local scheduled, operator = string.match(ARGV[first], '^fair:([01]):(.*)$')
+  local scheduled, weight, operator = string.match(ARGV[first], '^fair:([01]):([%d.]+):(.*)$')
   local reply
   if ARGV[first] == 'slots' then
     reply = { share_slots(KEYS[index], unpack(numbers)) }
   else
-    reply = { lease_rate(KEYS[index], numbers[1], numbers[2], numbers[3], numbers[4], scheduled == '1', operator) }
+    local rate, burst, wanted, debt = unpack(numbers)
+    reply = { lease_rate(KEYS[index], rate, burst, wanted, debt, scheduled == '1', operator, tonumber(weight)) }
   end
   for _, value in ipairs(reply) do
     table.insert(replies, value)

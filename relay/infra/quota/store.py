@@ -87,7 +87,7 @@ class QuotaStore:
         ]
         for request in rates:
             limit, rate = request.limit, request.limit.rate
-            kind = f"fair:{limit.is_scheduled:d}:{limit.operator}" if limit.is_fair else "rate"
+            kind = f"fair:{limit.is_scheduled:d}:{limit.weight:f}:{limit.operator}" if limit.is_fair else "rate"
             arguments += (kind, rate.per_second, rate.burst, request.wanted, request.debt)
         for each in institutions:
             arguments += ("slots", each.concurrency, each.in_use, each.wanted, KEPT_S)

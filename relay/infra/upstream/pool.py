@@ -11,7 +11,7 @@ from relay.infra.upstream.dials import Dials
 from relay.infra.upstream.request import PoolRequest, RequestPool
 from relay.infra.upstream.waiting import WaitingRequests
 from relay.policy.quota.fair_share import ACTIVE_S
-from relay.policy.quota.operator_shares import OperatorShares
+from relay.policy.quota.operator_shares import NO_LIMITS, OperatorLimits, OperatorShares
 from relay.policy.upstream.adaptive_limit import AdaptiveLimit
 from relay.policy.upstream.addresses import Addresses
 from relay.policy.upstream.breaker import Breaker
@@ -27,11 +27,12 @@ _NO_RESPONSE: Final = frozenset({*CONNECT_FAULTS, FAULTS["provider_reset"], FAUL
 class ConnectionPool(RequestPool):
     """The connections to one upstream with one TLS identity.
 
-    At most `concurrency` requests run at once and `queue` wait; more are refused, so that one slow institution never
-    holds what others need. No operator takes all of either, nor more than `max_each`. `is_adaptive`: fewer requests run
-    at once while responses are slow. `has_breaker`: requests are refused while none gets a response. `may_retry`: a
-    request may be sent a second time if the first connection was dead; False where calls change something.
-    `requires_tran_id`: responses need x-api-tran-id; after one without it, each request has its own connection.
+    At most `concurrency` requests run at once and `queue` wait; more are refused, so that one slow institution
+    never holds what others need. No operator takes all of either, nor more than its limit (`operators`).
+    `is_adaptive`: fewer requests run at once while responses are slow. `has_breaker`: requests are refused while
+    none gets a response. `may_retry`: a request may be sent a second time if the first connection was dead; False
+    where calls change something. `requires_tran_id`: responses need x-api-tran-id; after one without it, each
+    request has its own connection.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class ConnectionPool(RequestPool):
         watch: DeadlineWatch,
         loop: asyncio.AbstractEventLoop,
         *,
-        max_each: int = 1_000_000,
+        operators: OperatorLimits = NO_LIMITS,
         is_adaptive: bool = False,
     ) -> None:
         super().__init__(float(dialer.timeouts.first_byte_s), float(dialer.timeouts.total_s))
@@ -51,10 +52,10 @@ class ConnectionPool(RequestPool):
         self._dialer = dialer
         self._concurrency = concurrency
         self._adaptive = AdaptiveLimit(concurrency) if is_adaptive else None
-        self._permits = OperatorShares(concurrency, max_each)
+        self._permits = OperatorShares(concurrency, operators)
         self._scheduled = 0
         self._on_demand_at = float("-inf")
-        self._waiting = WaitingRequests(queue, float(dialer.timeouts.queue_s), max_each)
+        self._waiting = WaitingRequests(queue, float(dialer.timeouts.queue_s), operators)
         self.on_wait: Callable[[], None] | None = None  # is called when a request begins to wait
         self._watch = watch
         self._addresses = Addresses(dialer.instance_count)

@@ -3,7 +3,7 @@
 from collections import deque
 
 from relay.infra.upstream.request import PoolRequest
-from relay.policy.quota.operator_shares import OperatorShares
+from relay.policy.quota.operator_shares import OperatorLimits, OperatorShares
 
 
 class WaitingRequests:
@@ -13,9 +13,9 @@ class WaitingRequests:
     started first: the others would end unserved anyway.
     """
 
-    def __init__(self, size: int, queue_s: float, max_each: int) -> None:
+    def __init__(self, size: int, queue_s: float, limits: OperatorLimits) -> None:
         self._requests: deque[PoolRequest] = deque()
-        self._places = OperatorShares(size, max_each)
+        self._places = OperatorShares(size, limits)
         self.queue_s = queue_s
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class WaitingRequests:
         return next((request for request in reversed(self._requests) if request.is_scheduled), None)
 
     def take_next(self, shares: OperatorShares, now: float, *, allows_scheduled: bool) -> PoolRequest | None:
-        """Removes and returns the request to start: calls on demand first, then the operator with the fewest permits.
+        """Removes and returns the request to start: calls on demand first, then the operator with the smallest part.
 
         Returns None if no operator that waits may have a permit.
         """
@@ -65,6 +65,6 @@ class WaitingRequests:
         ]
         if not ready:
             return None
-        request = min(ready, key=lambda each: (each.is_scheduled, shares.taken_by(each.operator)))
+        request = min(ready, key=lambda each: (each.is_scheduled, shares.get_part(each.operator)))
         self.remove(request)
         return request

@@ -77,6 +77,7 @@ class Institution:
     queue: int
     operator_concurrency: int
     is_adaptive: bool
+    weights: tuple[tuple[str, float], ...]
     rate: Rate
     scheduled_rate: Rate | None
     settings: Provider
@@ -232,6 +233,7 @@ def _compile_institution(
             if provider.adaptive_concurrency is None
             else provider.adaptive_concurrency
         ),
+        weights=tuple((each.org_code, each.weight) for each in settings.rates.weights),
         rate=provider.rate or settings.rates.provider,
         scheduled_rate=provider.scheduled_rate or settings.rates.scheduled,
         settings=provider,

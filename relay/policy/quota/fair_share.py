@@ -30,28 +30,32 @@ def count_reserved(burst: float, part: float) -> float:
 
 
 class OperatorAccount:
-    """What one operator used of its share: `next_at` is the theoretical time of its next call (GCRA)."""
+    """What one operator used of its share: `next_at` is the theoretical time of its next call (GCRA).
 
-    __slots__ = ("next_at", "seen_at")
+    `parts` is into how many shares like this one the rate is divided.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("next_at", "parts", "seen_at", "weight")
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+        self.parts = 1.0
         self.next_at = 0.0
         self.seen_at = float("-inf")
 
 
 class InstitutionMeter(Meter):
-    """Counts the calls at one institution, and those of each operator against its equal share of the rate.
+    """Counts the calls at one institution, and those of each operator against its share of the rate.
 
-    `operators` called lately. `share_s` is the time that one call takes of an operator's share, `ahead_s` how far the
-    operator may run ahead. Until `unreserved_s` before `next_at` nothing is reserved.
+    The shares of the operators that called lately are in proportion to their weights. Until `unreserved_s` before
+    `next_at` nothing is reserved.
     """
 
-    __slots__ = ("_accounts", "_burst", "ahead_s", "on_demand_at", "operators", "share_s", "unreserved_s")
+    __slots__ = ("_accounts", "_burst", "on_demand_at", "unreserved_s")
 
     def __init__(self, limit: Limit, share: float = 1.0) -> None:
         self._accounts: dict[str, OperatorAccount] = {}
         self.on_demand_at = float("-inf")
-        self.operators = 1
         super().__init__(limit, share)
 
     def _set_bucket(self, limit: Limit, share: float) -> None:
@@ -59,32 +63,33 @@ class InstitutionMeter(Meter):
         self._burst = max(1.0, limit.rate.burst * share)
         most = count_reserved(self._burst, RESERVED) + count_reserved(self._burst, RESERVED_ON_DEMAND)
         self.unreserved_s = self.tolerance - min(self._burst - 1, most) * self.interval
-        self._divide()
 
-    def _divide(self) -> None:
-        """Divides rate and burst between the operators; each may make at least one call at once."""
-        self.share_s = self.interval * self.operators
-        self.ahead_s = max(0.0, (self._burst - self.operators) * self.interval) + _ROUNDING_S
-
-    def get_account(self, operator: str) -> OperatorAccount:
+    def get_account(self, operator: str, weight: float) -> OperatorAccount:
         """Returns the account of an operator, a new one if it has none."""
         account = self._accounts.get(operator)
         if account is None:
-            account = self._accounts[operator] = OperatorAccount()
+            account = self._accounts[operator] = OperatorAccount(weight)
+        account.weight = weight
         return account
 
-    def count_operators(self, account: OperatorAccount, now: float) -> None:
-        """Counts the operators that called lately; this one calls now."""
+    def divide(self, account: OperatorAccount, now: float) -> None:
+        """Divides the rate between the operators that called lately; the operator of the account calls now."""
         account.seen_at = now
-        self.operators = sum(now - each.seen_at <= ACTIVE_S for each in self._accounts.values())
-        self._divide()
+        active = [each for each in self._accounts.values() if now - each.seen_at <= ACTIVE_S]
+        weights = sum(each.weight for each in active)
+        for each in active:
+            each.parts = weights / each.weight
+
+    def get_ahead_s(self, account: OperatorAccount) -> float:
+        """Returns how far an operator may run ahead: its part of the burst, at least one call."""
+        return max(0.0, (self._burst - account.parts) * self.interval) + _ROUNDING_S
 
     def get_wait_of(self, account: OperatorAccount, now: float, *, is_scheduled: bool) -> float:
         """Returns the seconds until this operator may make a call, 0.0 if now."""
         has_reserve = is_scheduled and now - self.on_demand_at <= ACTIVE_S
         for_others = count_reserved(self._burst, RESERVED_ON_DEMAND) if has_reserve else 0.0
         at = self.next_at - self.tolerance
-        own_at = account.next_at - self.ahead_s if self.operators > 1 else 0.0
+        own_at = account.next_at - self.get_ahead_s(account) if account.parts > 1 else 0.0
         below = max(at + min(self._burst - 1, for_others) * self.interval, own_at)
         above = at + min(self._burst - 1, for_others + count_reserved(self._burst, RESERVED)) * self.interval
         return max(0.0, min(below, above) - now)
@@ -95,10 +100,10 @@ class FairShare:
 
     __slots__ = ("_account", "_count_at", "_is_scheduled", "_meter")
 
-    def __init__(self, meter: InstitutionMeter, operator: str, *, is_scheduled: bool) -> None:
+    def __init__(self, meter: InstitutionMeter, limit: Limit) -> None:
         self._meter = meter
-        self._is_scheduled = is_scheduled
-        self._account = meter.get_account(operator)
+        self._is_scheduled = limit.is_scheduled
+        self._account = meter.get_account(limit.operator, limit.weight)
         self._count_at = float("-inf")
 
     def take(self, now: float) -> None:
@@ -107,18 +112,18 @@ class FairShare:
         PERF: common calls compute no reserve; who calls is noted once a second. An operator never owes more than one
         call beyond its share.
         """
-        meter = self._meter
+        meter, account = self._meter, self._account
         if now >= self._count_at:
             self._count_at = now + _COUNT_S
-            meter.count_operators(self._account, now)
+            meter.divide(account, now)
             if not self._is_scheduled:
                 meter.on_demand_at = now
         next_at = meter.next_at
         if next_at - meter.unreserved_s > now:
-            wait_s = meter.get_wait_of(self._account, now, is_scheduled=self._is_scheduled)
+            wait_s = meter.get_wait_of(account, now, is_scheduled=self._is_scheduled)
             if wait_s > 0:
                 raise Refusal(meter.limit.fault, retry_after=wait_s)
         meter.next_at = max(now, next_at) + meter.interval
-        if meter.operators > 1:
-            account = self._account
-            account.next_at = min(max(now, account.next_at), now + meter.ahead_s) + meter.share_s
+        if account.parts > 1:
+            own_at = min(max(now, account.next_at), now + meter.get_ahead_s(account))
+            account.next_at = own_at + meter.interval * account.parts

@@ -33,7 +33,8 @@ _FAULTS: Final[Mapping[LimitKind, Fault]] = {
 class Limit:
     """One limit: the `key` of its count, its rate, and the fault of a call beyond it.
 
-    A limit with an `operator` is shared fairly: this operator's calls on demand or its scheduled transfers count.
+    A limit with an `operator` is shared fairly: this operator's calls on demand or its scheduled transfers count. Its
+    share is in proportion to its `weight`.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Limit:
     fault: Fault
     operator: str = ""
     is_scheduled: bool = False
+    weight: float = 1.0
 
     @property
     def is_fair(self) -> bool:
@@ -57,7 +59,8 @@ class Limit:
 class LimitTable:
     """The rates of the settings. None and a missing institution mean no limit.
 
-    `providers` and `scheduled` are by institution: rates of all calls, and of scheduled transfers.
+    `providers` and `scheduled` are by institution: rates of all calls, and of scheduled transfers. `weights` are by
+    operator, 1 for those without.
     """
 
     operator_provider: Rate
@@ -65,6 +68,7 @@ class LimitTable:
     scheduled: Mapping[str, Rate | None] = field(default_factory=dict)
     operator: Rate | None = None
     service: Rate | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def find(self, call: CallKey) -> tuple[Limit, ...]:
         """Returns the limits of a call, in the order of refusals; without a service none of a service."""
@@ -79,5 +83,6 @@ class LimitTable:
         rate = self.providers.get(provider)
         if rate is not None:
             kind = LimitKind.PROVIDER
-            limits.append(Limit(f"{kind}:{provider}", rate, _FAULTS[kind], operator, is_scheduled))
+            weight = self.weights.get(operator, 1.0)
+            limits.append(Limit(f"{kind}:{provider}", rate, _FAULTS[kind], operator, is_scheduled, weight))
         return tuple(limits)

@@ -70,7 +70,7 @@ class QuotaMeters:
         for limit in self._table.find(call):
             meter = self._find_meter(limit, now)
             if isinstance(meter, InstitutionMeter):
-                fair_share = FairShare(meter, limit.operator, is_scheduled=limit.is_scheduled)
+                fair_share = FairShare(meter, limit)
             else:
                 meters.append(meter)
         self._by_call[call] = tuple(meters), fair_share

@@ -1,11 +1,11 @@
 """Settings of rates, and of what counts them."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from relay.policy.settings.redis_url import RedisUrl
-from relay.policy.settings.scalars import Rate, Section
+from relay.policy.settings.scalars import OrgCode, Rate, Section, build_error
 
 
 class RefusalRates(Section):
@@ -16,13 +16,21 @@ class RefusalRates(Section):
     address: Rate = Rate(per_second=1000, burst=2000)
 
 
+class OperatorWeight(Section):
+    """The weight of one operator: with 2 it has twice the share of an operator without a weight."""
+
+    org_code: OrgCode
+    weight: Annotated[float, Field(ge=0.01, le=100)]
+
+
 class RateSettings(Section):
     """Rates of requests, refused requests and handshakes.
 
     `operator_provider` is of one operator at one institution, `operator` of one operator, `service` of one service (by
     client_id), `provider` of all operators at one institution, `scheduled` of its scheduled transfers, `authority` of
     one operator at the authority, `handshakes` of one address. None is no limit. With `weekly`, a scheduled transfer is
-    made once a week for each consent, asset and API (규격 3.3.1).
+    made once a week for each consent, asset and API (규격 3.3.1). `weights` are the shares of operators
+    in an institution's rate and concurrency, 1 for those without.
     """
 
     operator_provider: Rate = Rate(per_second=50, burst=100)
@@ -34,6 +42,16 @@ class RateSettings(Section):
     refused: RefusalRates = RefusalRates()
     handshakes: Rate = Rate(per_second=50, burst=256)
     weekly: bool = True
+    weights: tuple[OperatorWeight, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        codes: set[str] = set()
+        for index, weight in enumerate(self.weights):
+            if weight.org_code in codes:
+                raise build_error(f"weights[{index}].org_code", f"is a duplicate: {weight.org_code}", "each once")
+            codes.add(weight.org_code)
+        return self
 
 
 class QuotaSettings(Section):

@@ -76,7 +76,7 @@ def compute_pool_key(institution: Institution) -> PoolKey:
     digest = hashlib.sha256(b"\0".join(contents)).digest()
     limits = (
         *(institution.timeouts, institution.concurrency, institution.queue),
-        *(institution.operator_concurrency, institution.is_adaptive),
+        *(institution.operator_concurrency, institution.is_adaptive, institution.weights),
     )
     return file.base_urls, file.link, *limits, digest
 

@@ -35,6 +35,7 @@ from relay.infra.upstream.pool import ConnectionPool
 from relay.infra.upstream.shared_slots import SharedSlots
 from relay.infra.upstream.tls import ReloadableContext
 from relay.policy.call.plan import AUTHORITY_RATE_KEY, Institution
+from relay.policy.quota.operator_shares import OperatorLimits
 from relay.policy.quota.overload import OverloadGate
 from relay.policy.settings.authority import AuthoritySettings
 from relay.policy.settings.scalars import ProviderTimeouts
@@ -213,7 +214,7 @@ class Relay:
             institution.queue,
             self.watch,
             self.loop,
-            max_each=institution.operator_concurrency,
+            operators=OperatorLimits(institution.operator_concurrency, dict(institution.weights)),
             is_adaptive=institution.is_adaptive,
         )
 

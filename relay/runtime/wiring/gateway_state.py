@@ -63,6 +63,7 @@ class GatewayLimits:
                 service=rates.service,
                 providers={code: institution.rate for code, institution in plan.institutions.items()},
                 scheduled={code: institution.scheduled_rate for code, institution in plan.institutions.items()},
+                weights={each.org_code: each.weight for each in rates.weights},
             ),
             authority=LimitTable(operator_provider=authority, providers={AUTHORITY_RATE_KEY: total}),
             refusals=RefusalBuckets(*map(Bucket.of, (refused.connection, refused.certificate, refused.address))),

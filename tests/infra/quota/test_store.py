@@ -21,10 +21,12 @@ TIMEOUT_S = 1.0
 """Longer than in production: these tests share their cores."""
 
 
-def ask(wanted, debt=0.0, *, key="provider:bank", per_second=0.01, burst=10, operator="", is_scheduled=False):
+def ask(
+    wanted, debt=0.0, *, key="provider:bank", per_second=0.01, burst=10, operator="", is_scheduled=False, weight=1.0
+):
     """A request of a limit that is hardly paid off while a test runs."""
     rate = Rate(per_second=per_second, burst=burst)
-    return LeaseRequest(Limit(key, rate, FAULTS["provider_rate"], operator, is_scheduled), wanted, debt)
+    return LeaseRequest(Limit(key, rate, FAULTS["provider_rate"], operator, is_scheduled, weight), wanted, debt)
 
 
 @pytest.fixture
@@ -173,6 +175,7 @@ STEPS = st.lists(
         st.sampled_from(["provider:x", "provider:y"]),
         st.sampled_from(["one", "two", "three"]),
         st.booleans(),
+        st.sampled_from([1.0, 1.0, 0.5, 3.0]),
     ),
     max_size=15,
 )
@@ -185,8 +188,8 @@ def test_the_script_counts_like_its_twin_in_python(redis_server, steps, burst, i
         redis, twin = make_redis_client(redis_server.url), SimulatedStore()
         try:
             await redis.flushall()
-            for name, wanted, debt, key, operator, is_scheduled in steps:
-                call = {"operator": operator, "is_scheduled": is_scheduled} if is_fair else {}
+            for name, wanted, debt, key, operator, is_scheduled, weight in steps:
+                call = {"operator": operator, "is_scheduled": is_scheduled, "weight": weight} if is_fair else {}
                 request = ask(wanted, debt, key=key, per_second=0.001, burst=burst, **call)
                 reply = await QuotaStore(redis, name, TIMEOUT_S).lease([request])
                 gateways, (expected,) = twin.lease(name, [request], 0.0)

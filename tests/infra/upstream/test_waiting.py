@@ -4,6 +4,7 @@ import pytest
 from pool_stand import OK, Stand
 
 from relay.domain.fault import Refusal
+from relay.policy.quota.operator_shares import OperatorLimits
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ async def test_scheduled_transfers_leave_permits_to_calls_on_demand():
 
 
 async def test_an_operator_has_no_more_calls_than_its_part():
-    stand = Stand(concurrency=8, queue=8, max_each=5)
+    stand = Stand(concurrency=8, queue=8, operators=OperatorLimits(5))
     for _ in range(5):
         await stand.send(operator="one")
     with pytest.raises(Refusal) as refusal:

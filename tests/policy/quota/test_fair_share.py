@@ -14,8 +14,8 @@ NOW = 50.0
 FREE = Rate(per_second=1e6, burst=10**6)
 
 
-def build_meters(per_second=50, burst=50):
-    return QuotaMeters(LimitTable(FREE, {"bank": Rate(per_second=per_second, burst=burst)}))
+def build_meters(per_second=50, burst=50, **weights):
+    return QuotaMeters(LimitTable(FREE, {"bank": Rate(per_second=per_second, burst=burst)}, weights=weights))
 
 
 def attempt(meters, operator, now, *, is_scheduled=False):
@@ -51,6 +51,11 @@ def test_operators_that_want_more_have_equal_shares():
     assert [round(parts[name] * load / 50, 1) for name, load in (("one", 300), ("two", 150), ("three", 60))] == [
         pytest.approx(0.3, abs=0.11)
     ] * 3
+
+
+def test_shares_are_in_proportion_to_the_weights():
+    parts = run(build_meters(one=3), {"one": 100, "two": 100})
+    assert 2.0 <= parts["one"] / parts["two"] <= 3.2
 
 
 @pytest.mark.parametrize("on_demand", [30, 45])

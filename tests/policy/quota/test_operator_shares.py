@@ -1,6 +1,8 @@
+import random
+
 import pytest
 
-from relay.policy.quota.operator_shares import OperatorShares
+from relay.policy.quota.operator_shares import OperatorLimits, OperatorShares
 
 
 def take_all(shares, operator):
@@ -38,3 +40,15 @@ def test_a_released_permit_can_be_taken_again():
 def test_permits_of_ending_calls_are_added_to_the_limit():
     shares = OperatorShares(0)
     assert (shares.is_full(1), shares.is_full(), shares.take("one", 1)) == (False, True, True)
+
+
+def test_shares_are_in_proportion_to_the_weights():
+    shares, chance = OperatorShares(32, OperatorLimits(weights={"heavy": 2.0})), random.Random(1)
+    held = []
+    for _ in range(2000):
+        while not (ready := [operator for operator in ("heavy", "light") if shares.fits(operator)]):
+            shares.release(held.pop(chance.randrange(len(held))))
+        operator = min(ready, key=shares.get_part)  # as waiting calls begin
+        assert shares.take(operator)
+        held.append(operator)
+    assert shares.taken_by("heavy") == pytest.approx(2 * shares.taken_by("light"), abs=3)

@@ -19,6 +19,7 @@ class Account:
 
     used: float = 0.0
     seen_at: float = -math.inf
+    weight: float = 1.0
 
 
 @dataclass
@@ -29,15 +30,15 @@ class Count:
     at: float = 0.0
     on_demand_at: float = -math.inf
     counted_at: float = -math.inf
-    operators: int = 1
+    weights: float = 1.0
     accounts: dict = field(default_factory=dict)
 
-    def count_operators(self, account, now):
+    def add_weights(self, account, weight, now):
         if now - account.seen_at > ACTIVE_S or now - self.counted_at >= 1:
             others = (each for each in self.accounts.values() if each is not account)
-            self.operators = 1 + sum(now - each.seen_at <= ACTIVE_S for each in others)
+            self.weights = weight + sum(each.weight for each in others if now - each.seen_at <= ACTIVE_S)
             self.counted_at = now
-        return self.operators
+        return max(weight, self.weights)
 
 
 @dataclass
@@ -109,9 +110,10 @@ class SimulatedStore:
 def share_fairly(count, request, rate, burst, level, now):
     """Returns the permits of one operator, and the seconds until the next."""
     account = count.accounts.setdefault(request.limit.operator, Account())
-    operators = count.count_operators(account, now)
-    part = max(1, burst / operators)
-    used = min(part, max(0, account.used - max(0, now - account.seen_at) * rate / operators)) if account.used else 0
+    weight = request.limit.weight
+    parts = count.add_weights(account, weight, now) / weight
+    part = max(1, burst / parts)
+    used = min(part, max(0, account.used - max(0, now - account.seen_at) * rate / parts)) if account.used else 0
     for_on_demand = 0
     if not request.limit.is_scheduled:
         count.on_demand_at = now
@@ -119,10 +121,10 @@ def share_fairly(count, request, rate, burst, level, now):
         for_on_demand = count_reserved(burst, RESERVED_ON_DEMAND)
     below = burst - level - min(burst - 1, for_on_demand)
     above = burst - level - min(burst - 1, for_on_demand + count_reserved(burst, RESERVED))
-    own = math.floor(part - used + ROUNDING) if operators > 1 else request.wanted
+    own = math.floor(part - used + ROUNDING) if parts > 1 else request.wanted
     permits = max(0, min(request.wanted, math.floor(max(min(below, own), above) + ROUNDING)))
-    account.used, account.seen_at = min(part, used + permits), now
-    own_s = (account.used + 1 - part) * operators / rate if operators > 1 else 0
+    account.used, account.seen_at, account.weight = min(part, used + permits), now, weight
+    own_s = (account.used + 1 - part) * parts / rate if parts > 1 else 0
     return permits, min(max((1 - below) / rate, own_s), (1 - above) / rate) + permits / rate
 
 
