@@ -47,6 +47,7 @@ GAUGES: Final = {
     "relay_log_lines_lost": "Log lines of this process lost because standard error was not read",
     "relay_loop_lag_seconds": "Longest delay of the event loop in the last one to two minutes",
     "relay_gc_pause_seconds": "Longest garbage collection in the last one to two minutes",
+    "relay_tasks": "Tasks of the event loop",
 }
 """Gauges that are read at the scrape."""
 
