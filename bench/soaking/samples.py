@@ -1,6 +1,5 @@
 """Samples of the relay's processes and of its metrics, and a verdict over them."""
 
-import os
 import re
 import time
 import urllib.request
@@ -74,7 +73,7 @@ def read_process(pid: int) -> ProcessSample:
     kinds: Counter[str] = Counter()
     for entry in (procfs.PROC / str(pid) / "fd").iterdir():
         try:
-            kinds[name_kind(os.readlink(entry))] += 1
+            kinds[name_kind(str(entry.readlink()))] += 1
         except FileNotFoundError:
             continue
     return ProcessSample(
