@@ -122,6 +122,14 @@ class Run:
             output = list(lines)
         applied = sum(APPLIED in line for line in output) // self._plan.workers
         errors = Counter(call.error for call in self._load.calls if call.error)
+        counts = {
+            "good calls": Counter(call.kind for call in self._load.calls),
+            "errors of good calls": errors,
+            "mixed calls": self._mixed.outcomes,
+            "bank": self._bank.calls,
+            "bad peers": self._attacks,
+            "faults": {name: int(value) for name, value in end.gauges.items() if name.startswith("fault ")},
+        }
         return Soak(
             samples=self._samples,
             begin=begin,
@@ -129,14 +137,7 @@ class Run:
             bad_lines=find_bad_lines(output),
             reloads=(applied - sum(REJECTED in line for line in output), self._changes.count),
             failed=errors.total(),
-            counts={
-                "good calls": Counter(call.kind for call in self._load.calls),
-                "errors of good calls": errors,
-                "mixed calls": self._mixed.outcomes,
-                "bank": self._bank.calls,
-                "bad peers": self._attacks,
-                "faults": Counter({name: int(value) for name, value in end.gauges.items() if name[:6] == "fault "}),
-            },
+            counts={name: dict(each) for name, each in counts.items()},  # `asdict` copies no Counter
         )
 
 

@@ -26,8 +26,7 @@ POOLED: Final = ("ledger.db", "ledger.db-wal", "ledger.db-shm")
 POOL: Final = 10
 """Most connections to the ledger (`ledger.connections`)."""
 
-_ROLE: Final = re.compile(rb"--role\0(\w+)")
-_SLOT: Final = re.compile(rb"(\d+)\D*$")
+_ROLE: Final = re.compile(rb"--role\0(\w+)|relay\0(worker)")
 _SERIES: Final = re.compile(r"^(relay_\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _GAUGES: Final = ("relay_connections", "relay_handshakes", "relay_in_flight", "relay_tasks")
 
@@ -65,7 +64,11 @@ def name_process(command: bytes, *, is_root: bool) -> str:
     if is_root:
         return "gateway"
     match = _ROLE.search(command)
-    return match[1].decode() if match else command.replace(b"\0", b" ").decode(errors="replace")[-20:].strip()
+    return (
+        (match[1] or match[2]).decode()
+        if match
+        else command.replace(b"\0", b" ").decode(errors="replace")[-20:].strip()
+    )
 
 
 def read_process(pid: int) -> ProcessSample:
