@@ -16,6 +16,7 @@ GAUGE_SUMS: Final = frozenset(
         "relay_upstream_pool",
         "relay_statistics_waiting",
         "relay_tasks",
+        "relay_transfers_waiting",
     }
 )
 """Gauges whose values are added."""
@@ -26,6 +27,7 @@ KEPT_GAUGES: Final = frozenset(
         "relay_statistics_failures",
         "relay_access_log_lost",
         "relay_log_lines_lost",
+        "relay_transfers_lost",
     }
 )
 """Gauges that count from the start: values are added, those of ended workers included."""
