@@ -34,6 +34,9 @@ SETTLED_S: Final = 60.0
 
 START_S: Final = 3.0
 GATEWAY_IDLE_S: Final = 10
+CONCURRENCY: Final = 512
+"""Calls in flight at one institution: so many that a busy machine refuses no good call."""
+
 PAUSE_S: Final = 0.5
 
 
@@ -50,7 +53,7 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """The settings that only a start applies."""
         gateway = {"workers": self.workers, "timeouts": {"idle_s": GATEWAY_IDLE_S}}
-        return {"gateway": gateway, "reload": {"watch_s": 0}, "ledger": {"connections": 10}}
+        return {"gateway": gateway, "reload": {"watch_s": 0}, "upstream": {"concurrency": CONCURRENCY}}
 
 
 class Run:

@@ -26,6 +26,9 @@ POOLED: Final = ("ledger.db", "ledger.db-wal", "ledger.db-shm")
 POOL: Final = 10
 """Most connections to the ledger (`ledger.connections`)."""
 
+SPOOL_LOCK: Final = "lock"
+"""The lock of the spool, which is opened with the first batch that waits and stays open."""
+
 _ROLE: Final = re.compile(rb"--role\0(\w+)|relay\0(worker)")
 _SERIES: Final = re.compile(r"^(relay_\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _GAUGES: Final = ("relay_connections", "relay_handshakes", "relay_in_flight", "relay_tasks")
@@ -188,7 +191,7 @@ class Soak:
 
 def compare(before: Mapping[str, int], after: Mapping[str, int]) -> str:
     """Returns the kinds of open files that have become more, with the difference; of pooled ones beyond the pool."""
-    limits = dict(before) | dict.fromkeys(POOLED, POOL)
+    limits = dict(before) | dict.fromkeys(POOLED, POOL) | {SPOOL_LOCK: 1}
     return ", ".join(
         f"{kind} +{count - limits.get(kind, 0)}" for kind, count in after.items() if count > limits.get(kind, 0)
     )
