@@ -7,9 +7,9 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ import aiohttp
 import yaml
 from harness.issuing import Bench, Processes, find_authority
 from harness.layout import free_ports
+from harness.relay_settings import merge
 from harness.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from mydata_sandbox.credentials.authority import CertificateFiles
 from mydata_sandbox.credentials.certificates import UNREGISTERED_SERIAL
@@ -50,10 +51,11 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options of the relay for one peer."""
+    """Options of the relay for one peer; `settings` are merged into relay.yaml."""
 
     reads_stderr: bool = True
     name_server_hangs: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Running:
     authority: int
     output: Path
     records: Path
+    environment: SandboxEnvironment
 
 
 @asynccontextmanager
@@ -75,7 +78,7 @@ async def start_relay(folder: Path, options: Options) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         stack.callback(environment.close)
         environment.certifiers.identity_listener.listen(1024)  # accepts and never answers
-        _write_settings(environment, good, hostile)
+        _write_settings(environment, good, hostile, options.settings)
         await prepare_ledger(load_settings(environment.settings, {}).settings.ledger)
         bank = [sys.executable, str(Path(__file__).parent / "institution.py"), str(good)]
         await stack.enter_async_context(_process(bank))
@@ -83,21 +86,22 @@ async def start_relay(folder: Path, options: Options) -> AsyncIterator[Running]:
         output = folder / "output.log"
         pid = await stack.enter_async_context(_relay(prefix, environment, output, options))
         world = await _world(environment, hostile, pid)
-        yield Running(world, pid, find_authority(pid), output, environment.folder / "access.log")
+        records = environment.folder / "access.log"
+        yield Running(world, pid, find_authority(pid), output, records, environment)
 
 
-def _write_settings(environment: SandboxEnvironment, good: int, hostile: int) -> None:
+def _write_settings(environment: SandboxEnvironment, good: int, hostile: int, changes: Mapping[str, Any]) -> None:
     folder = environment.folder
     settings: dict[str, Any] = yaml.safe_load(environment.settings.read_text())
     rate = {"per_second": _MANY, "burst": _MANY}
     settings["rates"] = {"operator_provider": dict(rate), "provider": dict(rate)}
-    _write(environment.settings, settings)
+    write_yaml(environment.settings, merge(settings, changes))
     directory: dict[str, Any] = yaml.safe_load((folder / "directory.yaml").read_text())
     model = directory["operators"][0]
     service = model["services"][0] | {"client_id": f"{HOSTILE_OPERATOR}SVC01", "name": "Hostile service"}
     hostile_operator = {"org_code": HOSTILE_OPERATOR, "name": "Hostile", "serial_num": HOSTILE_SERIAL}
     directory["operators"].append(model | hostile_operator | {"addresses": ["127.0.0.0/8"], "services": [service]})
-    _write(folder / "directory.yaml", directory)
+    write_yaml(folder / "directory.yaml", directory)
     urls = {
         GOOD_BANK: f"{LOOPBACK}:{good}",
         HOSTILE_BANK: f"{LOOPBACK}:{hostile}",
@@ -108,11 +112,12 @@ def _write_settings(environment: SandboxEnvironment, good: int, hostile: int) ->
         provider |= {"base_urls": [f"http://{urls[org_code]}"]}
         if org_code == HOSTILE_BANK:
             provider |= {"withholding": "relay", "rate": {"per_second": 200, "burst": 400}}  # the rate is the default
-        _write(folder / "providers" / ("bank.yaml" if org_code == GOOD_BANK else f"{org_code}.yaml"), provider)
+        write_yaml(folder / "providers" / ("bank.yaml" if org_code == GOOD_BANK else f"{org_code}.yaml"), provider)
 
 
-def _write(path: Path, values: dict[str, Any]) -> None:
-    plain = json.loads(json.dumps(values))  # the relay reads no YAML aliases
+def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
+    """Writes a file of the settings, without YAML aliases."""
+    plain = json.loads(json.dumps(values))  # the relay reads no aliases
     path.write_text(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 

@@ -15,6 +15,7 @@ GAUGE_SUMS: Final = frozenset(
         "relay_handshakes",
         "relay_upstream_pool",
         "relay_statistics_waiting",
+        "relay_tasks",
         "relay_transfers_waiting",
     }
 )

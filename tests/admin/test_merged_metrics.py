@@ -27,6 +27,7 @@ HIGHEST = {
     "relay_plan_reloads",
     "relay_transfers_known",
     "relay_plan_reload_failures",
+    "relay_transfers_known",
 }
 """Gauges of which the highest value counts. A new gauge is added here, or to GAUGE_SUMS or KEPT_GAUGES."""
 

@@ -50,6 +50,15 @@ def choose_step(old: int, before: int, kept: int, waited_s: float) -> Step:
     return Step.COLLECT if old >= max(COLLECT_FROM, 2 * kept) else Step.NOTHING
 
 
+def count_old_objects() -> int:
+    """Returns the number of objects in the oldest generation.
+
+    No thread runs between the three C calls. Another one may be building a tuple from a generator; while a list has a
+    second reference to it, the tuple cannot grow (SystemError).
+    """
+    return next(map(len, map(gc.get_objects, (2,))))
+
+
 class GarbageCollection:
     """Keeps collections short. Call `start` once everything is loaded, then `tick` about every 0.1 s.
 
@@ -77,14 +86,14 @@ class GarbageCollection:
 
     def tick(self, now: float) -> None:
         """Collects or freezes the oldest generation at `now` (monotonic), if it has grown enough."""
-        old = len(gc.get_objects(generation=2))  # PERF: 0.02 ms for 2,000
+        old = count_old_objects()  # PERF: 0.02 ms for 2,000
         step = choose_step(old, self._before, self._kept, now - self._clean_since)
         if step in {Step.COLLECT, Step.COLLECT_AND_FREEZE}:
             garbage = gc.collect()
             if garbage > _MAX_GARBAGE_SHARE * old or self._kept < FREEZE_FROM:  # or growth has just begun
                 self._clean_since = now
                 step = Step.COLLECT
-            self._kept = old = len(gc.get_objects(generation=2))
+            self._kept = old = count_old_objects()
         if step in {Step.FREEZE, Step.COLLECT_AND_FREEZE}:
             gc.freeze()
             self._kept = old = 0

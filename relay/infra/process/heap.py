@@ -37,6 +37,11 @@ class Heap:
 
     def tick(self, ended: int, open_connections: int) -> None:
         """Returns free pages if enough connections have ended. `ended` is their number since the start."""
-        if self._trim is not None and ended - self._ended >= max(TRIM_AFTER, open_connections):
-            self._trim(0)
+        if ended - self._ended >= max(TRIM_AFTER, open_connections):
+            self.trim()
             self._ended = ended
+
+    def trim(self) -> None:
+        """Returns free pages to the system."""
+        if self._trim is not None:
+            self._trim(0)

@@ -50,6 +50,7 @@ GAUGES: Final = {
     "relay_overload_lag_seconds": "Mean delay of the event loop in the last half second",
     "relay_overload_memory_bytes": "Memory in use that counts for overload: of the gateway, or of its control group",
     "relay_gc_pause_seconds": "Longest garbage collection in the last one to two minutes",
+    "relay_tasks": "Tasks of the event loop",
 }
 """Gauges that are read at the scrape."""
 

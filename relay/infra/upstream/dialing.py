@@ -124,8 +124,14 @@ class Dialer:
         )
         task = self._loop.create_task(connecting)
         self._handshakes.add(task)
-        task.add_done_callback(self._handshakes.discard)
+        task.add_done_callback(self._end_handshake)
         return task
+
+    def _end_handshake(self, task: asyncio.Task[Any]) -> None:
+        """Takes the error of a handshake whose caller was cancelled: asyncio would log it with a traceback."""
+        self._handshakes.discard(task)
+        if not task.cancelled():
+            task.exception()
 
 
 class UnixDialer(Dialer):

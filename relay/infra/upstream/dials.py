@@ -18,7 +18,8 @@ MOST_AT_ONCE: Final = 16
 class Dials:
     """Opens a connection for each request that asks. One that fails is tried at the other addresses.
 
-    `connections` gets each open one; `on_lost` is for those that end, `add_idle` takes the connection of a probe.
+    `connections` gets each open one. It keeps no reference to its pool: a replaced pool must leave no cycle, since
+    objects of a plan are frozen and their cycles never collected (`GarbageCollection`).
     """
 
     def __init__(
@@ -27,15 +28,11 @@ class Dials:
         addresses: Addresses,
         loop: asyncio.AbstractEventLoop,
         connections: set[ClientConnection],
-        on_lost: Callable[[ClientConnection], None],
-        add_idle: Callable[[ClientConnection], None],
     ) -> None:
         self._dialer = dialer
         self._addresses = addresses
         self._loop = loop
         self._connections = connections
-        self._on_lost = on_lost
-        self._add_idle = add_idle
         self._tasks: list[dict[PoolRequest, asyncio.Task[None]]] = [{} for _ in range(dialer.instance_count)]
         self._waiting: deque[PoolRequest] = deque()
         self._probes: dict[int, asyncio.Task[None]] = {}
@@ -83,11 +80,16 @@ class Dials:
     def _describe(self, index: int) -> str:
         return f"address of an institution: address={self._dialer.describe(index)}"
 
-    def probe(self, now: float) -> None:
-        """Opens a connection to each ejected address that is due; one that is accepted is used again."""
+    def probe(
+        self, now: float, on_lost: Callable[[ClientConnection], None], add_idle: Callable[[ClientConnection], None]
+    ) -> None:
+        """Opens a connection to each ejected address that is due; `add_idle` takes it, and the address is used again.
+
+        The connection calls `on_lost` when it ends.
+        """
         for index in self._addresses.list_due(now):
             if index not in self._probes:
-                self._probes[index] = self._loop.create_task(self._probe(index))
+                self._probes[index] = self._loop.create_task(self._probe(index, on_lost, add_idle))
 
     def close(self) -> None:
         """Probes no address any more."""
@@ -97,7 +99,7 @@ class Dials:
     async def _connect(self, request: PoolRequest, index: int) -> None:
         begun = self._loop.time()
         try:
-            connection = await self._dialer.dial(self._on_lost, index)
+            connection = await self._dialer.dial(request.on_lost, index)
         except NotConnected as error:
             self._tasks[index].pop(request, None)
             self._try_next(request, index, str(error))
@@ -132,9 +134,11 @@ class Dials:
                 return
             self.begin(self._waiting.popleft(), index)
 
-    async def _probe(self, index: int) -> None:
+    async def _probe(
+        self, index: int, on_lost: Callable[[ClientConnection], None], add_idle: Callable[[ClientConnection], None]
+    ) -> None:
         try:
-            connection = await self._dialer.dial(self._on_lost, index)
+            connection = await self._dialer.dial(on_lost, index)
         except NotConnected:
             return
         finally:
@@ -143,3 +147,4 @@ class Dials:
         self._addresses.restore(index, self._loop.time())
         self._outages.record_success(self._describe(index))
         self._add_idle(connection)
+        add_idle(connection)

@@ -60,7 +60,7 @@ class ConnectionPool(RequestPool):
         self._watch = watch
         self._addresses = Addresses(dialer.instance_count)
         self.connections: set[ClientConnection] = set()
-        self._dials = Dials(dialer, self._addresses, loop, self.connections, self._connection_lost, self._add_idle)
+        self._dials = Dials(dialer, self._addresses, loop, self.connections)
         self._breaker = Breaker()
         self._idle: list[list[ClientConnection]] = [[] for _ in range(dialer.instance_count)]
         self._next_instance = 0
@@ -268,7 +268,7 @@ class ConnectionPool(RequestPool):
 
     def close_expired(self, now: float) -> None:
         """Closes connections that were idle too long, and probes ejected addresses."""
-        self._dials.probe(now)
+        self._dials.probe(now, self.connection_lost, self._add_idle)
         for idle in self._idle:
             for connection in [each for each in idle if now >= each.idle_until or not each.reusable]:
                 idle.remove(connection)
@@ -286,7 +286,8 @@ class ConnectionPool(RequestPool):
                 connection.close()
             idle.clear()
 
-    def _connection_lost(self, connection: ClientConnection) -> None:
+    def connection_lost(self, connection: ClientConnection) -> None:
+        """Forgets a connection that has ended."""
         self.connections.discard(connection)
         if connection in self._idle[connection.instance]:
             self._idle[connection.instance].remove(connection)

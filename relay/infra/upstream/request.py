@@ -1,6 +1,7 @@
 """One request to an upstream, from its wait for a permit to the end of its response."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from relay.domain.fault import FAULTS, Fault
@@ -40,6 +41,10 @@ class RequestPool:
 
     def stop_reuse(self, connection: ClientConnection | None) -> None:
         """Reuses no connection any more."""
+        raise NotImplementedError
+
+    def connection_lost(self, connection: ClientConnection) -> None:
+        """Forgets a connection that has ended."""
         raise NotImplementedError
 
     def record_failure(self, request: "PoolRequest", fault: Fault) -> None:
@@ -115,6 +120,11 @@ class PoolRequest:
         if self._receiver is not None:
             self._receiver = None
             self._release()
+
+    @property
+    def on_lost(self) -> Callable[[ClientConnection], None]:
+        """What a connection opened for this request calls when it ends."""
+        return self._pool.connection_lost
 
     @property
     def is_reused(self) -> bool:

@@ -27,6 +27,7 @@ from relay.infra.certifiers.verification import open_consent_verifier
 from relay.infra.institutions.client import HttpInstitutionClient
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.process.file_limit import raise_file_limit
+from relay.infra.process.heap import Heap
 from relay.infra.process.interpreter import share_interpreter
 from relay.infra.process.start_signals import allow_hangups
 from relay.infra.registry.follower import RegistryFollower
@@ -75,6 +76,7 @@ class AuthorityProcess:
         self._stack = AsyncExitStack()
         self._institutions: list[HttpInstitutionClient] = []
         self._sites: list[web.BaseSite] = []
+        self._heap = Heap()
         self.pages_port = 0
 
     async def run(self) -> None:
@@ -82,6 +84,7 @@ class AuthorityProcess:
         loop = asyncio.get_running_loop()
         settings = self.reloader.loaded.settings
         share_interpreter()
+        self._heap.start()
         handle_stops(self.name, self.stop, settings.gateway.drain if self._is_child else None)
         raise_file_limit(max_authority_files(self.reloader.loaded))
         async with self._stack as stack:
@@ -243,7 +246,7 @@ class AuthorityProcess:
         await site.start()
 
     async def _sweep(self, ledger: SqlLedger) -> None:
-        """Ends consents after their last day, until `stop`."""
+        """Ends consents after their last day, closes former clients and returns memory, until `stop`."""
         while not self._stop.is_set():
             try:
                 if ended := await ledger.end_expired_consents(
@@ -257,3 +260,4 @@ class AuthorityProcess:
             await wait_for_event(self._stop, SWEEP_S)
             added = len(self._institutions) - before
             await self._close_former_institutions(1 + added)  # calls may still use those replaced in this minute
+            self._heap.trim()

@@ -234,6 +234,7 @@ class Relay:
             "relay_log_lines_lost": self.lost_log_lines(),
             **self.loop_lag.gauges(),
             **self.overload_watch.gauges(),
+            "relay_tasks": len(asyncio.all_tasks(self.loop)),
             "relay_institutions": len(self.gateway.plan.institutions),
             "relay_ledger_age_seconds": self.grants.age,
             "relay_authority_age_seconds": self.authority_liveness.age,

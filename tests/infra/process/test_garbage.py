@@ -1,6 +1,8 @@
 """Survivors are frozen while there is no garbage, collections stay short, and frozen objects are freed."""
 
 import gc
+import sys
+import threading
 import weakref
 
 import pytest
@@ -14,6 +16,7 @@ from relay.infra.process.garbage import (
     GarbageCollection,
     Step,
     choose_step,
+    count_old_objects,
 )
 
 
@@ -139,3 +142,34 @@ def test_frozen_objects_are_freed_with_their_last_reference(garbage):
     gc.freeze()
     del item
     assert reference() is None
+
+
+def test_counting_does_not_disturb_tuples_that_other_threads_build():
+    kept = [[] for _ in range(50_000)]  # so that counting takes long enough to be interrupted
+    stopped, errors = threading.Event(), []
+
+    def count_up():
+        for number in range(200):
+            if number == 5:
+                gc.collect(1)  # moves the tuple, which is not complete, to the oldest generation
+            yield number
+
+    def build():
+        try:
+            for _ in range(200):
+                tuple(count_up())
+        except SystemError as error:
+            errors.append(error)
+        stopped.set()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        thread = threading.Thread(target=build)
+        thread.start()
+        while not stopped.is_set():
+            count_old_objects()
+        thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert (errors, len(kept)) == ([], 50_000)

@@ -56,8 +56,14 @@ def test_without_ended_connections_nothing_is_done(heap, library):
     assert library.calls == []
 
 
+def test_pages_are_returned_at_once_on_demand(heap, library):
+    heap.trim()
+    assert library.calls == [0]
+
+
 def test_another_library_is_left_alone():
     heap = Heap(SimpleNamespace(mallopt=lambda *_: pytest.fail("called")))
+    heap.trim()
     heap.start()
     heap.tick(TRIM_AFTER, 0)
 

@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import socket
+import ssl
 
 import pytest
 
@@ -90,6 +92,25 @@ async def test_an_instance_that_refuses_is_named():
     dialer = Dialer(("http://127.0.0.1:1",), None, TIMES, asyncio.get_running_loop())
     with pytest.raises(NotConnected, match=r"^refused$"):
         await dialer.dial(lambda _: None, 0)
+
+
+async def test_a_handshake_whose_caller_is_gone_fails_silently(listeners):
+    loop = asyncio.get_running_loop()
+    reported = []
+    loop.set_exception_handler(lambda _, context: reported.append(context["message"]))
+    url = urls(listeners[0])[0].replace("http:", "https:")
+    dialing = loop.create_task(Dialer((url,), ssl.create_default_context(), TIMES, loop).dial(lambda _: None, 0))
+    peer, _ = await asyncio.to_thread(listeners[0].accept)
+    with peer:
+        assert await asyncio.to_thread(peer.recv, 5)  # the handshake has begun
+        dialing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await dialing
+        async with asyncio.timeout(20):
+            while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - the handshake ends by its own timeout
+                await asyncio.sleep(0.01)
+    gc.collect()
+    assert reported == []
 
 
 async def test_a_connection_knows_when_it_was_opened(listeners):

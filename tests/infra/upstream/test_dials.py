@@ -1,6 +1,8 @@
 """Connections to several addresses of an institution: dead ones, busy ones, and probes."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from pool_stand import OK, Stand
@@ -175,3 +177,27 @@ async def test_fewer_requests_run_at_once_while_responses_are_slow():
             stand.receive(index, OK % b"")
     assert stand.pool.state()["limit"] < 16
     stand.close()
+
+
+async def test_a_replaced_pool_is_freed_without_a_collection():
+    stand = Stand(instances=2)
+    kill(stand, 1).set()
+    await stand.send()
+    await turn(stand)
+    stand.receive(0, OK % b"")
+    stand.loop.now += 1
+    stand.pool.close_expired(stand.loop.now)  # begins a probe
+    await turn(stand)
+    stand.pool.retire()
+    while stand.connections:
+        stand.connections.pop().connection_lost(None)
+    await turn(stand)
+    stand.close()
+    dialer = weakref.ref(stand.dialer)
+    gc.collect()
+    gc.disable()
+    try:
+        del stand
+        assert dialer() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,1 @@
+"""Parts of soak.py: mixed load, bad peers, changing settings, samples of all processes."""
