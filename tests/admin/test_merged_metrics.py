@@ -25,7 +25,6 @@ HIGHEST = {
     "relay_statistics_behind_seconds",
     "relay_statistics_spool_broken",
     "relay_plan_reloads",
-    "relay_transfers_known",
     "relay_plan_reload_failures",
     "relay_transfers_known",
 }

@@ -21,6 +21,7 @@ OTHER_TESTS = {
     "refusals_exceeded": "test_limits",
     "provider_busy": "test_limits",
     "queue_timeout": "test_addresses",
+    **dict.fromkeys(("overload", "overload_scheduled"), "test_overload"),
     "breaker_open": "test_addresses",
     "connect_timeout": "test_names",
     **dict.fromkeys(("connect_reset", "connect_unreachable", "connect_failed", "dns"), "infra/upstream/test_request"),

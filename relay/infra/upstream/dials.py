@@ -146,5 +146,4 @@ class Dials:
         self._connections.add(connection)
         self._addresses.restore(index, self._loop.time())
         self._outages.record_success(self._describe(index))
-        self._add_idle(connection)
         add_idle(connection)
