@@ -41,7 +41,7 @@ class OperatorShares:
         `held_elsewhere` counts as well in what an operator may hold.
         """
         taken = self.taken
-        share: float = _TIMES_FREE * (self._max_permits + more - taken)
+        share = _TIMES_FREE * float(self._max_permits + more - taken)
         if self._weights:
             share *= self._weights.get(operator, 1.0)
         held = self._by_operator.get(operator, 0)
@@ -64,7 +64,7 @@ class OperatorShares:
 
     def fits(self, operator: str) -> bool:
         """Returns whether an operator may take one more permit."""
-        share = _TIMES_FREE * (self._max_permits - self.taken) * self.get_weight(operator)
+        share = _TIMES_FREE * float(self._max_permits - self.taken) * self.get_weight(operator)
         held = self.taken_by(operator)
         return share > 0 and (not operator or (held < self._max_each and held < share))
 
@@ -78,7 +78,7 @@ class OperatorShares:
 
     def get_part(self, operator: str) -> float:
         """Returns how many permits the operator holds for its weight."""
-        return self._by_operator.get(operator, 0) / self.get_weight(operator)
+        return float(self._by_operator.get(operator, 0)) / self.get_weight(operator)
 
     def is_full(self, more: int = 0) -> bool:
         """Returns whether no operator may take a permit."""
