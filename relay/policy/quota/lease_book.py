@@ -23,8 +23,11 @@ class LeaseBook:
     `gateways` is how many gateways share the rates. `on_listed` is called when there is something to ask the store.
     """
 
-    def __init__(self, table: LimitTable, gateways: int, on_listed: Callable[[], None]) -> None:
+    def __init__(
+        self, table: LimitTable, gateways: int, on_listed: Callable[[], None], max_calls: int = MAX_CALLS
+    ) -> None:
         self._table = table
+        self._max_calls = max_calls
         self._on_listed = on_listed
         self._leases: dict[str, Lease] = {}
         self._by_call: dict[CallKey, tuple[Lease, ...]] = {}
@@ -61,7 +64,7 @@ class LeaseBook:
                 self._list(lease)
 
     def _find(self, call: CallKey, now: float) -> tuple[Lease, ...]:
-        if len(self._by_call) >= MAX_CALLS:
+        if len(self._by_call) >= self._max_calls:
             self._forget_idle(now)
         self._by_call[call] = tuple(self._find_lease(limit, now) for limit in self._table.find(call))
         return self._by_call[call]

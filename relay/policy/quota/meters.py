@@ -16,10 +16,14 @@ _CallMeters = tuple[tuple[Meter, ...], FairShare | None]
 
 
 class QuotaMeters:
-    """Counts calls with the part `share` of each rate. A refused call counts in no limit, so waiting always helps."""
+    """Counts calls with the part `share` of each rate. A refused call counts in no limit, so waiting always helps.
 
-    def __init__(self, table: LimitTable, share: float = 1.0) -> None:
+    It remembers the meters of `max_calls` kinds of calls.
+    """
+
+    def __init__(self, table: LimitTable, share: float = 1.0, max_calls: int = MAX_CALLS) -> None:
         self._table = table
+        self._max_calls = max_calls
         self._share = share
         self._meters: dict[str, Meter] = {}
         self._by_call: dict[CallKey, _CallMeters] = {}
@@ -63,7 +67,7 @@ class QuotaMeters:
         return [(meter.limit, meter.get_debt(now)) for meter in self._meters.values()]
 
     def _find(self, call: CallKey, now: float) -> _CallMeters:
-        if len(self._by_call) >= MAX_CALLS:
+        if len(self._by_call) >= self._max_calls:
             self._by_call.clear()
             self._meters = {key: meter for key, meter in self._meters.items() if meter.next_at > now}
         meters, fair_share = [], None

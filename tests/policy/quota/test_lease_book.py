@@ -151,9 +151,8 @@ def test_a_gateway_that_left_shares_no_more(make_gateway, store):
     assert call_many(present, 30, 2.0) == 20
 
 
-def test_kinds_of_calls_beyond_the_memory_are_looked_up_again(make_gateway, monkeypatch):
-    monkeypatch.setattr("relay.policy.quota.lease_book.MAX_CALLS", 10)
-    gateway = make_gateway(per_second=1000, burst=1000)
+def test_kinds_of_calls_beyond_the_memory_are_looked_up_again(store):
+    gateway = LeasingGateway("a", build_table(per_second=1000, burst=1000), store, max_calls=10)
     for number in range(50):
         assert gateway.call(1.0 + number / 50, f"operator{number}")
     assert len(gateway.book) < 30

@@ -11,9 +11,9 @@ NOW = 50.0
 CALL = ("one", "bank", "app", False)
 
 
-def build_meters(share=1.0, burst=4, pair=9):
+def build_meters(share=1.0, burst=4, pair=9, **options):
     table = LimitTable(Rate(per_second=10, burst=pair), {"bank": Rate(per_second=10, burst=burst)})
-    return QuotaMeters(table, share)
+    return QuotaMeters(table, share, **options)
 
 
 def count_allowed(meters, now=NOW):
@@ -57,9 +57,8 @@ def test_a_debt_is_raised_to_what_is_known():
     assert count_allowed(meters) == 1
 
 
-def test_meters_beyond_the_memory_are_looked_up_again(monkeypatch):
-    monkeypatch.setattr("relay.policy.quota.meters.MAX_CALLS", 10)
-    meters = build_meters(burst=1000)
+def test_meters_beyond_the_memory_are_looked_up_again():
+    meters = build_meters(burst=1000, max_calls=10)
     for number in range(50):
         meters.take((f"operator{number}", "bank", "", False), NOW + number)
     assert len(meters) < 20

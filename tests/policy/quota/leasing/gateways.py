@@ -9,10 +9,10 @@ from relay.policy.quota.lease_book import LeaseBook
 class LeasingGateway:
     """One gateway: its leases, and calls to the store as `SharedQuotaCounters` makes them, without a network."""
 
-    def __init__(self, name, table, store, *, gateways=1, now=0.0):
+    def __init__(self, name, table, store, *, gateways=1, **options):
         self.name, self.store = name, store
         self.listed = 0
-        self.book = LeaseBook(table, gateways, self._count_list)
+        self.book = LeaseBook(table, gateways, self._count_list, **options)
         self.passed, self.refusals = [], []
         self.is_cut_off = False
         self.before, self.forget_at = 0, 0.0
