@@ -11,6 +11,8 @@ from relay.infra.upstream.request import PoolRequest
 from relay.policy.upstream.addresses import Addresses
 from relay.wire.client import ClientConnection
 
+_NO_DESCRIPTORS: Final = "no_descriptors"
+
 MOST_AT_ONCE: Final = 16
 """Connections that are opened to one address at once."""
 
@@ -102,9 +104,14 @@ class Dials:
             connection = await self._dialer.dial(request.on_lost, index)
         except NotConnected as error:
             self._tasks[index].pop(request, None)
-            self._try_next(request, index, str(error))
-            if self._addresses.record_connect_failure(index, self._loop.time()):
-                self.eject(index, str(error))
+            cause = str(error)
+            if cause == _NO_DESCRIPTORS:  # the relay's own fault: no address is better
+                request.is_dialing = False
+                request.fail_to_connect(cause)
+            else:
+                self._try_next(request, index, cause)
+                if self._addresses.record_connect_failure(index, self._loop.time()):
+                    self.eject(index, cause)
         else:
             self._tasks[index].pop(request, None)
             self._connections.add(connection)

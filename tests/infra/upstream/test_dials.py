@@ -128,6 +128,14 @@ async def test_an_idle_connection_is_used_before_a_dead_address(pair):
     assert pair.dialer.dialed.count(1) == 2
 
 
+async def test_an_address_is_not_ejected_for_a_fault_of_the_relay(pair):
+    pair.dialer.error = "no_descriptors"
+    await pair.send()
+    await turn(pair)
+    assert pair.events(0) == [("failed", "no_descriptors", "no_descriptors")]
+    assert (pair.pool.state()["ejected"], pair.dialer.dialed) == (0, [1])
+
+
 async def test_calls_without_a_response_eject_an_address(pair):
     for _ in range(10):
         await pair.send()
