@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 WINDOW_S: Final = 10.0
-"""Failures and successes of so long are counted."""
+"""Failures and successes of so long are counted. Failures without a success between them stay counted."""
 
 MOST_FAILURES: Final = 5
 """So many calls without a response eject an address, if they are at least a half of its calls."""
@@ -41,7 +41,8 @@ class _Address:
         self.credit = 0.0
 
     def count(self, now: float, *, failed: bool) -> None:
-        if now - self.since > WINDOW_S:
+        """Counts a call in the current window. Failures in a row stay counted, however few calls there are."""
+        if now - self.since > WINDOW_S and (self.successes or not self.failures):
             self.failures = self.successes = 0
             self.since = now
         self.failures += failed

@@ -54,7 +54,13 @@ def test_an_address_with_more_responses_than_failures_stays(addresses):
 
 
 def test_failures_of_long_ago_do_not_count(addresses):
-    assert not any(addresses.record_failure(0, NOW + 11 * step) for step in range(20))
+    for step in range(20):
+        assert not addresses.record_failure(0, NOW + 22 * step)
+        addresses.record_success(0, NOW + 22 * step + 11)
+
+
+def test_a_silent_address_with_few_calls_is_ejected(addresses):
+    assert [addresses.record_failure(0, NOW + 60 * step) for step in range(MOST_FAILURES)] == [False] * 4 + [True]
 
 
 def test_an_address_that_connects_far_slower_is_ejected(addresses):
