@@ -88,6 +88,27 @@ def test_an_address_that_fails_again_and_again_is_probed_later(addresses):
     assert waits == [1, 2, 4, 8, 16, 30, 30]
 
 
+def test_an_address_that_returns_silent_is_ejected_by_one_call(addresses):
+    for _ in range(MOST_FAILURES):
+        addresses.record_failure(0, NOW)
+    addresses.restore(0, NOW + 1)
+    assert addresses.record_failure(0, NOW + 100)
+    addresses.restore(0, NOW + 110)
+    addresses.record_success(0, NOW + 120)
+    assert not addresses.record_failure(0, NOW + 121)
+
+
+def test_a_silent_address_gets_one_call_until_it_responds(addresses):
+    for _ in range(MOST_FAILURES):
+        addresses.record_failure(0, NOW)
+    addresses.restore(0, NOW + 1)
+    assert choose(addresses, 60, NOW + 1).count(0) == 1
+    assert choose(addresses, 60, NOW + 1 + RAMP_S).count(0) == 1
+    addresses.record_success(0, NOW + 20)
+    assert 2 <= choose(addresses, 60, NOW + 20).count(0) <= 4
+    assert choose(addresses, 60, NOW + 20 + RAMP_S).count(0) == 20
+
+
 def test_an_address_that_returns_gets_few_calls_at_first(addresses):
     addresses.record_connect_failure(1, NOW)
     addresses.restore(1, NOW)
