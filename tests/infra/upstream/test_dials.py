@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from pool_stand import OK, Stand
+from pool_stand import LARGE, OK, Stand
 
 from relay.domain.fault import Refusal
 from relay.infra.upstream.dials import MOST_AT_ONCE
@@ -174,4 +174,18 @@ async def test_fewer_requests_run_at_once_while_responses_are_slow():
         for index in range(4):
             stand.receive(index, OK % b"")
     assert stand.pool.state()["limit"] < 16
+    stand.close()
+
+
+async def test_callers_that_read_slowly_do_not_lower_the_limit():
+    stand = Stand(concurrency=16, queue=0, is_adaptive=True)
+    for seconds in (*[0.02] * 80, *[0.3] * 40):
+        for _ in range(12):
+            await stand.send()
+        for index in range(12):
+            stand.receive(index, LARGE + b" " * 5000)
+        stand.loop.now += seconds
+        for index in range(12):
+            stand.receive(index, b" " * 95000)
+    assert stand.pool.state()["limit"] == 16
     stand.close()
