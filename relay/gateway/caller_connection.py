@@ -27,6 +27,7 @@ class CallerConnection(Protocol):
     """The part of `relay.wire.server.ServerConnection` that the gateway uses; see there."""
 
     announced_address: str
+    deadline: float
     has_served: bool
     info: ConnectionInfo
     source: ResponseSource | None

@@ -52,15 +52,14 @@ class ConnectionRegistry:
     def add(self, connection: CallerConnection) -> None:
         """Adds a connection. One beyond a limit is not counted; it closes after its first call, which is refused.
 
-        If the peer has too many, its oldest connection without a call is closed instead.
+        If the peer has too many, the connection that it has not used for longest is closed instead.
         """
         peer = self._identify(connection)
         peer_key = peer.serial or peer.address
         self.connections.add(connection)
         others = self._by_peer.get(peer_key, {})
-        is_excess = self._count >= self._max_connections
-        if len(others) >= self._max_by_peer and not self._close_idle(others):
-            is_excess = True
+        has_place = len(others) < self._max_by_peer or self._close_idle(others)
+        is_excess = not has_place or self._count >= self._max_connections
         connection.info = ConnectionInfo(peer, is_excess=is_excess)
         if is_excess:
             connection.limit_to_one_call(_EXCESS_S)
@@ -70,10 +69,14 @@ class ConnectionRegistry:
         self._count += 1
 
     def _close_idle(self, connections: dict[CallerConnection, None]) -> bool:
-        """Closes the oldest of these connections that carries no call now. Returns whether there was one."""
-        idle = next((each for each in connections if each.has_served and each.source is None), None)
-        if idle is None:
+        """Closes one of these connections that carries no call now. Returns whether there was one.
+
+        It is the one that was idle for longest: on one in use the next call may be on its way, and would be lost.
+        """
+        candidates = [each for each in connections if each.has_served and each.source is None]
+        if not candidates:
             return False
+        idle = min(candidates, key=lambda each: each.deadline)
         del connections[idle]
         self._count -= 1
         idle.close_when_idle()

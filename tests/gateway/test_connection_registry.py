@@ -26,6 +26,7 @@ class Caller:
         self.source = source
         self.will_close = self.has_served = False
         self.closed = 0
+        self.deadline = 0.0
         self.first_call_s = 0.0
 
     def limit_to_one_call(self, wait_s):
@@ -133,6 +134,23 @@ def test_idle_connections_give_way_to_new_ones(registry):
     assert connect(registry, ONE).info.is_excess
     registry.remove(first)
     assert connect(registry, ONE).info.is_excess
+
+
+def test_no_idle_connection_is_closed_for_a_refused_one(registry):
+    idle = [connect(registry, ONE) for _ in range(2)] + [connect(registry, TWO) for _ in range(2)]
+    third = Peer("9998101003", "192.0.2.1")
+    idle[0].has_served = True
+    assert connect(registry, third).info.is_excess
+    assert not connect(registry, ONE).info.is_excess  # takes the place of its own idle connection
+    assert [each.closed for each in idle] == [1, 0, 0, 0]
+
+
+def test_the_connection_that_was_idle_for_longest_gives_way(registry):
+    first, second = connect(registry, ONE), connect(registry, ONE)
+    first.has_served = second.has_served = True
+    first.deadline = 1.0
+    assert not connect(registry, ONE).info.is_excess
+    assert (first.closed, second.closed) == (0, 1)
 
 
 def test_connections_without_certificate_are_counted_by_address(registry):

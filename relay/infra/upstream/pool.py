@@ -228,8 +228,10 @@ class ConnectionPool(RequestPool):
             if connection is not None:
                 if self._breaker.failures or self._addresses.has_failures:
                     self._record_success(connection, now)
-                if self._adaptive is not None and self._adaptive.record(now - request.started_at, now):
-                    self._permits.resize(self._get_limit())
+                if self._adaptive is not None:
+                    responded_at = request.first_byte_at or now  # the rest is as slow as the caller that reads it
+                    if self._adaptive.record(responded_at - request.started_at, now):
+                        self._permits.resize(self._get_limit())
                 self._keep(connection, now)
         if self._waiting:
             self._start_next(now)

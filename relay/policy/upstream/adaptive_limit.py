@@ -9,6 +9,10 @@ WINDOW_S: Final = 1.0
 LEAST_CALLS: Final = 10
 """Fewer responses in a window say nothing."""
 
+LOWERED_WINDOW_S: Final = 30.0
+"""While the limit is lowered, a window lasts until it has LEAST_CALLS responses, so long at most: a low limit and slow
+responses may never give as many in WINDOW_S."""
+
 TOLERANCE: Final = 2.0
 """Responses may take so many times as long as usual before the limit is lowered."""
 
@@ -38,11 +42,12 @@ class AdaptiveLimit:
 
     def record(self, seconds: float, now: float) -> bool:
         """Records the time of a response. Returns whether the limit has changed."""
-        if now >= self._ends_at + WINDOW_S:  # what came before is too old
+        is_lowered = self.limit < self.maximum
+        if now >= self._ends_at + (LOWERED_WINDOW_S if is_lowered else WINDOW_S):  # what came before is too old
             self._calls, self._seconds, self._ends_at = 0, 0.0, now + WINDOW_S
         self._calls += 1
         self._seconds += seconds
-        if now < self._ends_at:
+        if now < self._ends_at or (is_lowered and self._calls < LEAST_CALLS):
             return False
         before = self.limit
         if self._calls >= LEAST_CALLS:

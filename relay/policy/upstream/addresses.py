@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 WINDOW_S: Final = 10.0
-"""Failures and successes of so long are counted."""
+"""Failures and successes of so long are counted. Failures without a success between them stay counted."""
 
 MOST_FAILURES: Final = 5
 """So many calls without a response eject an address, if they are at least a half of its calls."""
@@ -21,6 +21,9 @@ MOST_HELD_S: Final = 30.0
 RAMP_S: Final = 10.0
 """So long after its return an address gets fewer calls than the others; at first one of ten."""
 
+TRIAL_S: Final = 5.0
+"""Time between two calls to an address that was silent, until it responds."""
+
 _FIRST_PART: Final = 0.1
 _CALM_S: Final = 60.0
 
@@ -28,20 +31,23 @@ _CALM_S: Final = 60.0
 class _Address:
     """What is known of one address."""
 
-    __slots__ = ("connect_s", "credit", "ejected_at", "ejections", "failures", "is_ejected", "probe_at", "returned_at",
-                 "since", "successes")  # fmt: skip
+    __slots__ = ("connect_s", "credit", "ejected_at", "ejections", "failures", "is_ejected", "is_on_trial", "probe_at",
+                 "returned_at", "since", "successes", "trial_at")  # fmt: skip
 
     def __init__(self) -> None:
         self.connect_s = 0.0
         self.failures = self.successes = self.ejections = 0
         self.since = 0.0
         self.is_ejected = False
+        self.is_on_trial = False  # it was ejected since it did not respond, and has not responded yet
+        self.trial_at = 0.0
         self.ejected_at = self.returned_at = float("-inf")
         self.probe_at = 0.0
         self.credit = 0.0
 
     def count(self, now: float, *, failed: bool) -> None:
-        if now - self.since > WINDOW_S:
+        """Counts a call in the current window. Failures in a row stay counted, however few calls there are."""
+        if now - self.since > WINDOW_S and (self.successes or not self.failures):
             self.failures = self.successes = 0
             self.since = now
         self.failures += failed
@@ -94,25 +100,35 @@ class Addresses:
         return self._eject(index, now, PROBE_S)
 
     def record_failure(self, index: int, now: float) -> bool:
-        """Counts a call that got no response. Returns whether the address is ejected now."""
+        """Counts a call that got no response. Returns whether the address is ejected now.
+
+        One failure is enough for an address that has not responded since its last ejection: a probe only connects.
+        """
         address = self._addresses[index]
         address.count(now, failed=True)
         self.has_failures = True
-        if address.failures < MOST_FAILURES or address.failures < address.successes:
+        is_dead = address.failures >= MOST_FAILURES and address.failures >= address.successes
+        if not (is_dead or address.is_on_trial):
             return False
-        return self._eject(index, now, min(MOST_HELD_S, PROBE_S * 2 ** min(address.ejections, 5)))
+        is_ejected = self._eject(index, now, min(MOST_HELD_S, PROBE_S * 2 ** min(address.ejections, 5)))
+        address.is_on_trial |= is_ejected
+        return is_ejected
 
     def record_success(self, index: int, now: float) -> None:
         """Counts a response."""
-        self._addresses[index].count(now, failed=False)
-        self.has_failures = any(each.failures for each in self._addresses)
+        address = self._addresses[index]
+        address.count(now, failed=False)
+        if address.is_on_trial:
+            address.is_on_trial, address.returned_at = False, now
+        self.has_failures = any(each.failures or each.is_on_trial for each in self._addresses)
 
     def _eject(self, index: int, now: float, held_s: float) -> bool:
         address = self._addresses[index]
         others = (each for each in self._addresses if each is not address)
         if address.is_ejected or all(each.is_ejected for each in others):
             return False
-        address.ejections = address.ejections + 1 if now - address.returned_at < _CALM_S else 1
+        is_repeated = address.is_on_trial or now - address.returned_at < _CALM_S
+        address.ejections = address.ejections + 1 if is_repeated else 1
         address.is_ejected, address.ejected_at, address.probe_at = True, now, now + held_s
         address.failures = address.successes = 0
         self.are_equal = False
@@ -126,12 +142,21 @@ class Addresses:
         return due
 
     def restore(self, index: int, now: float) -> None:
-        """Uses an address again that accepted a connection, at first for a tenth of its calls."""
+        """Uses an address again that accepted a connection, at first for a tenth of its calls.
+
+        One that did not respond gets a call each TRIAL_S until its first response: it may still be silent, and a call
+        that gets no response is known only after its time limit.
+        """
         address = self._addresses[index]
         if address.is_ejected:
-            address.is_ejected, address.returned_at, address.credit = False, now, 0.0
+            address.is_ejected, address.returned_at, address.credit, address.trial_at = False, now, 0.0, now
 
     def _is_turn(self, address: _Address, now: float) -> bool:
+        if address.is_on_trial:
+            is_due = now >= address.trial_at
+            if is_due:
+                address.trial_at = now + TRIAL_S
+            return is_due
         part = min(1.0, _FIRST_PART + (now - address.returned_at) / RAMP_S)
         address.credit += part
         if address.credit < 1.0:
@@ -140,4 +165,6 @@ class Addresses:
         return True
 
     def _check_equality(self, now: float) -> None:
-        self.are_equal = all(not each.is_ejected and now - each.returned_at >= RAMP_S for each in self._addresses)
+        self.are_equal = not any(
+            each.is_ejected or each.is_on_trial or now - each.returned_at < RAMP_S for each in self._addresses
+        )

@@ -5,7 +5,7 @@ import gc
 import weakref
 
 import pytest
-from pool_stand import OK, Stand
+from pool_stand import LARGE, OK, Stand
 
 from relay.domain.fault import Refusal
 from relay.infra.upstream.dials import MOST_AT_ONCE
@@ -209,3 +209,17 @@ async def test_a_replaced_pool_is_freed_without_a_collection():
         assert dialer() is None
     finally:
         gc.enable()
+
+
+async def test_callers_that_read_slowly_do_not_lower_the_limit():
+    stand = Stand(concurrency=16, queue=0, is_adaptive=True)
+    for seconds in (*[0.02] * 80, *[0.3] * 40):
+        for _ in range(12):
+            await stand.send()
+        for index in range(12):
+            stand.receive(index, LARGE + b" " * 5000)
+        stand.loop.now += seconds
+        for index in range(12):
+            stand.receive(index, b" " * 95000)
+    assert stand.pool.state()["limit"] == 16
+    stand.close()

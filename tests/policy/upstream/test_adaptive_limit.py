@@ -53,3 +53,9 @@ def test_the_limit_stays_between_its_bounds(maximum, least):
 
 def test_few_responses_say_nothing(usual):
     assert respond(usual, 5.0, 10, 10.0, calls=5) == [64] * 10
+
+
+def test_a_low_limit_grows_again_with_few_slow_responses(usual):
+    respond(usual, 5.0, 6, 10.0)
+    assert usual.limit == 16
+    assert respond(usual, 5.0, 600, 20.0, calls=3)[-1] == 64

@@ -54,7 +54,13 @@ def test_an_address_with_more_responses_than_failures_stays(addresses):
 
 
 def test_failures_of_long_ago_do_not_count(addresses):
-    assert not any(addresses.record_failure(0, NOW + 11 * step) for step in range(20))
+    for step in range(20):
+        assert not addresses.record_failure(0, NOW + 22 * step)
+        addresses.record_success(0, NOW + 22 * step + 11)
+
+
+def test_a_silent_address_with_few_calls_is_ejected(addresses):
+    assert [addresses.record_failure(0, NOW + 60 * step) for step in range(MOST_FAILURES)] == [False] * 4 + [True]
 
 
 def test_an_address_that_connects_far_slower_is_ejected(addresses):
@@ -80,6 +86,27 @@ def test_an_address_that_fails_again_and_again_is_probed_later(addresses):
         waits.append(now - begun)
         addresses.restore(0, now)
     assert waits == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_an_address_that_returns_silent_is_ejected_by_one_call(addresses):
+    for _ in range(MOST_FAILURES):
+        addresses.record_failure(0, NOW)
+    addresses.restore(0, NOW + 1)
+    assert addresses.record_failure(0, NOW + 100)
+    addresses.restore(0, NOW + 110)
+    addresses.record_success(0, NOW + 120)
+    assert not addresses.record_failure(0, NOW + 121)
+
+
+def test_a_silent_address_gets_one_call_until_it_responds(addresses):
+    for _ in range(MOST_FAILURES):
+        addresses.record_failure(0, NOW)
+    addresses.restore(0, NOW + 1)
+    assert choose(addresses, 60, NOW + 1).count(0) == 1
+    assert choose(addresses, 60, NOW + 1 + RAMP_S).count(0) == 1
+    addresses.record_success(0, NOW + 20)
+    assert 2 <= choose(addresses, 60, NOW + 20).count(0) <= 4
+    assert choose(addresses, 60, NOW + 20 + RAMP_S).count(0) == 20
 
 
 def test_an_address_that_returns_gets_few_calls_at_first(addresses):
