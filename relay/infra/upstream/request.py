@@ -1,6 +1,7 @@
 """One request to an upstream, from its wait for a permit to the end of its response."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
 
@@ -19,7 +20,7 @@ _CONNECT_FAULTS: Final = {
 """Faults by cause, where they have another name."""
 
 
-class RequestPool:
+class RequestPool(ABC):
     """What a request needs of its pool. PERF: a class, since calls of a Protocol are slow in the compiled form."""
 
     def __init__(self, first_byte_s: float, total_s: float) -> None:
@@ -27,33 +28,33 @@ class RequestPool:
         self.total_s = total_s
         self.may_retry = True
 
+    @abstractmethod
     def dial(self, request: "PoolRequest") -> None:
         """Opens a new connection for a request."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cancel_dial(self, request: "PoolRequest") -> None:
         """Opens no connection for a request any more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def release(self, request: "PoolRequest", connection: ClientConnection | None = None) -> None:
         """Releases an ended request, with its connection if that is usable."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop_reuse(self, connection: ClientConnection | None) -> None:
         """Reuses no connection any more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def connection_lost(self, connection: ClientConnection) -> None:
         """Forgets a connection that has ended."""
-        raise NotImplementedError
 
+    @abstractmethod
     def record_failure(self, request: "PoolRequest", fault: Fault) -> None:
         """Records a request without a response."""
-        raise NotImplementedError
 
+    @abstractmethod
     def record_failure_of(self, connection: ClientConnection) -> None:
         """Records a connection that ended before its response."""
-        raise NotImplementedError
 
 
 class PoolRequest:
