@@ -307,9 +307,8 @@ class ServerConnection(asyncio.Protocol):
         self.transport.abort()
 
     def close_when_idle(self) -> None:
-        """Closes now if no call is open or partly received, else after the next response.
+        """Closes now if no call is open, partly received or not yet read, else after the next response.
 
-        Bytes that have arrived and are not read yet are the next call: closing now would lose it.
         A connection that has carried no request stays open until its deadline: the first may be on its way.
         """
         self.will_close = True
