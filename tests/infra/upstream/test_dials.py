@@ -189,3 +189,14 @@ async def test_callers_that_read_slowly_do_not_lower_the_limit():
             stand.receive(index, b" " * 95000)
     assert stand.pool.state()["limit"] == 16
     stand.close()
+
+
+async def test_callers_that_read_slowly_do_not_open_the_breaker(pair):
+    for index in range(20):
+        await pair.send()
+        pair.receive(index, LARGE + b" " * 5000)
+    pair.loop.now += 5
+    pair.watch.tick(pair.loop.now)
+    pair.watch.tick(pair.loop.now)
+    assert pair.events(0)[-1] == ("failed", "provider_silent", "total")
+    assert (pair.pool.state()["breaker_open"], pair.pool.state()["ejected"]) == (0, 0)
