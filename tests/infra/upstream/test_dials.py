@@ -200,3 +200,11 @@ async def test_callers_that_read_slowly_do_not_open_the_breaker(pair):
     pair.watch.tick(pair.loop.now)
     assert pair.events(0)[-1] == ("failed", "provider_silent", "total")
     assert (pair.pool.state()["breaker_open"], pair.pool.state()["ejected"]) == (0, 0)
+
+
+async def test_a_busy_address_does_not_hold_up_another(pair):
+    kill(pair, 1)
+    for _ in range(40):
+        await pair.send()
+    await turn(pair)
+    assert (pair.dialer.dialed.count(1), len(pair.connections)) == (MOST_AT_ONCE, 24)
