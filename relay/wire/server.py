@@ -9,7 +9,7 @@ from relay.wire.deadline_watch import DeadlineWatch
 from relay.wire.head import ProtocolError, RequestHead
 from relay.wire.reader import RequestReader, ServerLimits, Stage
 from relay.wire.response_source import ResponseSource
-from relay.wire.sockets import limit_tls_read_ahead
+from relay.wire.sockets import build_readable, limit_tls_read_ahead
 
 WRITE_HIGH: Final = 32 * 1024
 """Bytes buffered for a slow reader before the source of its response is paused."""
@@ -307,12 +307,13 @@ class ServerConnection(asyncio.Protocol):
         self.transport.abort()
 
     def close_when_idle(self) -> None:
-        """Closes now if no call is open or partly received, else after the next response.
+        """Closes now if no call is open, partly received or not yet read, else after the next response.
 
         A connection that has carried no request stays open until its deadline: the first may be on its way.
         """
         self.will_close = True
-        if self.has_served and not (self._is_answering or self._ready or self._reader.stage):
+        has_input = self._reader.stage or self._backlog or self._reader.stopped or build_readable(self.transport)(0)
+        if self.has_served and not (self._is_answering or self._ready or has_input):
             self._close()
 
     def limit_to_one_call(self, wait_s: float) -> None:

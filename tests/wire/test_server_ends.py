@@ -1,4 +1,5 @@
 import gc
+import socket
 
 import pytest
 from stand_ins import LIMITS, App, Clock, FakeSource, Setup, get, post
@@ -142,6 +143,27 @@ def test_close_when_idle_answers_a_partly_received_request():
     setup.connection.close_when_idle()
     assert setup.transport.events == []
     assert setup.receive(b"}").transport.written == b"<a>"
+    assert setup.transport.events == ["close"]
+
+
+def test_close_when_idle_answers_a_request_not_yet_read(monkeypatch):
+    setup = Setup(quick=True).receive(get("a"))
+    ours, peer = socket.socketpair()
+    with ours, peer:
+        monkeypatch.setattr(setup.transport, "get_extra_info", lambda _name: ours)
+        peer.send(get("b"))
+        setup.connection.close_when_idle()
+        assert setup.transport.events == []
+        assert setup.receive(ours.recv(100)).names == ["a", "b"]
+    assert setup.transport.events == ["close"]
+
+
+def test_close_when_idle_answers_a_request_of_the_next_turn():
+    setup = Setup(quick=True)
+    setup.connection.data_received(get("a") + get("b") + get("c"))
+    setup.connection.close_when_idle()
+    assert setup.transport.events == []
+    assert setup.run_turns().names == ["a", "b", "c"]
     assert setup.transport.events == ["close"]
 
 

@@ -97,9 +97,10 @@ class SharedQuotaCounters:
         self._slots.replace(users)
 
     async def wait(self) -> None:
-        """Waits until the store was asked for what calls wait for. Never raises."""
-        self._hurry()
-        await self._served.wait()
+        """Waits until the store was asked for what calls wait for; not while it is unavailable. Never raises."""
+        if not self._book.is_alone:
+            self._hurry()
+            await self._served.wait()
 
     def _hurry(self) -> None:
         self._urgent.set()
@@ -141,6 +142,7 @@ class SharedQuotaCounters:
             self._failures += 1
             self._book.gateways = max(self._book.gateways, self._least_gateways)
             self._book.count_alone(self._clock())
+            self._served.set()  # calls that came meanwhile: the next question may take a second
             self._slots.count_alone(self._book.gateways)
             self._outages.record_failure(type(error).__name__)
             with suppress(*_STORE_ERRORS):

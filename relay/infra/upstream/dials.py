@@ -45,12 +45,21 @@ class Dials:
         return len(self._tasks[index]) >= MOST_AT_ONCE
 
     def begin(self, request: PoolRequest, index: int) -> None:
-        """Opens a connection to address `index`, now or when another attempt has ended."""
+        """Opens a connection to address `index` or, if it is busy, to another; else when another attempt has ended."""
         request.is_dialing = True
+        index = self._find_free(index, request)
         if self.is_busy(index):
             self._waiting.append(request)
         else:
             self._tasks[index][request] = self._loop.create_task(self._connect(request, index))
+
+    def _find_free(self, index: int, request: PoolRequest) -> int:
+        """Returns `index` or, if it is busy, another usable address that is not."""
+        if not self.is_busy(index):
+            return index
+        tried = request.causes or ()
+        others = (each for each in range(len(self._tasks)) if each not in tried and not self.is_busy(each))
+        return next((each for each in others if not self._addresses.is_ejected(each)), index)
 
     def cancel(self, request: PoolRequest) -> None:
         """Opens no connection for this request any more."""
@@ -136,7 +145,7 @@ class Dials:
     def _begin_waiting(self) -> None:
         while self._waiting:
             tried = self._waiting[0].causes or ()
-            index = self._addresses.choose(0, self._loop.time(), tried)
+            index = self._find_free(self._addresses.choose(0, self._loop.time(), tried), self._waiting[0])
             if self.is_busy(index):
                 return
             self.begin(self._waiting.popleft(), index)

@@ -181,8 +181,13 @@ class ConnectionPool(RequestPool):
         self._dials.cancel(request)
 
     def record_failure(self, request: PoolRequest, fault: Fault) -> None:
-        """Records a request without a response; its connection is not used again."""
+        """Records a request without a response; its connection is not used again.
+
+        A streamed response that took too long is no failure of the institution: its caller may have read it slowly.
+        """
         if fault not in _NO_RESPONSE or not self.has_breaker or not request.has_permit:
+            return
+        if request.is_streamed and fault is FAULTS["provider_silent"]:
             return
         self._breaker.record_failure(self.loop.time())
         if request.connection is not None:

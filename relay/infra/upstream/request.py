@@ -75,6 +75,7 @@ class PoolRequest:
         "has_permit",
         "is_dialing",
         "is_scheduled",
+        "is_streamed",
         "operator",
         "queued_at",
         "started_at",
@@ -100,7 +101,7 @@ class PoolRequest:
         self.attempts = 0
         self.connection: ClientConnection | None = None
         self.causes: dict[int, str] | None = None
-        self.is_dialing = False
+        self.is_dialing = self.is_streamed = False
         self.first_byte_at = 0.0
         self.has_permit = False
         self.deadline = now + pool.first_byte_s
@@ -206,7 +207,7 @@ class PoolRequest:
 
     def head_received(self, head: ResponseHead, body: bytes) -> None:
         """Passes on the head of a large response."""
-        connection = self.connection
+        connection, self.is_streamed = self.connection, True
         if self._receiver is not None:
             self._receiver.head_received(head.status, head.headers, head.length, body)
         if self._receiver is not None and _TRAN_ID not in head.headers:

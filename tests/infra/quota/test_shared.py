@@ -131,6 +131,20 @@ async def test_no_call_waits_for_a_store_that_is_away(quotas, store):
     assert await call(quotas) == ""
 
 
+async def test_calls_that_came_before_a_failure_do_not_wait(quotas, store):
+    store.held.clear()
+    first = asyncio.create_task(call(quotas))
+    await until(lambda: store.asked and any(request.wanted for request in store.asked[-1]))
+    second = asyncio.create_task(call(quotas))
+    await asyncio.sleep(0)
+    resets, store.error = store.resets, TimeoutError()
+    store.held.set()
+    await until(lambda: store.resets > resets)
+    store.held.clear()  # the store is asked again without an end
+    async with asyncio.timeout(10):
+        assert [await first, await second] == ["", ""]
+
+
 async def test_replies_that_come_too_late_are_an_outage(quotas, store):
     store.late_s = 0.11
     await until(lambda: quotas.gauges()["relay_quota_alone"])

@@ -223,3 +223,22 @@ async def test_callers_that_read_slowly_do_not_lower_the_limit():
             stand.receive(index, b" " * 95000)
     assert stand.pool.state()["limit"] == 16
     stand.close()
+
+
+async def test_callers_that_read_slowly_do_not_open_the_breaker(pair):
+    for index in range(20):
+        await pair.send()
+        pair.receive(index, LARGE + b" " * 5000)
+    pair.loop.now += 5
+    pair.watch.tick(pair.loop.now)
+    pair.watch.tick(pair.loop.now)
+    assert pair.events(0)[-1] == ("failed", "provider_silent", "total")
+    assert (pair.pool.state()["breaker_open"], pair.pool.state()["ejected"]) == (0, 0)
+
+
+async def test_a_busy_address_does_not_hold_up_another(pair):
+    kill(pair, 1)
+    for _ in range(40):
+        await pair.send()
+    await turn(pair)
+    assert (pair.dialer.dialed.count(1), len(pair.connections)) == (MOST_AT_ONCE, 24)
