@@ -56,6 +56,7 @@ def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, 
             "customer_keys": [{"kid": "bench", "key": f"file:{folder / 'customers.key'}"}],
         },
         "checking": "strict",
+        "overload": {"lag_s": 2},  # no call is refused: saturation is what is measured
         "upstream": {"concurrency": 1024, "queue": 1024, "timeouts": {"first_byte_s": 60, "total_s": 120}},
         # copies: the relay reads no YAML aliases
         "rates": {"operator_provider": rate, "provider": dict(rate), "handshakes": dict(rate)},

@@ -96,6 +96,7 @@ def _relay_settings(environment: SandboxEnvironment) -> dict[str, Any]:
             "issuer": RELAY_CODE,
             "keys": f"certs/{TOKEN_KEYS}",
         },
+        "overload": {"lag_s": 2},  # institutions and operators of the sandbox share the machine with the relay
         "ledger": {"url": environment.ledger, "customer_keys": [{"kid": "dev-1", "key": "file:certs/customers.key"}]},
         "authority": {
             "socket": _socket_path(environment.folder),
