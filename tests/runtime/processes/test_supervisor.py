@@ -34,6 +34,8 @@ if mode != "silent":
     sock.listen()
 sys.stdin.read()
 note("stdin closed")()
+if mode != "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it may come while Python ends
 while mode == "stubborn":
     signal.pause()
 """
