@@ -5,6 +5,7 @@ import re
 import signal
 from contextlib import asynccontextmanager, suppress
 
+import pytest
 import pytest_asyncio
 from fixtures.gateway_environment import BANK, LONG_TIMEOUTS
 from fixtures.institution import Institution
@@ -63,6 +64,7 @@ async def call_until(env, connection, status, **fields):
                 return answer
 
 
+@pytest.mark.full
 async def test_scheduled_transfers_are_refused_first_and_served_again(env):
     async with await env.connect() as scheduled, await env.connect() as on_demand:
         async with stall(env.child):
