@@ -8,7 +8,7 @@ from relay.domain.party import Peer
 from relay.policy.quota.bucket import Bucket
 from relay.policy.quota.keyed_limits import store_next_at
 
-_AFTER_RATES: Final = (FAULTS["provider_busy"], FAULTS["operator_share"])
+_AFTER_RATES: Final = (FAULTS["provider_busy"], FAULTS["operator_share"], FAULTS["breaker_open"])
 
 
 class CallerConnection(Protocol):

@@ -64,6 +64,7 @@ def test_connections_without_certificate_share_no_certificate():
         ("provider_rate", True),
         ("provider_busy", False),
         ("operator_share", False),
+        ("breaker_open", False),
         ("relay_broken", False),
         ("ledger_unreachable", False),
         ("authority_busy", False),

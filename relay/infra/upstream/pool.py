@@ -123,7 +123,11 @@ class ConnectionPool(RequestPool):
     def _wait(self, request: PoolRequest) -> None:
         more, held = len(self._ending), self._permits.taken_by(request.operator)
         has_place = self._waiting.add(request, more, held)
-        if not has_place and not request.is_scheduled and (displaced := self._waiting.find_displaced()) is not None:
+        if (
+            not has_place
+            and not request.is_scheduled
+            and (displaced := self._waiting.find_displaced(request.operator, more)) is not None
+        ):
             displaced.fail(FAULTS["queue_timeout"], "displaced")
             has_place = self._waiting.add(request, more, held)
         if has_place:

@@ -45,8 +45,13 @@ class WaitingRequests:
         self._requests.remove(request)
         self._places.release(request.operator)
 
-    def find_displaced(self) -> PoolRequest | None:
-        """Returns the newest scheduled request, which leaves its place to a call on demand."""
+    def find_displaced(self, operator: str, more: int) -> PoolRequest | None:
+        """Returns the newest scheduled request, whose place in the full queue a call on demand of `operator` may have.
+
+        Returns None if the operator waits with its share of the places: it would get none.
+        """
+        if not self._places.is_full(more) or not self._places.fits_beside_others(operator):
+            return None
         return next((request for request in reversed(self._requests) if request.is_scheduled), None)
 
     def take_next(self, shares: OperatorShares, now: float, *, allows_scheduled: bool) -> PoolRequest | None:

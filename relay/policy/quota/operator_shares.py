@@ -68,6 +68,11 @@ class OperatorShares:
         held = self.taken_by(operator)
         return share > 0 and (not operator or (held < self._max_each and held < share))
 
+    def fits_beside_others(self, operator: str) -> bool:
+        """Returns whether an operator may take a permit once one of another operator is free."""
+        share = min(self._max_each, _TIMES_FREE * self.get_weight(operator))
+        return not operator or self.taken_by(operator) < share
+
     def get_weight(self, operator: str) -> float:
         """Returns the weight of an operator."""
         return self._weights.get(operator, 1.0) if self._weights else 1.0

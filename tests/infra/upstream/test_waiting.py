@@ -1,5 +1,7 @@
 """Requests that wait for a permit of an institution."""
 
+import contextlib
+
 import pytest
 from pool_stand import OK, Stand
 
@@ -41,6 +43,18 @@ async def test_a_call_on_demand_displaces_the_newest_scheduled_one(full):
     with pytest.raises(Refusal) as refusal:
         await full.send(is_scheduled=True)
     assert refusal.value.fault.name == "provider_busy"
+
+
+async def test_an_operator_with_its_share_displaces_nothing():
+    stand = Stand(concurrency=1, queue=8)
+    await stand.send()
+    for number in range(2):
+        await stand.send(b"%d" % number, operator="two", is_scheduled=True)
+    for _ in range(20):
+        with contextlib.suppress(Refusal):
+            await stand.send(operator="one")
+    assert [stand.events(index) for index in (1, 2)] == [[], []]
+    stand.close()
 
 
 async def test_a_request_waits_no_longer_than_its_time(full):
