@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 from fixtures.case import load_cases
-from fixtures.gateway_environment import BANK, CARD
+from fixtures.gateway_environment import BANK, CARD, SHORT_READS
 from fixtures.institution import Institution
 from fixtures.verdict import run_case
 
@@ -59,7 +59,7 @@ def ENVIRONMENT(certificates):  # noqa: N802 - a constant that needs a fixture
         Institution("ZBAA000010", "bank", scheduled_slots=[build_closed_slot()]),
         Institution("ZBAA000012", "bank", checking="off"),
         Institution("ZBAA000011", "bank", maintenance=[build_maintenance()]),
-    ], {}
+    ], {"gateway": {"timeouts": SHORT_READS}}
 
 
 @pytest.mark.parametrize("case", [case for case in load_cases() if not case.portal], ids=lambda case: case.name)

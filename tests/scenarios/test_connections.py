@@ -1,7 +1,7 @@
 """Many calls on one connection of an operator: pipelined, in chunks, byte by byte."""
 
 import pytest
-from fixtures.gateway_environment import BANK, CARD, DETAIL, request
+from fixtures.gateway_environment import BANK, CARD, DETAIL, SHORT_READS, request
 from fixtures.institution import Institution
 from fixtures.waiting import limit_send_buffer, until
 
@@ -12,7 +12,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 def ENVIRONMENT(_certificates):  # noqa: N802 - a constant that needs a fixture
     refused = {name: {"per_second": 1e6, "burst": 10**6} for name in ("connection", "certificate", "address")}
-    return [Institution(BANK, "bank"), Institution(CARD, "card")], {"rates": {"refused": refused}}
+    return [Institution(BANK, "bank"), Institution(CARD, "card")], {
+        "rates": {"refused": refused},
+        "gateway": {"timeouts": SHORT_READS},
+    }
 
 
 def get_tran_id(data):

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 import pytest_asyncio
-from fixtures.gateway_environment import BANK, CARD, LONG_TIMEOUTS, ONE, TWO
+from fixtures.gateway_environment import BANK, CARD, LONG_TIMEOUTS, ONE, SHORT_READS, TWO
 from fixtures.institution import Institution, answers_well
 from fixtures.waiting import until
 
@@ -26,6 +26,7 @@ OTHER, SHARED, BUSY, FREE = "ZBAA000002", "ZBAA000003", "ZBAA000004", "ZBAA00000
 def ENVIRONMENT(_certificates):  # noqa: N802 - a constant that needs a fixture
     slow = {"per_second": 0.01, "burst": 3}
     gateway = {
+        "timeouts": SHORT_READS,
         "limits": {"connections_per_operator": 3},
         "listeners": [{"address": "127.0.0.1", "port": 0}],
     }
