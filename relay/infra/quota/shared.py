@@ -113,7 +113,7 @@ class SharedQuotaCounters:
         """
         try:
             while True:
-                await wait_for_event(self._wake, HEARTBEAT_S)
+                await wait_for_event(self._wake, min(HEARTBEAT_S, self._slots.interval_s))
                 if not self._urgent.is_set():
                     await wait_for_event(self._urgent, _COLLECT_S)
                 await self._ask()

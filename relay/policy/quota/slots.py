@@ -16,6 +16,9 @@ PEAK_S: Final = 2.0
 RENEW_S: Final = 0.2
 """Time between two requests for all institutions in use: the others see by them that the slots are held."""
 
+CONTESTED_S: Final = 0.05
+"""Time between two requests for institutions of which gateways want more slots than there are: they change hands."""
+
 RETRY_S: Final = 0.02
 """Time until more slots are asked for, after the store had fewer than wanted."""
 
@@ -48,15 +51,16 @@ class SlotUser(Protocol):
 
 
 class InstitutionSlots:
-    """The slots of one institution that this gateway holds."""
+    """The slots of one institution that this gateway holds. `is_contested` while it wants more of them."""
 
-    __slots__ = ("_peak", "_peak_at", "concurrency", "held", "org_code", "retry_at", "user")
+    __slots__ = ("_peak", "_peak_at", "concurrency", "held", "is_contested", "org_code", "retry_at", "user")
 
     def __init__(self, org_code: str, concurrency: int, user: SlotUser) -> None:
         self.org_code = org_code
         self.concurrency = concurrency
         self.user = user
         self.held = 0
+        self.is_contested = False
         self.retry_at = float("-inf")
         self._peak = 0
         self._peak_at = float("-inf")
@@ -83,6 +87,7 @@ class InstitutionSlots:
     def receive(self, slots: int, wanted: int, now: float) -> None:
         """Takes the slots that the store gave of those `wanted`."""
         self.retry_at = now + RETRY_S if slots < wanted else now
+        self.is_contested = slots < wanted
         if slots != self.held:
             self.held = slots
             self.user.set_slots(slots)
@@ -96,7 +101,13 @@ class SlotBook:
         self._institutions: dict[str, InstitutionSlots] = {}
         self._short: set[str] = set()
         self._returned: list[InstitutionSlots] = []
-        self._renewed_at = float("-inf")
+        self._contested: set[str] = set()
+        self._renewed_at = self._contested_at = float("-inf")
+
+    @property
+    def interval_s(self) -> float:
+        """Longest time until `build_requests` is to be called again."""
+        return CONTESTED_S if self._contested else RENEW_S
 
     def replace(self, users: Iterable[tuple[str, int, SlotUser]]) -> None:
         """Replaces the institutions: org_code, `concurrency` and user of each. Kept users keep their slots."""
@@ -122,14 +133,22 @@ class SlotBook:
         """
         returned, self._returned = self._returned, []
         if now - self._renewed_at >= RENEW_S:
-            self._renewed_at, wanting = now, list(self._institutions.values())
+            self._renewed_at = self._contested_at = now
+            self._contested &= self._institutions.keys()
+            wanting = list(self._institutions.values())
         else:
-            short = (self._institutions.get(code) for code in self._short)
-            wanting = [slots for slots in short if slots is not None and now >= slots.retry_at]
+            short = {code for code in self._short & self._institutions.keys() if self._may_retry(code, now)}
+            if now - self._contested_at >= CONTESTED_S:
+                self._contested_at = now
+                short |= self._contested & self._institutions.keys()
+            wanting = [self._institutions[code] for code in short]
         self._short.clear()
         pairs = ((slots, slots.build_request(now)) for slots in wanting)
         requests = [(slots, request) for slots, request in pairs if request is not None]
         return requests + [(slots, slots.build_return()) for slots in returned]
+
+    def _may_retry(self, org_code: str, now: float) -> bool:
+        return now >= self._institutions[org_code].retry_at
 
     def receive(
         self, requests: Iterable[tuple[InstitutionSlots, SlotRequest]], given: Iterable[int], now: float
@@ -137,9 +156,14 @@ class SlotBook:
         """Takes the slots that the store gave."""
         for (slots, request), number in zip(requests, given, strict=True):
             slots.receive(number, request.wanted, now)
+            if slots.is_contested:
+                self._contested.add(slots.org_code)
+            else:
+                self._contested.discard(slots.org_code)
 
     def count_alone(self, gateways: int) -> None:
         """Gives each institution this gateway's part of its slots: the store is unavailable."""
+        self._contested.clear()
         for slots in self._institutions.values():
             part = max(1, slots.concurrency // gateways)
             slots.receive(part, part, 0.0)

@@ -5,7 +5,7 @@ import random
 import pytest
 from leasing.store import KEPT_S, SimulatedStore
 
-from relay.policy.quota.slots import PEAK_S, RENEW_S, RETRY_S, SlotBook, SlotRequest
+from relay.policy.quota.slots import CONTESTED_S, PEAK_S, RENEW_S, RETRY_S, SlotBook, SlotRequest
 
 
 class User:
@@ -199,6 +199,49 @@ def test_no_gateway_starves_when_slots_do_not_divide(make_gateways):
         for gateway in gateways:
             gateway.user.end(gateway.user.in_flight)
     assert min(served.values()) >= 0.2 * sum(served.values())
+
+
+def test_contested_slots_are_asked_for_more_often(make_gateways):
+    one, other = make_gateways(1)
+    one.user.call()
+    one.ask(0.0)
+    assert one.book.interval_s == RENEW_S
+    other.user.call()
+    other.ask(0.0)
+    assert (other.book.interval_s, other.ask(CONTESTED_S / 2), other.ask(CONTESTED_S)) == (CONTESTED_S, 0, 1)
+    one.user.end()
+    one.ask(PEAK_S + 0.1)
+    other.ask(PEAK_S + 0.1)
+    assert (other.user.in_flight, other.book.interval_s) == (1, RENEW_S)
+
+
+def test_a_removed_institution_is_contested_no_more(make_gateways):
+    one, other = make_gateways(1)
+    one.user.call()
+    one.ask(0.0)
+    other.user.call()
+    other.ask(0.0)
+    other.book.replace([])
+    other.ask(RENEW_S)
+    assert other.book.interval_s == RENEW_S
+
+
+@pytest.mark.parametrize("names", ["ab", "abc"])
+def test_one_contested_slot_is_in_use_most_of_the_time(make_gateways, names):
+    """Each call takes 20 ms; each gateway always has calls that wait, and asks as often as its book says."""
+    gateways, used, steps = make_gateways(1, names), 0, 1000
+    asked_at = {gateway.name: float("-inf") for gateway in gateways}
+    for step in range(steps):
+        now = step / 100
+        for gateway in gateways:
+            if step % 2 == 0:
+                gateway.user.end(gateway.user.in_flight)
+            gateway.user.call(3 - gateway.user.waiting)
+            if now - asked_at[gateway.name] >= gateway.book.interval_s:
+                asked_at[gateway.name] = now
+                gateway.ask(now)
+        used += sum(gateway.user.in_flight for gateway in gateways)
+    assert used > 0.9 * steps
 
 
 @pytest.mark.parametrize("seed", range(8))
