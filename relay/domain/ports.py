@@ -56,6 +56,9 @@ class QuotaCounters(Protocol):
         Raises Refusal (42901, `retry_after`), and NotLeased if the call must `wait` and be judged again.
         """
 
+    def give_back(self, call: CallKey) -> None:
+        """Takes back the request that was counted just before, in the same turn of the event loop: it was not sent."""
+
     async def wait(self) -> None:
         """Waits until more requests are leased, or the reason why not is known. Never raises."""
 

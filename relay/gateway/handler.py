@@ -12,7 +12,7 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ids import ApiType
 from relay.domain.ports import AuthorityUpstream, Recorder, ResponseReceiver, Upstream
-from relay.domain.quota import NotLeased, Transfer
+from relay.domain.quota import NotLeased
 from relay.gateway.attribution import UNIDENTIFIED_TOKEN, RefusedCall, attribute_refused
 from relay.gateway.authority_forwarder import AuthorityForwarder, get_dialect
 from relay.gateway.body_filters import BodyFilters
@@ -20,7 +20,7 @@ from relay.gateway.caller_connection import CallerConnection, ConnectionInfo
 from relay.gateway.connection_registry import ConnectionRegistry
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.judge import JudgeDependencies, judge
+from relay.gateway.judge import JudgeDependencies, Judgement, judge
 from relay.gateway.pending_calls import PendingCall, PendingCalls
 from relay.gateway.scheduled_response import PageWatcher, ScheduledResponse
 from relay.gateway.withholding import Withholding
@@ -28,7 +28,7 @@ from relay.policy.call import envelope, oauth_envelope
 from relay.policy.call.access import PEER_REFUSAL_CODES
 from relay.policy.call.attribution import find_api_type
 from relay.policy.call.institution_request import InstitutionRequest, RequestTemplate
-from relay.policy.call.plan import Institution, Plan
+from relay.policy.call.plan import Plan
 from relay.policy.quota.overload import OVERLOAD_FAULTS
 from relay.wire.head import HEAD_END, ProtocolError, RequestHead, Violation
 from relay.wire.tls.errors import RecordsExceeded
@@ -126,13 +126,14 @@ class Gateway:
             if info.plan is not plan:
                 self._connection_registry.recognise(plan, info)
             exchange.operator = info.operator
-            route, institution, grant, transfer = judge(plan, self._dependencies, info.callers, head, body, exchange)
+            judgement = judge(plan, self._dependencies, info.callers, head, body, exchange)
+            route, institution, grant, _ = judgement
             if grant is None:
                 self._respond(connection, institution.api_list, exchange)
             elif route.api.api_code == _CONSENTS:
                 self._respond(connection, grant.particulars_body, exchange)
             else:
-                self._forward(connection, institution, grant, transfer, head, body, exchange)
+                self._forward(connection, judgement, grant, head, body, exchange)
         except NotCached as missing:
             self._serve_after(self._dependencies.grants.fetch(missing.jti), connection, head, body, exchange)
         except NotVerified:
@@ -220,13 +221,13 @@ class Gateway:
     def _forward(
         self,
         connection: CallerConnection,
-        institution: Institution,
+        judgement: Judgement,
         grant: Grant,
-        transfer: Transfer | None,
         head: RequestHead,
         body: bytes,
         exchange: Exchange,
     ) -> None:
+        _, institution, _, transfer = judgement
         upstream, templates = self._upstreams[institution.org_code]
         withheld = grant.withheld and institution.select_withheld(exchange.api_code, grant.withheld)
         filters_body = bool(withheld) and institution.withholds
@@ -255,7 +256,12 @@ class Gateway:
         if scheduled is not None and rules.transfer is not None and rules.transfer.has_pages:
             receiver = scheduled.pages = PageWatcher(receiver)
         is_scheduled = exchange.api_type == _SCHEDULED
-        forwarding.attach(upstream.send(request.write, receiver, exchange.operator, is_scheduled))
+        try:
+            forwarding.attach(upstream.send(request.write, receiver, exchange.operator, is_scheduled))
+        except Refusal:  # the institution gets no call, so none counts
+            call = exchange.operator, institution.org_code, exchange.client_id, is_scheduled
+            self._dependencies.quotas.give_back(call)
+            raise
 
     def _respond(self, connection: CallerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, SUCCESS, len(body)

@@ -32,6 +32,9 @@ from relay.policy.quota.overload import OverloadGate
 from relay.policy.settings.scalars import Checking
 from relay.wire.head import RequestHead
 
+Judgement = tuple[Route, Institution, Grant | None, Transfer | None]
+"""API, institution, grant (None if none is needed) and the limited scheduled transfer of an accepted call."""
+
 _SCHEDULED: Final = ApiType.SCHEDULED.value
 _API_TYPE_FORM: Final = f"x-api-type ({', '.join(ApiType)} 중 하나)"
 
@@ -55,11 +58,11 @@ class JudgeDependencies:
 
 def judge(
     plan: Plan, ports: JudgeDependencies, callers: Sequence[Caller], head: RequestHead, body: bytes, exchange: Exchange
-) -> tuple[Route, Institution, Grant | None, Transfer | None]:
+) -> Judgement:
     """Judges a call of one of `callers` and records in `exchange` what becomes known. The time of judgement decides.
 
-    Returns API, institution, grant (None if none is needed) and the limited scheduled transfer. Raises Refusal. Raises
-    NotCached, NotVerified or NotLeased if the call must wait for its grant, its token's turn or its quotas.
+    Raises Refusal. Raises NotCached, NotVerified or NotLeased if the call must wait for its grant, its token's turn or
+    its quotas.
     """
     headers = head.headers
     exchange.api_type = API_TYPES.get(headers.get(b"x-api-type"), "")

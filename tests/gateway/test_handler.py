@@ -47,10 +47,11 @@ def test_refusals_beyond_their_rate_end_the_connection(gateway, connection, head
     assert (connection.will_close, [exchange.reason for exchange in records]) == (True, ["refusals_exceeded"])
 
 
-def test_a_busy_institution_is_a_refusal(gateway, connection, head, upstream, records):
+def test_a_busy_institution_is_a_refusal(gateway, connection, head, upstream, counters, records):
     upstream.busy = True
     gateway.handle(connection, head(), b"")
     assert (json.loads(connection.body)["rsp_code"], records[0].reason) == ("50005", "provider_busy")
+    assert counters.taken == []
     assert (gateway.in_flight, connection.source) == (0, None)
 
 

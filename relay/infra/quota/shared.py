@@ -92,6 +92,10 @@ class SharedQuotaCounters:
         """Counts one request. Raises Refusal (42901), and NotLeased if the call must `wait` and be judged again."""
         self._book.take(call, now)
 
+    def give_back(self, call: CallKey) -> None:
+        """Takes back the request that was counted just before."""
+        self._book.give_back(call)
+
     def share_slots(self, users: Iterable[tuple[str, int, SlotUser]]) -> None:
         """Shares the slots of these institutions with the other gateways: org_code, `concurrency`, user."""
         self._slots.replace(users)

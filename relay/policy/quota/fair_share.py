@@ -127,3 +127,10 @@ class FairShare:
         if account.parts > 1:
             own_at = min(max(now, account.next_at), now + meter.get_ahead_s(account))
             account.next_at = own_at + meter.interval * account.parts
+
+    def give_back(self) -> None:
+        """Takes back the call that was counted just before."""
+        meter, account = self._meter, self._account
+        meter.next_at -= meter.interval
+        if account.parts > 1:
+            account.next_at -= meter.interval * account.parts

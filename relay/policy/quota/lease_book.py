@@ -63,6 +63,15 @@ class LeaseBook:
             if lease.permits <= lease.low and not lease.next_permits and not lease.is_exact:
                 self._list(lease)
 
+    def give_back(self, call: CallKey) -> None:
+        """Takes back the request that was counted just before."""
+        if self.is_alone:
+            self._meters.give_back(call)
+            return
+        for lease in self._by_call[call]:
+            lease.permits += 1
+            lease.used -= 1
+
     def _find(self, call: CallKey, now: float) -> tuple[Lease, ...]:
         if len(self._by_call) >= self._max_calls:
             self._forget_idle(now)

@@ -51,6 +51,14 @@ class QuotaMeters:
             next_at = meter.next_at
             meter.next_at = (max(now, next_at)) + meter.interval
 
+    def give_back(self, call: CallKey) -> None:
+        """Takes back the call that was counted just before."""
+        meters, fair_share = self._by_call[call]
+        if fair_share is not None:
+            fair_share.give_back()
+        for meter in meters:
+            meter.next_at -= meter.interval
+
     def set_share(self, share: float, now: float) -> None:
         """Changes the part of each rate. Counted calls stay counted."""
         self._share = share

@@ -15,6 +15,9 @@ class QuotaCounters:
             raise Refusal(FAULTS[self.full], retry_after=1.5)
         self.taken.append((*call, now))
 
+    def give_back(self, call):
+        assert self.taken.pop()[:-1] == call
+
 
 class ScheduledTransfers:
     """Keeps started transfers and completed pages; refuses with the fault named by `made`."""

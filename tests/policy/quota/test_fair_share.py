@@ -82,6 +82,15 @@ def test_an_operator_that_called_long_ago_has_no_share():
     assert sum(attempt(meters, "one", NOW) for _ in range(30)) == 20
 
 
+def test_a_call_that_was_not_sent_takes_nothing_from_a_share():
+    meters = build_meters(burst=20)
+    attempt(meters, "two", NOW)
+    for _ in range(50):
+        assert attempt(meters, "one", NOW)
+        meters.give_back(("one", "bank", "app", False))
+    assert sum(attempt(meters, "one", NOW) for _ in range(30)) == 14
+
+
 def test_a_refused_operator_may_call_after_its_wait():
     meters = build_meters(burst=20)
     attempt(meters, "two", NOW)

@@ -100,6 +100,24 @@ def test_a_refused_call_counts_in_no_limit(make_gateway, store):
     assert store.counts["operator_provider:one:bank"].level == pytest.approx(1, abs=0.03)
 
 
+def test_a_call_that_was_not_sent_counts_in_no_limit(make_gateway):
+    gateway = make_gateway(per_second=1, burst=2)
+    assert gateway.call(1.0)
+    for _ in range(3):
+        assert gateway.call(1.0)
+        gateway.book.give_back(CALL)
+    assert call_many(gateway, 5) == 1
+
+
+def test_alone_a_call_that_was_not_sent_counts_in_no_limit(make_gateway):
+    gateway = make_gateway(per_second=1, burst=2)
+    gateway.book.count_alone(1.0)
+    for _ in range(5):
+        gateway.book.take(CALL, 1.0)
+        gateway.book.give_back(CALL)
+    assert call_many(gateway, 5) == 2
+
+
 def test_a_raised_rate_helps_at_once(make_gateway):
     gateway = make_gateway(per_second=0.01, burst=1)
     assert call_many(gateway, 2) == 1

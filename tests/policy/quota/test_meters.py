@@ -40,6 +40,15 @@ def test_a_refused_call_counts_in_no_meter():
     assert [round(debt, 3) for _, debt in meters.list_debts(NOW)] == [1, 1]
 
 
+def test_a_call_that_was_not_sent_counts_in_no_meter():
+    meters = build_meters()
+    meters.take(CALL, NOW)
+    debts = meters.list_debts(NOW)
+    meters.take(CALL, NOW)
+    meters.give_back(CALL)
+    assert meters.list_debts(NOW) == debts
+
+
 def test_a_new_part_keeps_the_counted_calls():
     meters = build_meters()
     count_allowed(meters)
