@@ -6,7 +6,7 @@ ARGS  ?=
 QUICK ?=
 SPLIT ?= -n 3 --dist loadfile
 
-.PHONY: help demo sandbox compile test test-full test-compiled chaos chaos-docs check format bench clean
+.PHONY: help demo sandbox compile test test-full test-compiled chaos attack chaos-docs check format bench clean
 help:                    ## what can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 12
 
@@ -47,6 +47,11 @@ chaos: $(VENV)/ready-dev     ## every degraded state with real servers; ARGS='--
 	@.ci/system
 	@.ci/system gcc haproxy
 	@$(CHAOS) .ci/in-memory $(PY) -m chaos $(ARGS)
+
+attack: $(VENV)/ready-dev    ## attack an institution through two gateways with one Redis; ARGS=--outage
+	@.ci/system
+	@.ci/compile $(VENV) || [ $$? -eq 3 ]
+	@$(CHAOS) .ci/with-compiled .ci/in-memory $(PY) -m chaos.attack $(ARGS)
 
 chaos-docs: $(VENV)/ready-dev ## write docs/operate/degraded.md; ARGS=--keep takes the figures of the last run
 	@$(CHAOS) $(PY) -m chaos --docs $(ARGS)

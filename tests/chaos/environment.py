@@ -39,6 +39,9 @@ from chaos.refreshing import add_secrets, build_refresh, record_refresh_token
 from chaos.relay_process import RelayProcess
 
 OTHER, THIRD = "ZBAA000002", "ZBAA000003"
+THREE = "ZOPA000003"
+"""An operator of only those environments that add it."""
+
 RATE = 40.0
 """Calls a second of a usual stream: two cores also run caller and institutions."""
 
@@ -65,6 +68,7 @@ class Environment:
     def __init__(self, folder: Path, institutions: Sequence[Institution], ledger_url: str = "", **sections) -> None:
         self.folder = folder
         self.certificates = make_certificates()
+        self.operators = dict(zip((ONE, TWO), self.certificates.operators, strict=True))
         self.institutions = {institution.org_code: institution for institution in institutions}
         self.ledger = ledger_url or f"sqlite:{folder / 'ledger.db'}"
         self.relay_ledger = self.ledger
@@ -93,12 +97,26 @@ class Environment:
         (self.folder / "providers").mkdir()
         for institution in self.institutions.values():
             self.write_provider(institution)
-        self.write_file("directory.yaml", add_secrets(build_directory(self.certificates)))
+        self.write_directory()
         with self.open_writer() as writer:
             self.tokens = TokenFactory(self.certificates.token_keys, writer.record)
-            for operator, code in itertools.product((ONE, TWO), self.institutions):
+            for operator, code in itertools.product(self.operators, self.institutions):
                 self.get_token(operator, code)
             self.refresh_token = record_refresh_token(writer, self.certificates.token_keys["ES256"])
+
+    def add_operator(self) -> None:
+        """Adds operator three, before `open`."""
+        pair = self.certificates.authority.issue("three", serial_number="999-81-07333", stem="three", addresses=[])
+        self.operators[THREE] = pair
+
+    def write_directory(self) -> None:
+        """Writes all operators. Those beyond two are like the second one."""
+        directory = build_directory(self.certificates)
+        for code, pair in list(self.operators.items())[2:]:
+            services = [{"client_id": f"{code}SVC01", "name": "one"}]
+            row = directory["operators"][1] | {"org_code": code, "name": code, "serial_num": pair.serial_number}
+            directory["operators"].append(row | {"services": services})
+        self.write_file("directory.yaml", add_secrets(directory))
 
     def record_tokens(self, number: int) -> list[str]:
         """Records tokens of operator one for the bank that no gateway has seen yet."""
@@ -185,8 +203,7 @@ class Environment:
     def get_context(self, operator: str = ONE):
         """Returns the TLS context of an operator."""
         if operator not in self._contexts:
-            pair = self.certificates.operators[(ONE, TWO).index(operator)]
-            self._contexts[operator] = client_context(self.certificates.ca, pair)
+            self._contexts[operator] = client_context(self.certificates.ca, self.operators[operator])
         return self._contexts[operator]
 
     async def connect(self, operator: str = ONE, gateway: RelayProcess | None = None, address=None) -> Connection:
@@ -271,9 +288,13 @@ class Environment:
 
 
 @asynccontextmanager
-async def open_environment(folder: Path, institutions: Sequence[Institution] = (), ledger_url: str = "", **sections):
-    """Opens an environment without a relay and closes it when the block ends."""
+async def open_environment(
+    folder: Path, institutions: Sequence[Institution] = (), ledger_url: str = "", *, has_three: bool = False, **sections
+):
+    """Opens an environment without a relay and closes it when the block ends. `has_three`: with operator three."""
     environment = Environment(folder, institutions or make_banks(), ledger_url, **sections)
+    if has_three:
+        environment.add_operator()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(environment.close)
         await environment.open()
