@@ -34,8 +34,8 @@ SLOWER = 1.5
 
 EXAMPLES = """\b
 Examples:
-  make attack                           a minute, 1,000 calls a second
-  make attack ARGS=--outage             Redis is away for 20 of the 60 seconds
+  make attack                   a minute, 1,000 calls a second
+  make attack ARGS=--outage     Redis is away for 20 of the 60 seconds
   make attack ARGS='--seconds 10 --rate 300 --json'
 """
 
