@@ -11,7 +11,7 @@ from harness.name_server import NameServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-LONG_RESOLVE = SHORT_TIMEOUTS | {"connect_s": 2.0, "total_s": 2.4}
+LONG_RESOLVE = SHORT_TIMEOUTS | {"connect_s": 4.0, "total_s": 5.0}
 UNRESOLVED = [f"ZHGA0000{number:02}" for number in range(10, 30)]
 
 
