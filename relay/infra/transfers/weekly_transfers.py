@@ -89,9 +89,12 @@ class WeeklyTransfers:
                 self._unsent.append((transfer, find_unsent, is_last))
 
     async def start(self) -> None:
-        """Reads the digests of this week. Raises errors of the ledger."""
+        """Reads the digests of this week. Raises errors of the ledger, LedgerDown if it takes too long."""
         if self._is_on():
-            await self._poll()
+            try:
+                await self._poll()
+            except TimeoutError as error:
+                raise LedgerDown("it did not answer in time") from error
 
     async def follow(self, every: float, stop: asyncio.Event) -> None:
         """Saves digests each SAVE_S, and reads those of others each `every` seconds, until `stop`."""

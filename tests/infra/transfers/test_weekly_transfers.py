@@ -171,8 +171,9 @@ class TestOutages:
             "scheduled transfers not shared: reason=RuntimeError"
         ]
 
-    async def test_a_start_without_the_ledger_fails(self, gateway, store):
-        store.errors = [LedgerDown()]
+    @pytest.mark.parametrize("error", [LedgerDown(), TimeoutError()])
+    async def test_a_start_without_the_ledger_fails(self, gateway, store, error):
+        store.errors = [error]
         with pytest.raises(LedgerDown):
             await gateway.transfers.start()
 
