@@ -20,7 +20,7 @@ from relay.policy.quota.worker_balance import find_excess
 from relay.policy.settings.stop_time import compute_gateway_stop_s
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.restart_socket import RestartSocket
-from relay.runtime.processes.sockets import bind_shared_sockets, bind_socket
+from relay.runtime.processes.sockets import bind_shared_sockets, bind_socket, name_owner
 from relay.runtime.processes.supervisor import ChildNotReady
 from relay.runtime.processes.worker_messages import ADOPT, RELEASE, WorkerStart
 from relay.runtime.processes.worker_metrics import format_parent_metrics
@@ -93,7 +93,8 @@ class WorkersProcess:
             if self._admin_socket is None:
                 await self.open_sockets()
             await restart_socket.open()
-            self.admin.start(self._admin_socket)
+            with name_owner(self._admin_settings.address, self.admin.port, "admin.port"):
+                self.admin.start(self._admin_socket)
             for name in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(name, self.stop)
             tasks.append(self._loop.create_task(self._beat()))
