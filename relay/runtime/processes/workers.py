@@ -93,6 +93,7 @@ class WorkersProcess:
             if self._admin_socket is None:
                 await self.open_sockets()
             await restart_socket.open()
+            self._ticked_at = time.monotonic()  # authority and jobs may have started for longer than a stall
             with name_owner(self._admin_settings.address, self.admin.port, "admin.port"):
                 self.admin.start(self._admin_socket)
             for name in (signal.SIGTERM, signal.SIGINT):
@@ -110,8 +111,7 @@ class WorkersProcess:
             _log.info("gateway stopping, workers serve on: delay_s=%.1f", self._settings.drain.delay_s)
         finally:
             await restart_socket.close()
-            await _cancel(self._restart)
-            await self._stop_workers()
+            await asyncio.gather(_cancel(self._restart), self._stop_workers())  # a successor that hangs delays no other
             for task in tasks:
                 await _cancel(task)
             self.admin.stop()
