@@ -109,6 +109,7 @@ class GatewayProcess:
         await relay.counters.start()
         relay.access_log.start()
         if self._admin_socket is not None:
+            self._ticked_at = time.monotonic()  # the start may have taken longer than a stall
             with name_owner(settings.admin.address, self.admin.port, "admin.port"):
                 self.admin.start(self._admin_socket)
         self.listeners.start()
