@@ -104,9 +104,13 @@ class WeeklyTransfers:
                 await self._exchange(every)
 
     async def settle(self) -> None:
-        """Saves the rest, once, after the last call."""
+        """Saves the rest, once, after the last call. Logs how many digests the ledger did not take."""
         if self._is_on():
-            await self._exchange(0.0)
+            try:
+                await self._exchange(0.0)
+            finally:
+                if self._quota.waiting:
+                    _log.warning("scheduled transfers not stored, they may be repeated: count=%d", self._quota.waiting)
 
     async def _exchange(self, every: float) -> None:
         """Saves and reads digests. Never raises: without the ledger this gateway goes on with the digests it knows."""
