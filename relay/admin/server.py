@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
@@ -46,7 +47,8 @@ class AdminServer:
     def stop(self) -> None:
         """Stops listening and ends the thread."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stopped.set)
+            with suppress(RuntimeError):  # the loop is closed: the start has failed
+                self._loop.call_soon_threadsafe(self._stopped.set)
             self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
@@ -60,19 +62,17 @@ class AdminServer:
 
     async def _serve(self) -> None:
         try:
-            listener = self._bound or self._open_listener()
-        except OSError as error:
+            with self._bound or self._open_listener() as listener:
+                self.port = listener.getsockname()[1]
+                async with open_runner(
+                    self._app, _error_response, timeouts=_TIMEOUTS, shutdown_s=ADMIN_S, access_log=None
+                ) as runner:
+                    await LimitedSite(runner, listener, _LIMITS, label="admin").start()
+                    self._started.set()
+                    await self._stopped.wait()
+        except OSError as error:  # also of a bound socket: another one of the same address may listen first
             self._error = error
             self._started.set()
-            return
-        with listener:
-            self.port = listener.getsockname()[1]
-            async with open_runner(
-                self._app, _error_response, timeouts=_TIMEOUTS, shutdown_s=ADMIN_S, access_log=None
-            ) as runner:
-                await LimitedSite(runner, listener, _LIMITS, label="admin").start()
-                self._started.set()
-                await self._stopped.wait()
 
 
 def _error_response(status: int) -> web.Response:

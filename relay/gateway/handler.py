@@ -86,6 +86,7 @@ class Gateway:
         self._connection_registry = connection_registry
         self._clock = clock
         self.in_flight = 0
+        self._held_back = 0
         self.is_draining = False
 
     def swap(self, plan: Plan, upstreams: UpstreamTable, dependencies: JudgeDependencies) -> None:
@@ -93,6 +94,11 @@ class Gateway:
         self.plan = plan
         self._upstreams = upstreams
         self._dependencies = dependencies
+
+    @property
+    def accepted(self) -> int:
+        """Calls in flight without those that are refused for overload already and held back."""
+        return self.in_flight - self._held_back
 
     # the connection
 
@@ -165,9 +171,11 @@ class Gateway:
 
         def refuse() -> None:
             connection.source = None
+            self._held_back -= 1
             self._refuse(connection, refusal, tran_id, exchange, dialect)
 
-        pending = self._add_pending(connection, exchange)
+        self._held_back += 1
+        pending = self._add_pending(connection, exchange, is_held_back=True)
         self._pending_calls.add_delay(self._dependencies.overload.get_hold_s(), pending, refuse)
 
     def _wait_turn(self, exchange: Exchange) -> Awaitable[None]:
@@ -191,10 +199,14 @@ class Gateway:
 
         self._pending_calls.add(preparation, self._add_pending(connection, exchange), resume)
 
-    def _add_pending(self, connection: CallerConnection, exchange: Exchange) -> PendingCall:
+    def _add_pending(
+        self, connection: CallerConnection, exchange: Exchange, *, is_held_back: bool = False
+    ) -> PendingCall:
         """Makes the connection wait. The exchange is closed if its operator disconnects meanwhile."""
 
         def close() -> None:
+            if is_held_back:
+                self._held_back -= 1
             fault = FAULTS["operator_gone"]
             exchange.status, exchange.rsp_code, exchange.reason = fault.status, fault.rsp_code, fault.name
             self._close(exchange)

@@ -97,3 +97,21 @@ def test_an_error_response_names_neither_request_nor_software(request_line):
     server.stop()
     assert response.splitlines()[-1] in {"404", "400"}
     assert not [text for text in ("Again", "nowhere", "aiohttp", "Python") if text in response]
+
+
+def test_a_bound_port_that_another_server_got_first_is_refused():
+    """Two sockets may be bound to one address until one of them listens."""
+    sockets = [socket.socket(), socket.socket()]
+    port = 0
+    for each in sockets:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        each.bind((LOOPBACK, port))
+        port = each.getsockname()[1]
+    first, second = (AdminServer(app(), LOOPBACK, port) for _ in sockets)
+    first.start(sockets[0])
+    with pytest.raises(OSError, match="Address already in use"):
+        second.start(sockets[1])
+    second.stop()
+    assert fetch(port) == "admin"
+    first.stop()
+    assert find_threads() == []

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.authorization.token import NotVerified
+from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
-from relay.policy.quota.overload import RISE_WINDOWS, Measure, OverloadGate, OverloadLimits
+from relay.policy.quota.overload import MIN_IN_FLIGHT, RISE_WINDOWS, Measure, OverloadGate, OverloadLimits
 
 
 @pytest.fixture
@@ -126,3 +127,22 @@ def test_the_portal_is_never_refused(scene, overload, plan_with_portal):
         for _ in range(20):
             scene.ask(path.decode(), method=plan_with_portal.support[path])
     assert "overload" not in scene.recorded
+
+
+async def test_refusals_that_are_held_back_do_not_keep_up_an_overload(scene, overload):
+    """Memory that stays above its limit refuses no call while few calls use it, however many are refused."""
+    overload.adjust(OverloadLimits(memory_bytes=1000))
+    for _ in range(MIN_IN_FLIGHT + 1):
+        scene.ask()
+    for _ in range(20):
+        overload.observe(Measure(0.0, 1001, scene.gateway.accepted))
+    overload.hold_s = 60.0
+    for _ in range(10 * MIN_IN_FLIGHT):
+        scene.ask(x_api_type="scheduled")
+    scene.connection.source.peer_disconnected()
+    assert (scene.gateway.in_flight, scene.gateway.accepted) == (11 * MIN_IN_FLIGHT, MIN_IN_FLIGHT + 1)
+    scene.upstream.receiver.request_failed(FAULTS["provider_reset"])
+    overload.observe(Measure(0.0, 1001, scene.gateway.accepted))
+    for _ in range(20):
+        scene.ask()
+    assert len(scene.upstream.asked) == MIN_IN_FLIGHT + 21

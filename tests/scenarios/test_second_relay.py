@@ -103,7 +103,7 @@ async def test_a_second_authority_is_refused_with_socket_and_process(env):
     path = env.folder / "a.sock"
     assert status == 2
     assert output.splitlines()[-1] == (
-        f"relay: {path} is in use by process {get_listening_pid(str(path))}: stop that process first"
+        f"relay: authority.socket: {path} is in use by process {get_listening_pid(str(path))}: stop that process first"
     )
     assert env.list_files() == before
     assert (await env.admin("/readyz")).status == 200

@@ -90,7 +90,7 @@ async def _open_lock(path: Path, wait_s: float, setting: str) -> int:
     except OSError as error:
         raise _name_setting(setting, lock_path, error) from error
     try:
-        await _wait_for_lock(lock, path, wait_s)
+        await _wait_for_lock(lock, path, wait_s, setting)
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
     except BaseException:
@@ -99,7 +99,7 @@ async def _open_lock(path: Path, wait_s: float, setting: str) -> int:
     return lock
 
 
-async def _wait_for_lock(lock: int, path: Path, wait_s: float) -> None:
+async def _wait_for_lock(lock: int, path: Path, wait_s: float, setting: str) -> None:
     deadline = asyncio.get_running_loop().time() + wait_s
     is_logged = False
     while not _try_lock(lock):
@@ -107,7 +107,8 @@ async def _wait_for_lock(lock: int, path: Path, wait_s: float) -> None:
             _log.warning("unix socket in use, waiting for its process to stop: path=%s pid=%s", path, _read_pid(lock))
             is_logged = True
         if asyncio.get_running_loop().time() >= deadline:
-            raise OSError(errno.EADDRINUSE, f"{path} is in use by process {_read_pid(lock)}: stop that process first")
+            owner = f"process {_read_pid(lock)}"
+            raise OSError(errno.EADDRINUSE, f"{setting}: {path} is in use by {owner}: stop that process first")
         await asyncio.sleep(_POLL_S)
 
 
@@ -140,7 +141,10 @@ def _remove_stale(path: Path, setting: str) -> None:
             return
         except TimeoutError:
             pass  # its backlog is full: it listens
-    raise OSError(errno.EADDRINUSE, f"another program listens on {path}: stop it first")
+        except PermissionError as error:
+            to_do = "stop its process and remove it, or set another path"
+            raise OSError(errno.EACCES, f"{setting}: {path} belongs to another user: {to_do}") from error
+    raise OSError(errno.EADDRINUSE, f"{setting}: another program listens on {path}: stop it first")
 
 
 def _bind(path: Path, setting: str) -> socket.socket:

@@ -32,6 +32,7 @@ class ChildProcess:
             signal.pthread_sigmask(signal.SIG_SETMASK, previous)
         if niceness:  # applies to the child's first thread; later ones inherit it
             os.setpriority(os.PRIO_PROCESS, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+        self._is_terminated = False
         self._ended = asyncio.Event()
         self._descriptor = os.pidfd_open(self.pid)
         asyncio.get_running_loop().add_reader(self._descriptor, self._reap)
@@ -51,8 +52,10 @@ class ChildProcess:
         self._process.send_signal(number)
 
     def terminate(self) -> None:
-        """Sends SIGTERM."""
-        self.send_signal(signal.SIGTERM)
+        """Sends SIGTERM, once: for some processes a second one has another meaning."""
+        if not self._is_terminated:
+            self._is_terminated = True
+            self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Sends SIGKILL."""

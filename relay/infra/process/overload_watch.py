@@ -21,7 +21,8 @@ class OverloadWatch:
     """Lets `gate` observe each window of `WINDOW_S`; logs begin and end of an overload.
 
     The lag of a window is the mean wait of an event that comes at any time in it: each probe's delay is weighted with
-    the time since the probe before. `count_calls` returns the calls in flight. `gauges` may be called on any thread.
+    the time since the probe before. `count_calls` returns the calls in flight without those that
+    are refused and held back. `gauges` may be called on any thread.
     """
 
     def __init__(

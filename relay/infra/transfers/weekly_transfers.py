@@ -89,9 +89,12 @@ class WeeklyTransfers:
                 self._unsent.append((transfer, find_unsent, is_last))
 
     async def start(self) -> None:
-        """Reads the digests of this week. Raises errors of the ledger."""
+        """Reads the digests of this week. Raises errors of the ledger, LedgerDown if it takes too long."""
         if self._is_on():
-            await self._poll()
+            try:
+                await self._poll()
+            except TimeoutError as error:
+                raise LedgerDown("it did not answer in time") from error
 
     async def follow(self, every: float, stop: asyncio.Event) -> None:
         """Saves digests each SAVE_S, and reads those of others each `every` seconds, until `stop`."""
@@ -101,9 +104,13 @@ class WeeklyTransfers:
                 await self._exchange(every)
 
     async def settle(self) -> None:
-        """Saves the rest, once, after the last call."""
+        """Saves the rest, once, after the last call. Logs how many digests the ledger did not take."""
         if self._is_on():
-            await self._exchange(0.0)
+            try:
+                await self._exchange(0.0)
+            finally:
+                if self._quota.waiting:
+                    _log.warning("scheduled transfers not stored, they may be repeated: count=%d", self._quota.waiting)
 
     async def _exchange(self, every: float) -> None:
         """Saves and reads digests. Never raises: without the ledger this gateway goes on with the digests it knows."""

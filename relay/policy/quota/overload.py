@@ -68,7 +68,10 @@ class OverloadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The mean lag of the event loop in one window; memory in use and calls in flight at its end."""
+    """The mean lag of the event loop in one window; memory in use and calls in flight at its end.
+
+    Refusals that are held back are not in flight: they would keep up an overload that no other call causes.
+    """
 
     lag_s: float
     memory_bytes: int = 0

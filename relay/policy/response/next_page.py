@@ -26,7 +26,7 @@ class NextPageDetector:
     """Receives a body in parts; `is_last` is whether the body, once complete, is that of a last page.
 
     If in doubt the page is not the last one: a name that is spelled with escapes, or is a member of another object, and
-    a body that is compressed in an unknown way or to more than MAX_INFLATED_BYTES.
+    a body that is compressed in an unknown way, in several gzip members, or to more than MAX_INFLATED_BYTES.
 
     PERF: 40 us for 64 KB of rows, in scheduled calls of APIs with pages alone.
     """
@@ -54,7 +54,7 @@ class NextPageDetector:
         """Processes the end of the body."""
         if self.is_last:
             self._search(self._carried, len(self._carried))
-            if self._inflater is not None and not self._inflater.eof:
+            if self._inflater is not None and (not self._inflater.eof or self._inflater.unused_data):
                 self.is_last = False
 
     def _search(self, text: bytes, end: int) -> None:

@@ -25,6 +25,9 @@ REPORT_S: Final = 0.5
 ADMIN_S: Final = 0.5
 """Requests to the admin port of a workers' parent have to end."""
 
+CLOSE_S: Final = CUT_S + FOLLOWERS_S + DELIVERY_S + LEDGER_S + ADMIN_S + REPORT_S
+"""A gateway process or worker that serves no call any more ends within this time."""
+
 CHILDREN_S: Final = 4.0
 """Authority and jobs, which stop together after the gateway, are killed after this time."""
 
@@ -37,7 +40,7 @@ GRACE_S: Final = 30.0
 
 def compute_gateway_stop_s(drain: DrainSettings) -> float:
     """Returns the longest time from SIGTERM to the end of a gateway process, or of a worker."""
-    return drain.delay_s + drain.finish_s + CUT_S + FOLLOWERS_S + DELIVERY_S + LEDGER_S + ADMIN_S + REPORT_S
+    return drain.delay_s + drain.finish_s + CLOSE_S
 
 
 def compute_stop_s(gateway: GatewaySettings) -> float:

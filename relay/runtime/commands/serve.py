@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -132,8 +132,14 @@ def _load(role: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-async def _stop_all(supervisors: Iterable[Supervisor]) -> None:
-    await asyncio.gather(*(supervisor.stop() for supervisor in supervisors))
+async def _stop_all(supervisors: Sequence[Supervisor]) -> None:
+    """Stops the child processes. Kills them if it is cancelled: a second signal during the start."""
+    try:
+        await asyncio.gather(*(supervisor.stop() for supervisor in supervisors))
+    except asyncio.CancelledError:
+        for supervisor in supervisors:
+            supervisor.kill()
+        raise
 
 
 def _build_supervisors(config: Path, log_level: str, settings: Settings) -> tuple[Supervisor, ...]:

@@ -23,7 +23,7 @@ from relay.policy.settings.stop_time import CUT_S, DELIVERY_S, FOLLOWERS_S, LEDG
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.listeners import GatewayListeners
 from relay.runtime.processes.reload import Reloader
-from relay.runtime.processes.sockets import bind_socket
+from relay.runtime.processes.sockets import bind_socket, name_owner
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.settings.worker_settings import apply_share
 from relay.runtime.wiring.gateway import Relay
@@ -109,7 +109,9 @@ class GatewayProcess:
         await relay.counters.start()
         relay.access_log.start()
         if self._admin_socket is not None:
-            self.admin.start(self._admin_socket)
+            self._ticked_at = time.monotonic()  # the start may have taken longer than a stall
+            with name_owner(settings.admin.address, self.admin.port, "admin.port"):
+                self.admin.start(self._admin_socket)
         self.listeners.start()
         reloading = self.reloader.run(settings.reload.watch_s)
         revocations = follow_revocations(settings.authority.socket, relay.grants.refresh_soon)

@@ -9,7 +9,7 @@ from typing import Final
 from relay.infra.fair_semaphore import FairSemaphore
 from relay.policy.quota.networks import get_network
 from relay.policy.settings.model import GatewaySettings, Listener
-from relay.runtime.processes.sockets import bind_socket
+from relay.runtime.processes.sockets import bind_socket, name_owner
 from relay.runtime.wiring.gateway import Relay
 from relay.wire.acceptor import AcceptorOptions, ConnectionAcceptor
 from relay.wire.reader import ServerLimits
@@ -60,8 +60,9 @@ class GatewayListeners:
             self.bind()
         for index, listener in enumerate(self._settings.listeners):
             self._entrances.append(self._build_entrance(index, listener, self._bound[index]))
-        for entrance in self._entrances:
-            entrance.open()
+        for index, entrance in enumerate(self._entrances):
+            with name_owner(self._settings.listeners[index].address, entrance.port, f"gateway.listeners[{index}]"):
+                entrance.open()
         self.ports = [entrance.port for entrance in self._entrances]
 
     async def stop_accepting(self) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import errno
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from relay.infra.process.port_owner import find_listening_pid
@@ -18,8 +20,19 @@ def bind_socket(address: str, port: int, setting: str) -> socket.socket:
 
     Raises OSError that names the `setting`, the address, and the process that listens there.
     """
-    try:
+    with name_owner(address, port, setting):
         return _bind(address, port, is_shared=False)
+
+
+@contextmanager
+def name_owner(address: str, port: int, setting: str) -> Iterator[None]:
+    """Runs a block that binds or listens. Raises OSError like `bind_socket`.
+
+    Two sockets may be bound to one address while none listens there: a second relay that starts at the same time as the
+    first is refused when it listens.
+    """
+    try:
+        yield
     except OSError as error:
         raise _name_owner(error, address, port, setting) from error
 

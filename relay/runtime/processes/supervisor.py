@@ -113,6 +113,11 @@ class Supervisor:
         if self.process is not None:
             await stop_process(self.process, self._stop_s)
 
+    def kill(self) -> None:
+        """Kills the process."""
+        if self.process is not None:
+            self.process.kill()
+
     async def _wait_until_ready(self, process: ChildProcess) -> None:
         try:
             async with asyncio.timeout(READY_S):

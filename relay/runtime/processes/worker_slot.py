@@ -10,10 +10,14 @@ from typing import Final
 
 from relay.infra.process.child_process import ChildProcess
 from relay.infra.process.control_channel import ChannelBroken, ControlChannel, send_start
+from relay.policy.settings.stop_time import CLOSE_S
 from relay.runtime.processes.supervisor import Supervisor, stop_process
 from relay.runtime.processes.worker_messages import ABORT, METRICS, REDUCE, RETIRE, STATUS, WorkerStart, WorkerStatus
 
 _log = logging.getLogger(__name__)
+
+ABORTED_S: Final = CLOSE_S
+"""How long a worker may take to end when it serves no call any more."""
 
 METRICS_S: Final = 2.0
 """How long a scrape waits for a worker. After it, the last metrics of the worker count."""
@@ -131,9 +135,10 @@ class WorkerSlot:
             self.link.send(REDUCE, b"%d" % excess)
 
     def abort(self) -> None:
-        """Makes all processes of the slot end at once."""
+        """Makes all processes of the slot end at once; kills those that hang after ABORTED_S."""
         for link in self.links:
             link.send(ABORT)
+            asyncio.get_running_loop().call_later(ABORTED_S, link.process.kill)
 
     async def stop(self) -> None:
         """Stops all processes of the slot: each drains first."""

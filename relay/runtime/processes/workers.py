@@ -20,7 +20,7 @@ from relay.policy.quota.worker_balance import find_excess
 from relay.policy.settings.stop_time import compute_gateway_stop_s
 from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.restart_socket import RestartSocket
-from relay.runtime.processes.sockets import bind_shared_sockets, bind_socket
+from relay.runtime.processes.sockets import bind_shared_sockets, bind_socket, name_owner
 from relay.runtime.processes.supervisor import ChildNotReady
 from relay.runtime.processes.worker_messages import ADOPT, RELEASE, WorkerStart
 from relay.runtime.processes.worker_metrics import format_parent_metrics
@@ -93,7 +93,9 @@ class WorkersProcess:
             if self._admin_socket is None:
                 await self.open_sockets()
             await restart_socket.open()
-            self.admin.start(self._admin_socket)
+            self._ticked_at = time.monotonic()  # authority and jobs may have started for longer than a stall
+            with name_owner(self._admin_settings.address, self.admin.port, "admin.port"):
+                self.admin.start(self._admin_socket)
             for name in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(name, self.stop)
             tasks.append(self._loop.create_task(self._beat()))
@@ -109,8 +111,7 @@ class WorkersProcess:
             _log.info("gateway stopping, workers serve on: delay_s=%.1f", self._settings.drain.delay_s)
         finally:
             await restart_socket.close()
-            await _cancel(self._restart)
-            await self._stop_workers()
+            await asyncio.gather(_cancel(self._restart), self._stop_workers())  # a successor that hangs delays no other
             for task in tasks:
                 await _cancel(task)
             self.admin.stop()

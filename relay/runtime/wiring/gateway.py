@@ -66,7 +66,7 @@ class Relay:
         self.loop = loop
         self.watch = DeadlineWatch()
         self.overload = OverloadGate()
-        self.overload_watch = OverloadWatch(settings.overload, self.overload, lambda: self.gateway.in_flight)
+        self.overload_watch = OverloadWatch(settings.overload, self.overload, lambda: self.gateway.accepted)
         self.loop_lag = LoopLag(loop, self.overload_watch.observe)
         self.ledger = build_ledger(settings.ledger)
         self.grants = GrantCache(

@@ -1,3 +1,4 @@
+import errno
 import os
 import socket
 import stat
@@ -69,8 +70,8 @@ async def test_close_keeps_a_socket_that_another_process_has_bound(path):
 
 
 async def test_a_socket_in_use_is_refused_with_the_pid_of_its_process(path, holder, caplog):
-    with pytest.raises(OSError, match=f"in use by process {holder.pid}: stop that process first"):
-        await UnixListener.open(path, wait_s=0)
+    with pytest.raises(OSError, match=rf"gateway\.socket: {path} is in use by process {holder.pid}: stop"):
+        await UnixListener.open(path, wait_s=0, setting="gateway.socket")
     assert caplog.messages == [
         f"unix socket in use, waiting for its process to stop: path={path} pid={holder.pid}",
     ]
@@ -98,6 +99,18 @@ async def test_a_socket_of_another_program_without_lock_is_kept(path):
         with pytest.raises(OSError, match="another program listens on"):
             await UnixListener.open(path)
         assert get_listening_pid(str(path)) == os.getpid()
+
+
+async def test_a_socket_of_another_user_is_kept_and_named(path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        with pytest.raises(OSError, match=rf"authority\.socket: {path} belongs to another user: stop its process"):
+            await UnixListener.open(path)
+    assert path.exists()
 
 
 async def test_a_file_that_is_not_a_socket_is_kept(path):

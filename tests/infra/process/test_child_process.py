@@ -71,3 +71,16 @@ async def test_niceness_is_relative_to_the_parent(niceness):
 def test_a_failed_start_raises_an_oserror(tmp_path):
     with pytest.raises(PermissionError):
         ChildProcess([str(tmp_path)])
+
+
+def test_a_second_terminate_sends_no_signal(run_script, monkeypatch):
+    sent = []
+
+    def terminate_twice(process):
+        monkeypatch.setattr(process, "send_signal", sent.append)
+        process.terminate()
+        process.terminate()
+        process.close_stdin()
+
+    assert run_script("import sys; sys.stdin.read()", terminate_twice) == 0
+    assert sent == [signal.SIGTERM]

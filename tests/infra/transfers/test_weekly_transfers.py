@@ -171,8 +171,17 @@ class TestOutages:
             "scheduled transfers not shared: reason=RuntimeError"
         ]
 
-    async def test_a_start_without_the_ledger_fails(self, gateway, store):
+    async def test_a_stop_without_the_ledger_tells_what_is_lost(self, gateway, store, caplog):
+        await gateway.serve()
         store.errors = [LedgerDown()]
+        await gateway.transfers.settle()
+        assert caplog.messages == ["scheduled transfers not stored, they may be repeated: count=1"]
+        await gateway.transfers.settle()
+        assert len(caplog.messages) == len(store.rows) == 1
+
+    @pytest.mark.parametrize("error", [LedgerDown(), TimeoutError()])
+    async def test_a_start_without_the_ledger_fails(self, gateway, store, error):
+        store.errors = [error]
         with pytest.raises(LedgerDown):
             await gateway.transfers.start()
 

@@ -10,12 +10,20 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from relay.runtime.cli import main
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.settings.loading import SettingsError, load_settings
 
 LATER = type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
 """A clock at which every certificate has expired."""
+
+
+@pytest.fixture
+def tables(environment):
+    """The tables of the ledger."""
+    assert CliRunner().invoke(main, ["migrate", "-c", str(environment.settings)]).exit_code == 0
 
 
 @pytest.fixture
@@ -40,6 +48,23 @@ async def test_it_is_unready_once_another_ledger_answers(process):
     process.listeners.start()
     process.relay.grants.is_wrong = True
     assert process.list_unready_parts() == ["ledger"]
+
+
+@pytest.mark.usefixtures("tables")
+async def test_a_long_start_is_no_stall(environment, monkeypatch):
+    process, stalls = GatewayProcess(environment.settings), []
+    check = process.relay.ledger.check
+
+    async def check_and_note():
+        await check()
+        stalls.append(process.stalled_s())
+
+    monkeypatch.setattr(process.relay.ledger, "check", check_and_note)
+    monkeypatch.setattr(process.admin, "start", lambda _: stalls.append(process.stalled_s()))
+    process.stop()
+    await process.run()
+    at_check, at_start = stalls
+    assert at_start < at_check
 
 
 async def test_a_second_stop_stops_at_once(process):

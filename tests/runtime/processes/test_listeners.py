@@ -1,6 +1,7 @@
 """Tests of the gateway's listeners."""
 
 import asyncio
+import os
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -118,3 +119,18 @@ async def test_a_worker_listens_on_given_sockets(build_listeners):
         listeners.start()
         assert listeners.ports == [given.getsockname()[1]]
         await connect("127.0.0.1", listeners.ports[0])
+
+
+async def test_a_bound_address_where_another_listens_first_is_named(build_listeners):
+    """Two relays that start at the same time may both bind their addresses: nothing listens there yet."""
+    with bind_socket("127.0.0.1", 0, "admin.port") as other:
+        port = other.getsockname()[1]
+        listeners = build_listeners(Listener(address="127.0.0.1", **PLAIN | {"port": port}))
+        listeners.bind()
+        other.listen()
+        problem = (
+            rf"gateway\.listeners\[0\]: cannot listen on 127\.0\.0\.1:{port}: .* by process {os.getpid()}: stop it"
+        )
+        with pytest.raises(OSError, match=problem):
+            listeners.start()
+        listeners.unbind()

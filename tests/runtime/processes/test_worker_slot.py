@@ -94,3 +94,13 @@ async def test_a_worker_that_sends_no_message_is_logged(slot, scripted, monkeypa
     slot.request_status()
     await scripted.until(lambda: "worker sent an unknown message" in caplog.text)
     assert slot.links == []
+
+
+async def test_an_aborted_worker_that_hangs_is_killed(slot, monkeypatch):
+    monkeypatch.setattr(worker_slot, "ABORTED_S", 0.05)
+    process = slot.link.process
+    process.send_signal(signal.SIGSTOP)
+    slot.abort()
+    stopping = asyncio.create_task(slot.stop())
+    assert await asyncio.wait_for(process.wait(), 3) == -signal.SIGKILL
+    await stopping

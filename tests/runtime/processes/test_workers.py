@@ -173,6 +173,21 @@ async def test_a_stop_ends_a_restart(start, scripted):
     assert len([note for note in scripted.notes if "SIGTERM" in note]) == 3
 
 
+async def test_a_successor_that_hangs_does_not_delay_a_stop(start, scripted):
+    parent = await start()
+    scripted.set_state(more={"missing": ["listeners"]})
+    restarting = asyncio.create_task(parent.process.restart(lambda _: None))
+    await scripted.until(lambda: len([note for note in scripted.notes if "started" in note]) == 3)
+    successor = int(scripted.notes[-1].split()[-1])
+    os.kill(successor, signal.SIGSTOP)
+    parent.process.stop()
+    await scripted.until(lambda: len([note for note in scripted.notes if "SIGTERM" in note]) == 2)
+    os.kill(successor, signal.SIGCONT)  # it has not been killed yet
+    await parent.task
+    with pytest.raises(asyncio.CancelledError):
+        await restarting
+
+
 async def test_sighup_reaches_all_children(start, scripted):
     hangups = []
     await start(on_sighup=lambda: hangups.append(1))
