@@ -87,7 +87,7 @@ class LeaseBook:
         lease = self._leases.get(limit.lease_key)
         if lease is None:
             lease = self._leases[limit.lease_key] = Lease(limit, now)
-        elif lease.limit.rate != limit.rate:
+        elif lease.limit != limit:  # another rate or weight
             lease.denied_until = 0.0
             lease.limit = limit
         return lease

@@ -66,8 +66,11 @@ class QuotaMeters:
             meter.adjust(meter.limit, now, share)
 
     def raise_debt(self, limit: Limit, calls: float, now: float) -> None:
-        """Counts so many calls of a limit, if fewer are counted and not yet paid off."""
-        meter = self._find_meter(limit, now)
+        """Counts so many calls of a limit, if fewer are counted and not yet paid off.
+
+        The rate of `limit` may be a former one: a known meter keeps its own.
+        """
+        meter = self._meters.get(limit.key) or self._find_meter(limit, now)
         meter.add_debt(max(0.0, calls - meter.get_debt(now)), now)
 
     def list_debts(self, now: float) -> Sequence[tuple[Limit, float]]:

@@ -125,6 +125,29 @@ def test_a_raised_rate_helps_at_once(make_gateway):
     assert gateway.call(1.01)
 
 
+def test_a_new_weight_applies_to_known_operators(make_gateway):
+    gateway = make_gateway()
+    assert gateway.call(1.0)
+    rates = build_table()
+    gateway.book.adjust(LimitTable(rates.operator_provider, rates.providers, weights={"one": 4.0}))
+    with pytest.raises(NotLeased):
+        gateway.book.take(CALL, 2.0)
+    asked = [request.limit for _, request in gateway.book.build_requests(2.0)]
+    assert [limit.weight for limit in asked if limit.is_fair] == [4.0]
+
+
+def test_a_former_rate_of_an_idle_operator_does_not_return(make_gateway):
+    gateway = make_gateway(per_second=1000, burst=1000)
+    assert gateway.call(1.0) and gateway.call(1.0, "idle")
+    gateway.book.adjust(build_table(per_second=1, burst=2))
+    gateway.book.count_alone(1.1)
+    assert call_many(gateway, 5, 10.0) == 2
+    gateway.ask(20.0)  # together again, until the next outage
+    assert gateway.call(20.0)
+    gateway.book.count_alone(20.1)
+    assert call_many(gateway, 5, 30.0) == 2
+
+
 def test_alone_a_gateway_has_its_part_of_the_rate(make_gateway):
     gateways = [make_gateway(name, per_second=20, burst=4) for name in "ab"]
     for gateway in gateways:
