@@ -26,7 +26,7 @@ for index = 1, 2 do
 end
 local gateways = redis.call('ZCARD', KEYS[1])
 local present = redis.call('ZCOUNT', KEYS[2], now - silent_s, '+inf')
-gateways = math.max(gateways, tonumber(ARGV[5]))
+gateways = math.max(gateways, present, tonumber(ARGV[5])) -- an eviction may take the first key alone
 local share = math.max(1, present) / gateways
 
 -- Returns the weights of the operators that called lately, added each second and when one comes back.

@@ -162,6 +162,15 @@ async def test_gateways_of_before_an_outage_keep_their_part(make_store):
     assert (await store.lease([ask(10)])).leases[0].permits == 5
 
 
+async def test_an_evicted_list_of_gateways_raises_no_rate(make_store, redis):
+    stores = [make_store(name) for name in "abc"]
+    for store in stores:
+        await store.lease([])
+    await redis.delete("relay:{quota}:gateways")
+    reply = await stores[0].lease([ask(100)])
+    assert (reply.gateways, reply.leases[0].permits) == (3, 10)
+
+
 async def test_rates_and_slots_are_asked_for_at_once(make_store):
     reply = await make_store().lease([ask(2), ask(1, key="service:app")], [SlotRequest("bank", 5, 0, 3)])
     assert ([lease.permits for lease in reply.leases], reply.slots) == ([2, 1], [3])
