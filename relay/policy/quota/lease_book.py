@@ -98,7 +98,7 @@ class LeaseBook:
         for lease in missing:
             if now < lease.denied_until:
                 self._list_unused(leases)
-                raise Refusal(lease.limit.fault, retry_after=lease.denied_until - now)
+                raise Refusal(lease.limit.fault, retry_after=lease.free_at - now)
         for lease in missing:
             lease.waiting += 1
             self._list(lease)

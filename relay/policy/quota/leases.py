@@ -14,6 +14,9 @@ LEASE_S: Final = 0.1
 _RETURN_S: Final = 0.02
 """How long a returned request takes to the store at most, and so is paid off a little further."""
 
+_DENIED_S: Final = 1.0
+"""How long a denial is believed: the next request may be free earlier, when a silent gateway returns for example."""
+
 _LEAST_AHEAD: Final = 2
 """If fewer requests were used in LEASE_S, none is leased in advance: most of them would expire unused."""
 
@@ -51,14 +54,15 @@ class LeaseReply:
 class Lease:
     """The leased requests of one limit: `permits` until `expires_at`, then `next_permits` until `next_expires_at`.
 
-    Until `denied_until` the store has no more. `granted` is the last lease. `used` counts since `since`, and `lately`
-    is how many requests were used in LEASE_S before; `waiting` are the calls that wait for a permit. `is_exact` while
-    requests are leased only for calls that wait for them.
+    Until `free_at` the store has no more, as far as it knows; until `denied_until` it is not asked. `granted` is the
+    last lease. `used` counts since `since`, and `lately` is how many requests were used in LEASE_S before; `waiting`
+    are the calls that wait for a permit. `is_exact` while requests are leased only for calls that wait for them.
     """
 
     __slots__ = (
         "denied_until",
         "expires_at",
+        "free_at",
         "granted",
         "is_exact",
         "is_listed",
@@ -79,7 +83,7 @@ class Lease:
         self.limit = limit
         self.permits = self.next_permits = 0
         self.expires_at = self.next_expires_at = 0.0
-        self.denied_until = 0.0
+        self.denied_until = self.free_at = 0.0
         self.low = -1
         self.used = self.lately = self.waiting = self.granted = 0
         self.since = self.level_at = now
@@ -113,7 +117,8 @@ class Lease:
             self.next_permits, self.next_expires_at = reply.permits, sent_at + LEASE_S
             self.granted = reply.permits
         if reply.permits < wanted:
-            self.denied_until = now + reply.wait_s
+            self.free_at = now + reply.wait_s
+            self.denied_until = min(self.free_at, now + _DENIED_S)
         self.level, self.level_at = reply.level, now
 
     def end(self) -> None:

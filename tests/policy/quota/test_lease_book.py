@@ -125,6 +125,15 @@ def test_a_raised_rate_helps_at_once(make_gateway):
     assert gateway.call(1.01)
 
 
+def test_a_long_denial_is_asked_for_again(make_gateway, store):
+    gateway = make_gateway(per_second=0.01, burst=1)
+    assert call_many(gateway, 2, 1.0) == 1
+    store.forget()
+    assert call_many(gateway, 1, 1.9) == 0
+    assert gateway.refusals[-1][2] == pytest.approx(99.1)
+    assert call_many(gateway, 1, 2.1) == 1
+
+
 def test_a_new_weight_applies_to_known_operators(make_gateway):
     gateway = make_gateway()
     assert gateway.call(1.0)
@@ -138,7 +147,7 @@ def test_a_new_weight_applies_to_known_operators(make_gateway):
 
 def test_a_former_rate_of_an_idle_operator_does_not_return(make_gateway):
     gateway = make_gateway(per_second=1000, burst=1000)
-    assert gateway.call(1.0) and gateway.call(1.0, "idle")
+    assert [gateway.call(1.0), gateway.call(1.0, "idle")] == [True, True]
     gateway.book.adjust(build_table(per_second=1, burst=2))
     gateway.book.count_alone(1.1)
     assert call_many(gateway, 5, 10.0) == 2
