@@ -68,9 +68,11 @@ class LeaseBook:
         if self.is_alone:
             self._meters.give_back(call)
             return
-        for lease in self._by_call[call]:
+        leases = self._by_call[call]
+        for lease in leases:
             lease.permits += 1
             lease.used -= 1
+        self._list_unused(leases)
 
     def _find(self, call: CallKey, now: float) -> tuple[Lease, ...]:
         if len(self._by_call) >= self._max_calls:

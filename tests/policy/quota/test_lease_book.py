@@ -125,6 +125,16 @@ def test_a_raised_rate_helps_at_once(make_gateway):
     assert gateway.call(1.01)
 
 
+def test_a_request_given_back_is_returned_to_the_store(make_gateway):
+    one, other = make_gateway("a", per_second=0.1, burst=1), make_gateway("b", per_second=0.1, burst=1)
+    for gateway in (one, other):
+        gateway.ask(1.0)
+    assert one.call(1.0)
+    one.book.give_back(CALL)
+    one.ask(1.01)
+    assert call_many(other, 2, 1.1) == 1
+
+
 def test_a_long_denial_is_asked_for_again(make_gateway, store):
     gateway = make_gateway(per_second=0.01, burst=1)
     assert call_many(gateway, 2, 1.0) == 1
