@@ -131,7 +131,8 @@ class SlotBook:
 
         The slots of removed institutions are returned.
         """
-        returned, self._returned = self._returned, []
+        returned = [slots for slots in self._returned if slots.org_code not in self._institutions]
+        self._returned = []
         if now - self._renewed_at >= RENEW_S:
             self._renewed_at = self._contested_at = now
             self._contested &= self._institutions.keys()

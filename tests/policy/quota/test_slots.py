@@ -188,6 +188,15 @@ def test_kept_users_keep_their_slots_when_institutions_change(make_gateways):
     assert gateway.ask(0.1) == 0
 
 
+def test_an_institution_that_comes_back_keeps_its_new_slots(make_gateways):
+    (gateway,) = make_gateways(5, "a")
+    gateway.user.call(2)
+    gateway.ask(0.0)
+    gateway.book.replace([])
+    gateway.book.replace([("bank", 5, User())])  # before the store was asked, as in an outage
+    assert [request.org_code for _, request in gateway.book.build_requests(1.0)] == []
+
+
 def test_no_gateway_starves_when_slots_do_not_divide(make_gateways):
     gateways, served = make_gateways(2, "abc"), dict.fromkeys("abc", 0)
     for step in range(600):
