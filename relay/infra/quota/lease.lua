@@ -21,6 +21,9 @@ else
   redis.call('ZREM', KEYS[2], name)
 end
 for index = 1, 2 do
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[index], string.format('(%.17g', now), '+inf')) do
+    redis.call('ZADD', KEYS[index], now, other) -- the clock was set back
+  end
   redis.call('ZREMRANGEBYSCORE', KEYS[index], '-inf', now - forgotten_s)
   redis.call('PEXPIRE', KEYS[index], math.ceil(forgotten_s * 1000))
 end
@@ -32,14 +35,14 @@ local share = math.max(1, present) / gateways
 -- Returns the weights of the operators that called lately, added each second and when one comes back.
 local function add_weights(key, account, seen, weight)
   local count = redis.call('HMGET', key, 'weights', 'counted_at')
-  if now - seen <= ACTIVE_S and now - tonumber(count[2] or 0) < COUNT_S then
+  if math.abs(now - seen) <= ACTIVE_S and math.abs(now - tonumber(count[2] or 0)) < COUNT_S then
     return math.max(weight, tonumber(count[1]))
   end
   local fields, weights = redis.call('HGETALL', key), weight
   for index = 1, #fields, 2 do
     local at, other = string.match(fields[index + 1], '^[%d.]+ ([%d.]+) ([%d.]+)$')
     if at and fields[index] ~= account then
-      if now - tonumber(at) <= ACTIVE_S then
+      if math.abs(now - tonumber(at)) <= ACTIVE_S then
         weights = weights + tonumber(other)
       else
         redis.call('HDEL', key, fields[index])
@@ -66,7 +69,7 @@ local function share_fairly(key, rate, burst, level, wanted, is_scheduled, opera
   local for_on_demand = 0
   if not is_scheduled then
     redis.call('HSET', key, 'on_demand_at', string.format('%.6f', now))
-  elseif now - tonumber(on_demand_at or 0) <= ACTIVE_S then
+  elseif math.abs(now - tonumber(on_demand_at or 0)) <= ACTIVE_S then
     for_on_demand = reserve(burst, RESERVED_ON_DEMAND)
   end
   local free, for_others = burst - level, reserve(burst, RESERVED)
@@ -134,6 +137,9 @@ local function share_slots(key, concurrency, in_use, wanted, kept_s)
   for index = 1, #holders, 2 do
     local held, want, at = string.match(holders[index + 1], '^(%d+) (%d+) ([%d.]+)$')
     local age = now - tonumber(at)
+    if age < 0 then -- the clock was set back
+      redis.call('HSET', key, holders[index], held .. ' ' .. want .. ' ' .. string.format('%.6f', now))
+    end
     if age > forgotten_s then
       redis.call('HDEL', key, holders[index])
     elseif holders[index] ~= name then

@@ -171,6 +171,25 @@ async def test_an_evicted_list_of_gateways_raises_no_rate(make_store, redis):
     assert (reply.gateways, reply.leases[0].permits) == (3, 10)
 
 
+async def test_an_ended_gateway_is_forgotten_though_the_clock_was_set_back(make_store, redis):
+    future = (await redis.time())[0] + 3600
+    for key in ("gateways", "together"):
+        await redis.zadd("relay:{quota}:" + key, {"ended": future})
+    await redis.hset("relay:{quota}:slots:bank", "ended", f"3 3 {future}.0")
+    assert (await make_store().lease([], [SlotRequest("bank", 5, 0, 5)])).slots == [2]
+    assert (await redis.zscore("relay:{quota}:gateways", "ended")) < future - 3000
+    assert (await redis.zscore("relay:{quota}:together", "ended")) < future - 3000
+    assert float((await redis.hget("relay:{quota}:slots:bank", "ended")).split()[2]) < future - 3000
+
+
+async def test_operators_are_counted_anew_when_the_clock_was_set_back(make_store, redis):
+    store, future = make_store(), (await redis.time())[0] + 3600
+    ended = {"operator:ended": f"5.0 {future}.0 1.0", "operator:one": f"0.0 {future}.0 1.0"}
+    await redis.hset("relay:{quota}:provider:bank", mapping=ended | {"counted_at": future, "weights": "2.0"})
+    await store.lease([ask(1, operator="one")])
+    assert float(await redis.hget("relay:{quota}:provider:bank", "weights")) == 1
+
+
 async def test_rates_and_slots_are_asked_for_at_once(make_store):
     reply = await make_store().lease([ask(2), ask(1, key="service:app")], [SlotRequest("bank", 5, 0, 3)])
     assert ([lease.permits for lease in reply.leases], reply.slots) == ([2, 1], [3])
