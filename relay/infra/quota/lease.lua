@@ -7,7 +7,7 @@
 --   'rate', or 'fair:' with 0 or 1 (scheduled), the operator's weight and the operator, all divided by ':'; then
 --     rate per second, burst, wanted requests, debt (negative: requests that are returned)
 --   'slots', concurrency, slots in use, wanted slots, seconds after which a silent gateway keeps its part only
--- Returns gateways, those that share the rates now, then three numbers for each key:
+-- Returns gateways, those of them that called lately, then three numbers for each key:
 --   rate: permits, microseconds until the next one, level in thousandths
 --   slots: slots, 0, slots that other gateways hold
 local ACTIVE_S, COUNT_S, RESERVED, RESERVED_ON_DEMAND, TURN_S = 10, 1, 0.25, 0.5, 1 -- as in fair_share.py
@@ -27,9 +27,9 @@ for index = 1, 2 do
   redis.call('ZREMRANGEBYSCORE', KEYS[index], '-inf', now - forgotten_s)
   redis.call('PEXPIRE', KEYS[index], math.ceil(forgotten_s * 1000))
 end
-local gateways = redis.call('ZCARD', KEYS[1])
 local present = redis.call('ZCOUNT', KEYS[2], now - silent_s, '+inf')
-gateways = math.max(gateways, present, tonumber(ARGV[5])) -- an eviction may take the first key alone
+local known = math.max(redis.call('ZCARD', KEYS[1]), present) -- an eviction may take the first key alone
+local gateways = math.max(known, tonumber(ARGV[5]))
 local share = math.max(1, present) / gateways
 
 -- Returns the weights of the operators that called lately, added each second and when one comes back.
@@ -164,7 +164,7 @@ local function share_slots(key, concurrency, in_use, wanted, kept_s)
   return slots, 0, others
 end
 
-local replies = { gateways, present }
+local replies = { gateways, known }
 for index = 3, #KEYS do
   local first, numbers = 5 * index - 9, {}
   for offset = 1, 4 do

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from relay.domain.quota import CallKey
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.quota.store import FORGOTTEN_S, StoreReply
-from relay.policy.quota.lease_book import LeaseBook
+from relay.policy.quota.lease_book import FormerGateways, LeaseBook
 from relay.policy.quota.leases import LEASE_S, LeaseRequest
 from relay.policy.quota.limits import LimitTable
 from relay.policy.quota.slots import SlotBook, SlotRequest, SlotUser
@@ -77,8 +77,8 @@ class SharedQuotaCounters:
         self._outages = OutageLog("quota store", clock)
         self._failures = 0
         self._late = 0
-        self._has_counted = False
-        self._gateways_before, self._forget_at = 0, 0.0
+        self._known = 0
+        self._former = FormerGateways(FORGOTTEN_S)
 
     def gauges(self) -> dict[str, float]:
         """Returns the metrics of the store and of the gateways that share it."""
@@ -158,7 +158,7 @@ class SharedQuotaCounters:
         """Asks for what is wanted. Raises TimeoutError when replies are too late to be used again and again."""
         sent_at = self._clock()
         rates, slots = self._book.build_requests(sent_at), self._slots.build_requests(sent_at)
-        expected = self._gateways_before if sent_at < self._forget_at else 0
+        expected = self._former.count(sent_at)
         reply = await self._store.lease(
             [request for _, request in rates], [request for _, request in slots], gateways=expected
         )
@@ -170,7 +170,7 @@ class SharedQuotaCounters:
         self._book.receive(rates, reply.leases, sent_at, now)
         self._slots.receive(slots, reply.slots, now)
         self._book.gateways = max(1, reply.gateways)
-        self._failures, self._has_counted = 0, True
+        self._failures, self._known = 0, reply.known
         self._outages.record_success()
 
     async def _return(self) -> None:
@@ -185,8 +185,8 @@ class SharedQuotaCounters:
         reply = await self._store.lease(debts[:_MOST_DEBTS], is_alone=True)
         for first in range(_MOST_DEBTS, len(debts), _MOST_DEBTS):
             await self._store.lease(debts[first : first + _MOST_DEBTS], is_alone=True)
-        self._gateways_before = self._book.gateways if self._has_counted else 0
-        self._forget_at = self._clock() + FORGOTTEN_S
-        self._book.gateways = max(1, reply.gateways, self._gateways_before)
+        now = self._clock()
+        self._former.add(max(self._known, self._least_gateways) if self._known else 0, now)
+        self._book.gateways = max(1, reply.gateways, self._former.count(now))
         self._book.count_together()
         self._hurry()

@@ -40,10 +40,11 @@ _GATEWAYS: Final = (f"{_TAG}gateways", f"{_TAG}together")
 class StoreReply:
     """What the store gave: a lease for each rate, a number of slots for each institution.
 
-    `gateways` is how many gateways share them.
+    `gateways` is how many gateways share them, `known` how many of these the store knows.
     """
 
     gateways: int
+    known: int
     leases: Sequence[LeaseReply]
     slots: Sequence[int]
 
@@ -91,10 +92,10 @@ class QuotaStore:
             arguments += (kind, rate.per_second, rate.burst, request.wanted, request.debt)
         for each in institutions:
             arguments += ("slots", each.concurrency, each.in_use, each.wanted, KEPT_S)
-        gateways, _present, *rest = map(int, await self._call(keys, arguments))
+        gateways, known, *rest = map(int, await self._call(keys, arguments))
         replies = list(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
         leases = [LeaseReply(permits, wait_us / 1e6, level / 1000) for permits, wait_us, level in replies[: len(rates)]]
-        return StoreReply(gateways, leases, [slots for slots, _, _ in replies[len(rates) :]])
+        return StoreReply(gateways, known, leases, [slots for slots, _, _ in replies[len(rates) :]])
 
     async def _call(self, keys: Sequence[str], arguments: Sequence[str | float]) -> Sequence[int]:
         """Runs the script. Raises TimeoutError if the reply does not come in time.

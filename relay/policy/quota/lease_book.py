@@ -164,3 +164,23 @@ class LeaseBook:
         self.is_alone = False
         for lease in self._leases.values():
             lease.level = 0.0
+
+
+class FormerGateways:
+    """How many gateways shared the rates before outages of the store, each number for `kept_s`.
+
+    A store that lost its data does not know them, and they may still count by themselves.
+    """
+
+    def __init__(self, kept_s: float) -> None:
+        self._kept_s = kept_s
+        self._counts: list[tuple[int, float]] = []
+
+    def add(self, gateways: int, now: float) -> None:
+        """Adds what the store knew before the outage that ends now."""
+        higher = [(count, until) for count, until in self._counts if count > gateways and until > now]
+        self._counts = [*higher, (gateways, now + self._kept_s)]
+
+    def count(self, now: float) -> int:
+        """Returns the highest number that is kept, 0 if none is."""
+        return max((count for count, until in self._counts if until > now), default=0)

@@ -51,7 +51,7 @@ class Store:
         gateways, replies = self.simulated.lease(
             "a", self.asked[-1], time.monotonic(), is_alone=is_alone, gateways=gateways
         )
-        return StoreReply(gateways, replies[: len(rates)], replies[len(rates) :])
+        return StoreReply(gateways, len(self.simulated.seen), replies[: len(rates)], replies[len(rates) :])
 
     async def leave(self, institutions):
         self.returned = institutions
@@ -149,6 +149,24 @@ async def test_replies_that_come_too_late_are_an_outage(quotas, store):
     store.late_s = 0.11
     await until(lambda: quotas.gauges()["relay_quota_alone"])
     assert await call(quotas) == ""
+
+
+async def test_repeated_outages_keep_no_ended_gateway(quotas, store):
+    def count():
+        return quotas.gauges()["relay_quota_gateways"]
+
+    store.simulated.seen |= dict.fromkeys("bcdefg", time.monotonic())
+    await until(lambda: count() == 7)
+    for pause_s in (0.0, 20.0, 20.0):
+        store.clock.late_s += pause_s
+        store.error = TimeoutError()
+        await until(lambda: quotas.gauges()["relay_quota_alone"])
+        store.simulated.forget()
+        store.error = None
+        await until(lambda: not quotas.gauges()["relay_quota_alone"])
+        asked = len(store.asked)
+        await until(lambda before=asked: len(store.asked) > before + 1)
+    assert count() == 2  # the fixture has two at least
 
 
 async def test_one_late_reply_is_no_outage(quotas, store):

@@ -3,7 +3,7 @@
 from leasing.store import FORGOTTEN_S
 from relay.domain.fault import Refusal
 from relay.domain.quota import NotLeased
-from relay.policy.quota.lease_book import LeaseBook
+from relay.policy.quota.lease_book import FormerGateways, LeaseBook
 
 
 class LeasingGateway:
@@ -15,7 +15,7 @@ class LeasingGateway:
         self.book = LeaseBook(table, gateways, self._count_list, **options)
         self.passed, self.refusals = [], []
         self.is_cut_off = False
-        self.before, self.forget_at = 0, 0.0
+        self.known, self.former = 0, FormerGateways(FORGOTTEN_S)
 
     def _count_list(self):
         self.listed += 1
@@ -43,10 +43,10 @@ class LeasingGateway:
             return
         if self.book.is_alone:
             self.store.lease(self.name, self.book.build_debts(now), now, is_alone=True)
-            self.before, self.forget_at = self.book.gateways, now + FORGOTTEN_S
+            self.former.add(self.known, now)
             self.book.count_together()
         asked = self.book.build_requests(now)
-        before = self.before if now < self.forget_at else 0
         requests = [request for _, request in asked]
-        self.book.gateways, replies = self.store.lease(self.name, requests, now, gateways=before)
+        self.book.gateways, replies = self.store.lease(self.name, requests, now, gateways=self.former.count(now))
+        self.known = len(self.store.seen)
         self.book.receive(asked, replies, now, now)
