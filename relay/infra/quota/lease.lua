@@ -3,10 +3,11 @@
 -- KEYS[3...]: the counts of rates, or the holders of slots.
 -- ARGV[1...5]: this gateway, 'alone' or 'together', seconds after which a gateway is silent, and is forgotten,
 --   gateways that shared before an outage: this server may have lost them, and they may still count by themselves.
--- ARGV[6...], five for each key:
+-- ARGV[6...], six for each key:
 --   'rate', or 'fair:' with 0 or 1 (scheduled), the operator's weight and the operator, all divided by ':'; then
---     rate per second, burst, wanted requests, debt (negative: requests that are returned)
---   'slots', concurrency, slots in use, wanted slots, seconds after which a silent gateway keeps its part only
+--     rate per second, burst, wanted requests, debt (negative: requests that are returned),
+--     1 once after a reload that lowered the burst: no more than the new burst stays counted
+--   'slots', concurrency, slots in use, wanted slots, seconds after which a silent gateway keeps its part only, 0
 -- Returns gateways, those of them that called lately, then three numbers for each key:
 --   rate: permits, microseconds until the next one, level in thousandths
 --   slots: slots, 0, slots that other gateways hold
@@ -84,11 +85,12 @@ local function share_fairly(key, rate, burst, level, wanted, is_scheduled, opera
   return permits, math.min(below_s, above_s) + permits / rate
 end
 
-local function lease_rate(key, full_rate, full_burst, wanted, debt, is_scheduled, operator, weight)
+local function lease_rate(key, full_rate, full_burst, wanted, debt, is_lowered, is_scheduled, operator, weight)
   local rate, burst = full_rate * share, math.max(1, full_burst * share)
   local count = redis.call('HMGET', key, 'level', 'at')
   local level, at = tonumber(count[1] or 0), tonumber(count[2] or now)
   level = math.max(0, level - math.max(0, now - at) * rate)
+  level = math.min(level, is_lowered == 1 and full_burst or math.huge)
   level = math.max(0, math.min(level + debt, math.max(level, full_burst)))
   local permits, wait_s
   if operator then
@@ -166,8 +168,8 @@ end
 
 local replies = { gateways, known }
 for index = 3, #KEYS do
-  local first, numbers = 5 * index - 9, {}
-  for offset = 1, 4 do
+  local first, numbers = 6 * index - 12, {}
+  for offset = 1, 5 do
     numbers[offset] = tonumber(ARGV[first + offset])
   end
   local scheduled, weight, operator = string.match(ARGV[first], '^fair:([01]):([%d.]+):(.*)$')
@@ -175,8 +177,8 @@ for index = 3, #KEYS do
   if ARGV[first] == 'slots' then
     reply = { share_slots(KEYS[index], unpack(numbers)) }
   else
-    local rate, burst, wanted, debt = unpack(numbers)
-    reply = { lease_rate(KEYS[index], rate, burst, wanted, debt, scheduled == '1', operator, tonumber(weight)) }
+    numbers[6], numbers[7], numbers[8] = scheduled == '1', operator, tonumber(weight)
+    reply = { lease_rate(KEYS[index], unpack(numbers, 1, 8)) }
   end
   for _, value in ipairs(reply) do
     table.insert(replies, value)

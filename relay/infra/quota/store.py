@@ -89,9 +89,9 @@ class QuotaStore:
         for request in rates:
             limit, rate = request.limit, request.limit.rate
             kind = f"fair:{limit.is_scheduled:d}:{limit.weight:f}:{limit.operator}" if limit.is_fair else "rate"
-            arguments += (kind, rate.per_second, rate.burst, request.wanted, request.debt)
+            arguments += (kind, rate.per_second, rate.burst, request.wanted, request.debt, int(request.is_lowered))
         for each in institutions:
-            arguments += ("slots", each.concurrency, each.in_use, each.wanted, KEPT_S)
+            arguments += ("slots", each.concurrency, each.in_use, each.wanted, KEPT_S, 0)
         gateways, known, *rest = map(int, await self._call(keys, arguments))
         replies = list(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
         leases = [LeaseReply(permits, wait_us / 1e6, level / 1000) for permits, wait_us, level in replies[: len(rates)]]

@@ -32,6 +32,7 @@ class LeaseBook:
         self._leases: dict[str, Lease] = {}
         self._by_call: dict[CallKey, tuple[Lease, ...]] = {}
         self._listed: list[Lease] = []
+        self._lowered: set[str] = set()
         self._meters = QuotaMeters(table)
         self.gateways = gateways
         self.is_alone = False
@@ -40,9 +41,10 @@ class LeaseBook:
         return len(self._leases)
 
     def adjust(self, table: LimitTable) -> None:
-        """Applies new rates, each with the next call. Counted requests stay counted; a raised rate applies at once."""
+        """Applies new rates, each with the next call. Counted requests stay counted, no more than the new burst."""
         self._table = table
         self._by_call.clear()
+        self._lowered.clear()
         self._meters.adjust(table)
 
     def take(self, call: CallKey, now: float) -> None:
@@ -91,6 +93,9 @@ class LeaseBook:
             lease = self._leases[limit.lease_key] = Lease(limit, now)
         elif lease.limit != limit:  # another rate or weight
             lease.denied_until = 0.0
+            if limit.rate.burst < lease.limit.rate.burst and limit.key not in self._lowered:
+                self._lowered.add(limit.key)
+                lease.is_lowered = True
             lease.limit = limit
         return lease
 
@@ -129,7 +134,7 @@ class LeaseBook:
             wanted = lease.count_wanted(now)
             unused = lease.give_back(now) if lease.is_exact and not wanted else 0.0
             if wanted or unused:
-                requests.append((lease, LeaseRequest(lease.limit, wanted, -unused)))
+                requests.append((lease, LeaseRequest(lease.limit, wanted, -unused, lease.is_lowered)))
             lease.is_listed, lease.waiting = False, 0
         return requests
 

@@ -31,12 +31,14 @@ Requests that expire unused would be missing then.
 class LeaseRequest:
     """What the store is asked for one limit: `wanted` requests.
 
-    `debt` are requests that were counted elsewhere; a negative debt returns requests that no call used.
+    `debt` are requests that were counted elsewhere; a negative debt returns requests that no call used. `is_lowered`
+    once after the burst was lowered: no more than the new burst stays counted.
     """
 
     limit: Limit
     wanted: int
     debt: float = 0.0
+    is_lowered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Lease:
     Until `free_at` the store has no more, as far as it knows; until `denied_until` it is not asked. `granted` is the
     last lease. `used` counts since `since`, and `lately` is how many requests were used in LEASE_S before; `waiting`
     are the calls that wait for a permit. `is_exact` while requests are leased only for calls that wait for them.
+    `is_lowered` after a reload that lowered the burst, until the next reply.
     """
 
     __slots__ = (
@@ -66,6 +69,7 @@ class Lease:
         "granted",
         "is_exact",
         "is_listed",
+        "is_lowered",
         "lately",
         "level",
         "level_at",
@@ -88,7 +92,7 @@ class Lease:
         self.used = self.lately = self.waiting = self.granted = 0
         self.since = self.level_at = now
         self.level = 0.0
-        self.is_listed = False
+        self.is_listed = self.is_lowered = False
         self.is_exact = True
 
     def has_permit(self, now: float) -> bool:
@@ -120,6 +124,7 @@ class Lease:
             self.free_at = now + reply.wait_s
             self.denied_until = min(self.free_at, now + _DENIED_S)
         self.level, self.level_at = reply.level, now
+        self.is_lowered = False
 
     def end(self) -> None:
         """Ends the leases: the gateway counts by itself from now on."""

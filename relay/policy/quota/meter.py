@@ -34,6 +34,11 @@ class Meter:
         """Counts calls that were made elsewhere, whether allowed or not."""
         self.next_at = max(now, self.next_at) + calls * self.interval
 
+    def limit_debt(self, now: float, share: float) -> None:
+        """Keeps no more calls counted than the part `share` of the burst."""
+        most = max(1.0, self.limit.rate.burst * share)
+        self.next_at = now + min(most, self.get_debt(now)) * self.interval
+
     def get_wait_s(self, now: float) -> float:
         """Returns the seconds until a call is allowed; 0.0 if it is allowed now."""
         return self._bucket.get_wait_s(self.next_at, now)

@@ -32,7 +32,7 @@ class QuotaMeters:
         return len(self._meters)
 
     def adjust(self, table: LimitTable) -> None:
-        """Applies new rates, each with the next call. Counted calls stay counted; a raised rate applies at once."""
+        """Applies new rates, each with the next call. Counted calls stay counted, no more than the new burst."""
         self._table = table
         self._by_call.clear()
 
@@ -97,4 +97,5 @@ class QuotaMeters:
             meter = self._meters[limit.key] = (InstitutionMeter if limit.is_fair else Meter)(limit, self._share)
         elif meter.limit.rate != limit.rate:
             meter.adjust(limit, now, self._share)
+            meter.limit_debt(now, self._share)
         return meter

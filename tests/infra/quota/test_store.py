@@ -1,6 +1,7 @@
 """The counts of all gateways in a real Redis: the rules of lease.lua, restarts, failovers and late replies."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
@@ -153,6 +154,15 @@ async def test_a_gateway_that_leaves_returns_its_slots(make_store, redis_server)
     await leaving.lease([], [SlotRequest("bank", 5, 5, 5)])
     await leaving.leave([SlotRequest("bank", 5, 0, 0)])
     assert (await make_store().lease([], [SlotRequest("bank", 5, 0, 5)])).slots == [5]
+
+
+async def test_a_lowered_burst_limits_what_is_counted(make_store):
+    store = make_store()
+    await store.lease([ask(10)])
+    lowered = replace(ask(1, burst=4), is_lowered=True)
+    assert (await store.lease([lowered])).leases[0].level == pytest.approx(4)
+    fair = replace(ask(1, burst=2, operator="one"), is_lowered=True)
+    assert (await store.lease([fair])).leases[0].level == pytest.approx(2)
 
 
 async def test_gateways_of_before_an_outage_keep_their_part(make_store):

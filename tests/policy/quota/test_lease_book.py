@@ -135,6 +135,27 @@ def test_a_request_given_back_is_returned_to_the_store(make_gateway):
     assert call_many(other, 2, 1.1) == 1
 
 
+def test_a_lowered_burst_blocks_for_one_call_only(make_gateway, store):
+    gateways = [make_gateway(name, per_second=100, burst=100) for name in "ab"]
+    assert sum(call_many(gateway, 60) for gateway in gateways) == 100
+    for gateway in gateways:
+        gateway.book.adjust(build_table(per_second=1, burst=2))
+        assert not gateway.call(1.0)
+    assert store.counts["provider:bank"].level == pytest.approx(2)
+    for gateway in gateways * 2:
+        gateway.ask(3.0)
+    assert sum(call_many(gateway, 5, 3.01) for gateway in gateways) == 2
+
+
+def test_alone_a_lowered_burst_blocks_for_one_call_only(make_gateway):
+    gateway = make_gateway(per_second=100, burst=100)
+    gateway.book.count_alone(1.0)
+    assert call_many(gateway, 200) == 100
+    gateway.book.adjust(build_table(per_second=1, burst=2))
+    assert call_many(gateway, 5, 1.0) == 0
+    assert call_many(gateway, 5, 3.01) == 2
+
+
 def test_a_long_denial_is_asked_for_again(make_gateway, store):
     gateway = make_gateway(per_second=0.01, burst=1)
     assert call_many(gateway, 2, 1.0) == 1

@@ -71,6 +71,7 @@ class SimulatedStore:
         burst = max(1, limit.rate.burst * share)
         count = self.counts.setdefault(limit.key, Count(at=now))
         level = max(0.0, count.level - max(0.0, now - count.at) * rate)
+        level = min(level, limit.rate.burst) if request.is_lowered else level
         level = max(0.0, min(level + request.debt, max(level, limit.rate.burst)))
         if limit.is_fair:
             permits, wait_s = share_fairly(count, request, rate, burst, level, now)
