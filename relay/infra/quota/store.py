@@ -13,6 +13,7 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from relay.infra.quota.gateway_names import find_ended
 from relay.infra.redis_client import close_redis_client
 from relay.policy.quota.leases import LeaseReply, LeaseRequest
 from relay.policy.quota.slots import SlotRequest
@@ -60,9 +61,17 @@ class QuotaStore:
         self._digest = sha1(self._script.encode(), usedforsecurity=False).hexdigest()
 
     async def connect(self) -> None:
-        """Opens a connection. Raises RedisError, OSError, TimeoutError."""
+        """Opens a connection. Raises RedisError, OSError, TimeoutError.
+
+        It removes crashed gateways of this machine: their parts would be left to them until they are forgotten.
+        """
         async with asyncio.timeout(CONNECT_S):
             await self._redis.ping()
+            names = await self._redis.zrangebyscore(_GATEWAYS[0], "-inf", "+inf")
+            known = [name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names]
+            ended = find_ended(known, self._name)
+            for key in _GATEWAYS if ended else ():
+                await self._redis.zrem(key, *ended)
 
     async def lease(
         self,

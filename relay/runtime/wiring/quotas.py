@@ -1,10 +1,8 @@
 """Builds what counts data calls: in this process, or in Redis for all gateways together."""
 
-import os
-import secrets
-import socket
 import time
 
+from relay.infra.quota.gateway_names import build_gateway_name
 from relay.infra.quota.local import LocalQuotaCounters
 from relay.infra.quota.shared import SharedQuotaCounters
 from relay.infra.quota.store import CONNECT_S, QuotaStore
@@ -23,5 +21,5 @@ def build_quota_counters(settings: QuotaSettings, table: LimitTable) -> LocalQuo
         redis = make_redis_client(resolve_redis_url(settings.redis), CONNECT_S)
     except ValueError as error:  # its text repeats the URL, which may hold a password
         raise CredentialError("quotas.redis: no URL of a Redis; write redis://HOST:PORT/0") from error
-    name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    return SharedQuotaCounters(table, QuotaStore(redis, name, settings.timeout_s), settings.gateways, time.monotonic)
+    store = QuotaStore(redis, build_gateway_name(), settings.timeout_s)
+    return SharedQuotaCounters(table, store, settings.gateways, time.monotonic)

@@ -165,6 +165,16 @@ async def test_a_lowered_burst_limits_what_is_counted(make_store):
     assert (await store.lease([fair])).leases[0].level == pytest.approx(2)
 
 
+async def test_a_restarted_gateway_removes_the_crashed_one(make_store):
+    crashed, other, restarted = (
+        make_store(f"{host}:1:{number}") for number, host in enumerate(["host", "other", "host"])
+    )
+    for store in (crashed, other):
+        await store.lease([])
+    await restarted.connect()
+    assert (await restarted.lease([])).gateways == 2
+
+
 async def test_gateways_of_before_an_outage_keep_their_part(make_store):
     store = make_store()
     reply = await store.lease([ask(10)], gateways=2)
