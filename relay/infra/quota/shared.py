@@ -99,6 +99,8 @@ class SharedQuotaCounters:
     def share_slots(self, users: Iterable[tuple[str, int, SlotUser]]) -> None:
         """Shares the slots of these institutions with the other gateways: org_code, `concurrency`, user."""
         self._slots.replace(users)
+        if self._book.is_alone and self._failures:
+            self._slots.count_alone(self._book.gateways)
 
     async def wait(self) -> None:
         """Waits until the store was asked for what calls wait for; not while it is unavailable. Never raises."""

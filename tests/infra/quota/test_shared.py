@@ -238,6 +238,14 @@ async def test_slots_of_institutions_are_shared(quotas, store):
     assert pool.slots == 4  # a half of 8
 
 
+async def test_a_reload_in_an_outage_gives_a_changed_institution_its_part(quotas, store):
+    store.error = TimeoutError()
+    await until(lambda: quotas.gauges()["relay_quota_alone"])
+    pool = Pool()
+    quotas.share_slots([("bank", 8, pool)])
+    assert pool.slots == 4
+
+
 async def test_slots_are_returned_at_the_end(store):
     quotas = SharedQuotaCounters(LimitTable(Rate(per_second=1, burst=1), {}), store, 1, time.monotonic)
     pool = Pool()
