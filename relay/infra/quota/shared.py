@@ -148,7 +148,8 @@ class SharedQuotaCounters:
             self._failures += 1
             self._book.gateways = max(self._book.gateways, self._least_gateways)
             self._book.count_alone(self._clock())
-            self._served.set()  # calls that came meanwhile: the next question may take a second
+            served.set()  # closing a connection to a server that hangs may take a second
+            self._served.set()  # calls that came meanwhile: so may the next question
             self._slots.count_alone(self._book.gateways)
             self._outages.record_failure(type(error).__name__)
             with suppress(*_STORE_ERRORS):

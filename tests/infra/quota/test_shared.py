@@ -35,6 +35,8 @@ class Store:
         self.late_s, self.fails_each, self.clock = 0.0, 0, Clock()
         self.held = asyncio.Event()
         self.held.set()
+        self.closed = asyncio.Event()
+        self.closed.set()
 
     async def connect(self):
         self.connects += 1
@@ -61,6 +63,7 @@ class Store:
 
     async def reset(self):
         self.resets += 1
+        await self.closed.wait()
 
 
 @pytest.fixture
@@ -244,6 +247,14 @@ async def test_a_reload_in_an_outage_gives_a_changed_institution_its_part(quotas
     pool = Pool()
     quotas.share_slots([("bank", 8, pool)])
     assert pool.slots == 4
+
+
+async def test_no_call_waits_for_a_connection_that_closes_slowly(quotas, store):
+    store.closed.clear()
+    store.error = TimeoutError()
+    async with asyncio.timeout(10):
+        assert await call(quotas) == ""
+    store.closed.set()
 
 
 async def test_slots_are_returned_at_the_end(store):
