@@ -4,7 +4,7 @@ VENV  := .venv
 PY    := $(VENV)/bin/python
 ARGS  ?=
 QUICK ?=
-SPLIT ?= -n 3 --dist loadfile
+SPLIT ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo sandbox compile test test-full test-compiled chaos attack chaos-docs check format bench clean
 help:                    ## what can be done here

@@ -31,9 +31,9 @@ from relay.gateway.judge import judge
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics
 from relay.policy.call.query import parse_body, parse_query
+from relay.runtime.commands.migrate import prepare_ledger
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.gateway import Relay
-from relay.runtime.wiring.ledger import prepare_ledger
 from relay.wire.head import parse_request_head, parse_response_head
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection

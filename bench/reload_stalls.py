@@ -23,12 +23,12 @@ from harness.loop_lag import LagProbe
 from mydata_sandbox.environment.build import SandboxEnvironment, build
 
 from relay.policy.settings.worker_shares import WorkerShare
+from relay.runtime.commands.migrate import prepare_ledger
 from relay.runtime.processes.authority import AuthorityProcess
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.processes.jobs import JobsProcess
 from relay.runtime.processes.sockets import bind_socket
 from relay.runtime.settings.loading import load_settings
-from relay.runtime.wiring.ledger import prepare_ledger
 
 ROLES: Final = ("gateway", "worker", "authority", "jobs")
 CHANGES: Final = ("one", "all", "ca")

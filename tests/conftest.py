@@ -34,7 +34,18 @@ def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="also run full-size versions of shorter tests")
 
 
+SLOW_FOLDERS = ("scenarios", "sandbox", "runtime", "bench", "browser", "foreign", "infra", "house")
+"""Folders whose tests start processes and servers. Begun first, none of their files is the last one that runs."""
+
+
+def find_turn(item):
+    """Returns the place of a test's folder in the order of the suite."""
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return SLOW_FOLDERS.index(folder) if folder in SLOW_FOLDERS else len(SLOW_FOLDERS)
+
+
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=find_turn)
     if config.getoption("--full"):
         return
     full_size_items = [item for item in items if item.get_closest_marker("full")]

@@ -14,8 +14,9 @@ import yaml
 from harness.identity import Identity
 from harness.layout import CLIENT_ID, OPERATOR, RATE, RELAY, SERIAL, Ports
 from harness.seed_tokens import SeedToken, build_consent, record_seed_tokens
+from relay.runtime.commands.migrate import prepare_ledger
 from relay.runtime.settings.loading import load_settings
-from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
+from relay.runtime.wiring.ledger import build_ledger
 
 
 @dataclass(frozen=True, slots=True)

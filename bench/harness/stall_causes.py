@@ -29,9 +29,9 @@ from harness.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.domain.authorization.consent import Consent
 from relay.domain.authorization.issued_tokens import TokenKind, TokenRecord
 from relay.domain.registry import Organisation, OrgType, Registry
+from relay.runtime.commands.migrate import prepare_ledger
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.settings.loading import load_settings
-from relay.runtime.wiring.ledger import prepare_ledger
 
 SETTLE_S: Final = 0.3
 """Consequences of a cause (a collection, a batch) appear within this time."""

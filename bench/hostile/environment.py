@@ -32,8 +32,9 @@ from mydata_sandbox.world.ci import get_ci
 from mydata_sandbox.world.model import CUSTOMERS
 
 from hostile.world import GOOD_BANK, HOSTILE_BANK, HOSTILE_OPERATOR, LOOPBACK, NAMED_BANK, Caller, World
+from relay.runtime.commands.migrate import prepare_ledger
 from relay.runtime.settings.loading import load_settings
-from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
+from relay.runtime.wiring.ledger import build_ledger
 from relay.standard.catalogue import load_catalogue
 
 READY_S: Final = 40.0

@@ -9,8 +9,8 @@ from harness.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.domain.authorization.consent import Authentication, ConsentState
 from relay.domain.authorization.issued_tokens import TokenKind, TokenState
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.schema import upgrade
 from relay.infra.ledger.sql_ledger import create_ledger
+from relay.infra.ledger.upgrading import upgrade
 from relay.policy.call.withheld import FLAGS
 from relay.policy.consent.particulars import find_flaws, get_scopes
 from relay.standard.catalogue import load_catalogue

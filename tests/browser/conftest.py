@@ -24,7 +24,7 @@ from playwright.async_api import async_playwright
 from relay.domain.authorization.request import AuthorizationRequest
 from relay.domain.party import Service
 from relay.infra.institutions.client import HttpInstitutionClient
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
 from relay.oauth.dependencies import AuthorityDependencies, Client, OAuthSettings
@@ -140,7 +140,7 @@ async def provider_of(industry, serve, ca):
 @pytest_asyncio.fixture(loop_scope="session")
 async def environment(serve, callback, certificates, tmp_path):
     url = f"sqlite:{tmp_path}/ledger.db"
-    await schema.upgrade(url)
+    await upgrading.upgrade(url)
     ledger = create_ledger(url, Sealer([CustomerKey("first", secrets.token_bytes(32))]), 2)
     trust = ssl.create_default_context(cafile=str(certificates.ca))
     numbers = itertools.count(1)

@@ -20,7 +20,7 @@ from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, Token
 from relay.domain.jobs import Superseded
 from relay.domain.ledger import TokenHolder
 from relay.domain.statistics import SendingState
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
 from relay.jobs.runner import JobFailed
@@ -46,7 +46,7 @@ WEEKS = ("20261227", WEEK, "20270110")
 @pytest_asyncio.fixture
 async def ledger(tmp_path):
     url = f"sqlite:{tmp_path}/ledger.db"
-    await schema.upgrade(url)
+    await upgrading.upgrade(url)
     opened = create_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 10)
     yield opened
     await opened.close()

@@ -20,7 +20,7 @@ from relay.domain.authorization.consent import Consent, Particulars, Target
 from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
 from relay.domain.party import Service
 from relay.endpoint.handlers import SERVER_OPTIONS, build_application, build_error_response
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.tokens.client_secrets import ClientSecrets
@@ -274,7 +274,7 @@ def build_authority(bank):
 def empty_ledger(tmp_path_factory):
     """An empty SQLite ledger to copy."""
     path = tmp_path_factory.mktemp("ledger") / "empty.db"
-    asyncio.run(schema.upgrade(f"sqlite:{path}"))
+    asyncio.run(upgrading.upgrade(f"sqlite:{path}"))
     return path
 
 

@@ -19,7 +19,7 @@ from relay.domain.authorization.consent import Authentication, Consent, Particul
 from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
 from relay.domain.ledger import LedgerDown
 from relay.endpoint.handlers import SERVER_OPTIONS, build_application, build_error_response
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.tokens.client_secrets import ClientSecrets
@@ -217,7 +217,7 @@ class SupportClient:
 def empty_ledger(tmp_path_factory):
     """An empty SQLite ledger with its tables, to be copied."""
     path = tmp_path_factory.mktemp("ledger") / "empty.db"
-    asyncio.run(schema.upgrade(f"sqlite:{path}"))
+    asyncio.run(upgrading.upgrade(f"sqlite:{path}"))
     return path
 
 

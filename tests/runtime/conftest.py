@@ -18,10 +18,11 @@ from mydata_sandbox.environment.serving import build_server_context
 from relay.jobs import runner
 from relay.jobs.runner import Runner
 from relay.runtime.cli import main
+from relay.runtime.commands.migrate import prepare_ledger
 from relay.runtime.processes import jobs as module
 from relay.runtime.processes.jobs import JobsProcess
 from relay.runtime.settings.loading import load_settings
-from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
+from relay.runtime.wiring.ledger import build_ledger
 from relay.standard.catalogue import load_catalogue
 
 RELAY = """

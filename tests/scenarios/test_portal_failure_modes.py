@@ -12,9 +12,10 @@ from mydata_sandbox.parties import RELAY_CODE
 from mydata_sandbox.portal.failure_modes import FAILURE_MODES
 
 from relay.jobs.sync import SyncFailed
+from relay.runtime.commands.migrate import prepare_ledger
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.jobs import build_job_set
-from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
+from relay.runtime.wiring.ledger import build_ledger
 from relay.standard.catalogue import load_catalogue
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

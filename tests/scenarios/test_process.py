@@ -1,6 +1,7 @@
 """`relay serve` as its own process: signals, draining, log output."""
 
 import asyncio
+import itertools
 import re
 import signal
 import sys
@@ -102,9 +103,14 @@ def read_signals(pid, field):
     return {number for number in signal.Signals if int(mask, 16) >> (number - 1) & 1}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("field", ["SigBlk", "SigCgt"])
-@pytest.mark.parametrize("role", ["gateway", "all"])
+def list_early_stops():
+    """Returns each role, moment and signal. Half of them run in the full suite only."""
+    cases = itertools.product(("gateway", "all"), ("SigBlk", "SigCgt"), (signal.SIGTERM, signal.SIGINT))
+    usual = {("gateway", "SigBlk", signal.SIGINT), ("all", "SigBlk", signal.SIGTERM), ("all", "SigCgt", signal.SIGTERM)}
+    return [case if case in usual else pytest.param(*case, marks=pytest.mark.full) for case in cases]
+
+
+@pytest.mark.parametrize(("role", "field", "number"), list_early_stops())
 async def test_a_stop_during_the_start_ends_the_relay_regularly(env, number, field, role):
     command = [sys.executable, "-m", "relay", "serve", "--role", role, "-c", str(env.folder / "relay.yaml")]
     child = await asyncio.create_subprocess_exec(*command, cwd=env.root, stderr=asyncio.subprocess.PIPE)

@@ -1,23 +1,20 @@
-"""The version of a ledger's tables: check and upgrade, together with the ledger's customer keys."""
+"""The version of a ledger's tables, checked together with the ledger's customer keys. `migrate` upgrades them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, func, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from relay.infra.ledger import key_fingerprints
-from relay.infra.ledger.database.engine import WRITES, build_engine, create_file, sqlite_path, translate_errors
+from relay.infra.ledger.database.engine import WRITES, build_engine, sqlite_path, translate_errors
 from relay.infra.ledger.database.sealing import Sealer
 
-_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+VERSIONS: Final = Path(__file__).with_name("migrations") / "versions"
+_REVISION: Final = Table("alembic_version", MetaData(), Column("version_num", String(32))).c.version_num
 _UPGRADE_LOCK: Final = int.from_bytes(b"relaymig")
 
 
@@ -28,13 +25,6 @@ class SchemaState(StrEnum):
     OLDER = "older"
     NEWER = "newer"
     EMPTY = "empty"
-
-
-class UpgradeResult(NamedTuple):
-    """The state before an upgrade, and the kids of the customer keys that the upgrade introduced."""
-
-    before: SchemaState
-    introduced: tuple[str, ...]
 
 
 class SchemaError(Exception):
@@ -74,7 +64,7 @@ async def read_state(url: str) -> SchemaState:
         if path is not None and not path.exists():
             return SchemaState.EMPTY
     async with _open_engine(url) as engine, translate_errors(), engine.connect() as connection:
-        return await connection.run_sync(_read_state)
+        return await connection.run_sync(read_state_of)
 
 
 async def check_ledger(url: str, sealer: Sealer) -> None:
@@ -82,21 +72,6 @@ async def check_ledger(url: str, sealer: Sealer) -> None:
     require_current(await read_state(url))
     async with _open_engine(url) as engine, translate_errors(), engine.connect() as connection:
         await key_fingerprints.require_known(connection, sealer)
-
-
-async def upgrade(url: str, sealer: Sealer | None = None) -> UpgradeResult:
-    """Upgrades the ledger at `url` to the tables this relay knows and introduces the sealer's keys, in one transaction.
-
-    Without a sealer nothing is sealed, no key is introduced, and no relay starts on the ledger. Concurrent upgrades
-    wait for each other. Creates a SQLite file. Raises SchemaError for a newer ledger, CustomerKeyError, LedgerDown.
-    """
-    path = sqlite_path(url)
-    if path is not None:
-        create_file(path)
-    async with begin_exclusive(url) as connection:
-        before = await connection.run_sync(_upgrade, sealer)
-        introduced = () if sealer is None else await key_fingerprints.introduce(connection, sealer)
-        return UpgradeResult(before, introduced)
 
 
 @asynccontextmanager
@@ -121,27 +96,12 @@ async def _open_engine(url: str) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, sealer: Sealer | None) -> SchemaState:
-    """Runs the missing migrations. Returns the state before."""
-    before = _read_state(connection)
-    if before is SchemaState.NEWER:
-        raise SchemaError(before)
-    if before is not SchemaState.CURRENT:
-        run_migrations(connection, sealer=sealer)
-    return before
-
-
-def run_migrations(connection: Connection, revision: str = "head", sealer: Sealer | None = None) -> None:
-    """Runs the missing migrations up to a revision, inside the connection's transaction."""
-    config = _build_config()
-    config.attributes["connection"] = connection
-    config.attributes["sealer"] = sealer
-    command.upgrade(config, revision)
-
-
-def _read_state(connection: Connection) -> SchemaState:
-    revision = MigrationContext.configure(connection).get_current_revision()
-    known = _list_revisions()
+def read_state_of(connection: Connection) -> SchemaState:
+    """Returns the state of the ledger behind a connection."""
+    revision = None
+    if inspect(connection).has_table(_REVISION.table.name):
+        revision = connection.scalar(select(_REVISION))
+    known = list_revisions()
     if revision is None:
         return SchemaState.EMPTY
     if revision not in known:
@@ -149,13 +109,6 @@ def _read_state(connection: Connection) -> SchemaState:
     return SchemaState.CURRENT if revision == known[0] else SchemaState.OLDER
 
 
-def _list_revisions() -> list[str]:
-    """Returns the revisions that this relay knows, the latest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_build_config()).walk_revisions()]
-
-
-def _build_config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
+def list_revisions() -> list[str]:
+    """Returns the revisions that this relay knows, the latest first: migration `v0007.py` has revision 0007."""
+    return sorted((file.stem[1:] for file in VERSIONS.glob("v*.py")), reverse=True)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import UnsealError
 from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import SchemaError, SchemaState
+from relay.infra.ledger.upgrading import UpgradeResult, upgrade
 from relay.policy.settings.authority import LedgerSettings
 from relay.runtime.commands.options import config_option
 from relay.runtime.commands.printing import EXIT_UNUSABLE
@@ -21,8 +22,8 @@ from relay.runtime.settings.loading import SettingsError, load_settings
 from relay.runtime.wiring.ledger import (
     LedgerSettingsError,
     build_ledger,
+    build_sealer,
     describe_unreachable,
-    prepare_ledger,
     resolve_ledger_url,
 )
 
@@ -132,6 +133,14 @@ async def _reseal(settings: LedgerSettings) -> tuple[dict[str, object], str]:
         await ledger.close()
     result = {"resealed": count, "introduced": introduced, "forgotten": forgotten}
     return result, _join_lines(f"resealed under the first customer key: {count}", introduced, forgotten)
+
+
+async def prepare_ledger(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> UpgradeResult:
+    """Upgrades the ledger's tables and introduces the keys of the settings, in one transaction.
+
+    Raises LedgerSettingsError, SchemaError, CustomerKeyError, LedgerDown.
+    """
+    return await upgrade(resolve_ledger_url(settings, environ), build_sealer(settings, environ))
 
 
 def _join_lines(message: str, introduced: Sequence[str], forgotten: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.database.engine import LedgerUrlError, build_engine
 from relay.infra.ledger.database.sealing import KEY_BYTES, CustomerKey, Sealer
-from relay.infra.ledger.schema import UpgradeResult, upgrade
 from relay.infra.ledger.sql_ledger import SqlLedger, create_ledger
 from relay.policy.settings.authority import LedgerSettings
 from relay.runtime.settings.file_references import SecretMissing, read_secret
@@ -55,14 +54,6 @@ def build_sealer(settings: LedgerSettings, environ: Mapping[str, str] = os.envir
         for index, key in enumerate(settings.customer_keys)
     ]
     return Sealer(keys)
-
-
-async def prepare_ledger(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> UpgradeResult:
-    """Upgrades the ledger's tables and introduces the keys of the settings, in one transaction.
-
-    Raises LedgerSettingsError, SchemaError, CustomerKeyError, LedgerDown.
-    """
-    return await upgrade(resolve_ledger_url(settings, environ), build_sealer(settings, environ))
 
 
 def build_ledger(

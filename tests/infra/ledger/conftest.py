@@ -17,7 +17,7 @@ from relay.domain.authorization.consent import Asset, Authentication, Consent, P
 from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
 from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
 from relay.domain.ledger import LedgerRefused, TokenHolder
-from relay.infra.ledger import schema
+from relay.infra.ledger import schema, upgrading
 from relay.infra.ledger.database.engine import create_file, sqlite_path
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
@@ -127,14 +127,14 @@ def factory():
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory):
     path = tmp_path_factory.mktemp("ledger") / "template.db"
-    asyncio.run(schema.upgrade(f"sqlite:{path}"))
+    asyncio.run(upgrading.upgrade(f"sqlite:{path}"))
     return path
 
 
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql):
     url = postgresql.database()
-    asyncio.run(schema.upgrade(url))
+    asyncio.run(upgrading.upgrade(url))
     return url.partition("@/")[2].partition("?")[0]
 
 
@@ -164,7 +164,7 @@ def upgrade_to():
         if (path := sqlite_path(url)) is not None:
             create_file(path)
         async with schema.begin_exclusive(url) as connection:
-            await connection.run_sync(schema.run_migrations, revision)
+            await connection.run_sync(upgrading.run_migrations, revision)
 
     return upgrade
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.key_fingerprints import CustomerKeyError, KeyMismatch, describe, find_mismatches
 from relay.infra.ledger.sql_ledger import create_ledger
@@ -69,7 +69,7 @@ async def open_with_keys(url):
 
 
 def migrate(url, *keys):
-    return schema.upgrade(url, Sealer(keys))
+    return upgrading.upgrade(url, Sealer(keys))
 
 
 def known_kids(sql, url):
@@ -126,7 +126,7 @@ async def test_no_key_is_introduced_if_another_is_wrong_or_missing(url, sql, key
 
 async def test_one_of_two_concurrent_keys_of_one_kid_is_refused(url, sql):
     results = await asyncio.gather(migrate(url, ONE), migrate(url, WRONG), return_exceptions=True)
-    assert {type(result) for result in results} == {CustomerKeyError, schema.UpgradeResult}
+    assert {type(result) for result in results} == {CustomerKeyError, upgrading.UpgradeResult}
     assert known_kids(sql, url) == ["one"]
 
 

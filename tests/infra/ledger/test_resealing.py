@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from relay.domain.ledger import Evidence
-from relay.infra.ledger import schema
+from relay.infra.ledger import schema, upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer, UnsealError
 from relay.infra.ledger.sql_ledger import create_ledger
 
@@ -17,7 +17,7 @@ NEW = CustomerKey("new", b"2" * 32)
 @pytest_asyncio.fixture
 async def open_with_keys(url):
     """Opens a ledger that knows the old key with other keys."""
-    await schema.upgrade(url, Sealer([OLD]))
+    await upgrading.upgrade(url, Sealer([OLD]))
     opened = []
 
     async def open_with(*keys):

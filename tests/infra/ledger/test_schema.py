@@ -1,26 +1,19 @@
 """A ledger has the tables this relay knows, or the error contains the remedy."""
 
-import asyncio
-
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
-from relay.infra.ledger.database.engine import build_engine, sqlite_path
-from relay.infra.ledger.schema import SchemaError, SchemaState, describe_state, read_state, require_current, upgrade
-
-
-async def execute(url, *statements):
-    engine = build_engine(url, 1)
-    async with engine.begin() as connection:
-        for statement in statements:
-            await connection.exec_driver_sql(statement)
-    await engine.dispose()
-
-
-async def test_an_empty_ledger_is_upgraded_once(bare_url):
-    assert await read_state(bare_url) is SchemaState.EMPTY
-    assert await upgrade(bare_url) == (SchemaState.EMPTY, ())
-    assert await read_state(bare_url) is SchemaState.CURRENT
-    assert await upgrade(bare_url) == (SchemaState.CURRENT, ())
+from relay.infra.ledger.database.engine import sqlite_path
+from relay.infra.ledger.schema import (
+    VERSIONS,
+    SchemaError,
+    SchemaState,
+    describe_state,
+    list_revisions,
+    read_state,
+    require_current,
+)
 
 
 async def test_reading_the_state_creates_nothing(bare_url):
@@ -29,30 +22,11 @@ async def test_reading_the_state_creates_nothing(bare_url):
     assert path is None or not path.exists()
 
 
-async def test_concurrent_upgrades_wait_for_each_other(bare_url):
-    results = await asyncio.gather(*[upgrade(bare_url) for _ in range(4)])
-    assert sorted(result.before for result in results) == ["current", "current", "current", "empty"]
-
-
-async def test_a_newer_ledger_is_not_changed(url):
-    await execute(url, "UPDATE alembic_version SET version_num = '9999'")
-    assert await read_state(url) is SchemaState.NEWER
-    with pytest.raises(SchemaError, match="install the newer relay"):
-        await upgrade(url)
-    assert await read_state(url) is SchemaState.NEWER
-
-
-async def test_a_failed_upgrade_is_rolled_back(bare_url):
-    """The tables are created in one transaction; here one of them exists already."""
-    if (path := sqlite_path(bare_url)) is not None:
-        path.touch()
-    await execute(bare_url, "CREATE TABLE spent (a INTEGER)")
-    with pytest.raises(Exception, match="already exists"):
-        await upgrade(bare_url)
-    assert await read_state(bare_url) is SchemaState.EMPTY
-    await execute(bare_url, "DROP TABLE spent")
-    assert await upgrade(bare_url) == (SchemaState.EMPTY, ())
-    assert await read_state(bare_url) is SchemaState.CURRENT
+def test_the_revisions_are_those_of_alembic():
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent))
+    config.set_main_option("path_separator", "os")
+    assert list_revisions() == [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
 
 
 @pytest.mark.parametrize(

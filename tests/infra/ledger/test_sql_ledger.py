@@ -8,8 +8,9 @@ from relay.domain.authorization.consent import ConsentState
 from relay.domain.authorization.issued_tokens import TokenState
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.key_fingerprints import CustomerKeyError
-from relay.infra.ledger.schema import SchemaError, SchemaState, upgrade
+from relay.infra.ledger.schema import SchemaError, SchemaState
 from relay.infra.ledger.sql_ledger import create_ledger
+from relay.infra.ledger.upgrading import upgrade
 
 AGAIN_S = 30
 LIVE = (TokenState.LIVE, ConsentState.ACTIVE)

@@ -8,7 +8,7 @@ import time
 import pytest
 from aiohttp import web
 
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.portal.secrets import PortalSecrets
@@ -80,7 +80,7 @@ class SyncSetup:
 def template(tmp_path_factory):
     """A ledger with its tables, to be copied."""
     path = tmp_path_factory.mktemp("ledger") / "template.db"
-    asyncio.run(schema.upgrade(f"sqlite:{path}"))
+    asyncio.run(upgrading.upgrade(f"sqlite:{path}"))
     return path
 
 

@@ -8,7 +8,7 @@ import pytest_asyncio
 from redis.exceptions import RedisError
 
 from relay.domain.jobs import Superseded, Term
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.redis_client import make_redis_client
@@ -47,7 +47,7 @@ def urls(tmp_path_factory, request):
             folder = tmp_path_factory.mktemp("ledger")
             sqlite = kind == "sqlite"
             urls_by_kind[kind] = f"sqlite:{folder}/l.db" if sqlite else request.getfixturevalue("postgresql").database()
-            asyncio.run(schema.upgrade(urls_by_kind[kind]))
+            asyncio.run(upgrading.upgrade(urls_by_kind[kind]))
         return urls_by_kind[kind]
 
     return create

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
 from relay.infra.statistics.counter import StatisticsCounter
@@ -64,7 +64,7 @@ class CountingProcess:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     path = tmp_path_factory.mktemp("template") / "ledger.db"
-    asyncio.run(schema.upgrade(f"sqlite:{path}"))
+    asyncio.run(upgrading.upgrade(f"sqlite:{path}"))
     return path
 
 

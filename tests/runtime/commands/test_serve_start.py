@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def wait_until(is_reached):
     until = time.monotonic() + 20
     while not is_reached():
         assert time.monotonic() < until
-        os.sched_yield()
+        threading.Event().wait(0.01)
 
 
 def test_a_second_signal_during_the_start_kills_the_children(environment):

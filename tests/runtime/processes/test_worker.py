@@ -8,12 +8,12 @@ import pytest
 
 from relay.infra.process.control_channel import ControlChannel
 from relay.policy.settings.worker_shares import WorkerShare
+from relay.runtime.commands.migrate import prepare_ledger
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.processes.sockets import bind_socket
 from relay.runtime.processes.worker import WorkerEndpoint, check_addresses
 from relay.runtime.processes.worker_messages import WorkerStart, WorkerStatus
 from relay.runtime.settings.loading import load_settings
-from relay.runtime.wiring.ledger import prepare_ledger
 
 
 class Worker:

@@ -8,12 +8,12 @@ from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.schema import SchemaState
 from relay.policy.settings.authority import LedgerSettings
+from relay.runtime.commands.migrate import prepare_ledger
 from relay.runtime.wiring.ledger import (
     LedgerSettingsError,
     build_ledger,
     build_sealer,
     describe_unreachable,
-    prepare_ledger,
     resolve_ledger_url,
 )
 

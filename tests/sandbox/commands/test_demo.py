@@ -15,7 +15,7 @@ from mydata_sandbox.environment import running as module
 from mydata_sandbox.operator.client import Call
 
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.schema import upgrade
+from relay.infra.ledger.upgrading import upgrade
 from relay.standard.catalogue import load_catalogue
 
 

@@ -14,7 +14,7 @@ from mydata_sandbox.world.model import CUSTOMERS
 from relay.domain.authorization.consent import ConsentState
 from relay.domain.authorization.issued_tokens import TokenState
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.schema import upgrade
+from relay.infra.ledger.upgrading import upgrade
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from relay.domain.ledger import LedgerDown
-from relay.infra.ledger import schema
+from relay.infra.ledger import schema, upgrading
 from relay.infra.ledger.database.engine import LedgerUrlError, build_engine, create_file, sqlite_path, translate_errors
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import create_ledger
@@ -180,7 +180,7 @@ def test_an_error_creating_the_file_names_its_folder(tmp_path, prepare, message)
 
 async def test_an_impossible_file_name_is_unreachable(tmp_path):
     url = f"sqlite:{tmp_path}/{'a' * 300}"
-    for call in (schema.read_state(url), schema.upgrade(url)):
+    for call in (schema.read_state(url), upgrading.upgrade(url)):
         with pytest.raises(LedgerDown, match="File name too long"):
             await call
     assert list(tmp_path.iterdir()) == []
@@ -188,7 +188,7 @@ async def test_an_impossible_file_name_is_unreachable(tmp_path):
 
 async def test_a_missing_privilege_is_reported_without_the_statement(postgresql):
     url = postgresql.database()
-    await schema.upgrade(url)
+    await upgrading.upgrade(url)
     postgresql.sql(url, "DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN")
     with pytest.raises(LedgerDown, match=r"^permission denied for table alembic_version$"):
         await schema.read_state(url.replace("relay@", "stranger@"))

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from relay.domain.ledger import LedgerDown, WrongLedger
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.engine import build_engine
 from relay.infra.ledger.sql_ledger import create_ledger
 
@@ -93,7 +93,7 @@ async def test_recreated_tables_are_detected(url, sealer, factory, sql):
 async def test_every_ledger_has_an_id_of_its_own(tmp_path):
     identities = set()
     for name in ("one.db", "two.db"):
-        await schema.upgrade(f"sqlite:{tmp_path}/{name}")
+        await upgrading.upgrade(f"sqlite:{tmp_path}/{name}")
         with sqlite3.connect(tmp_path / name) as connection:
             identities.add(connection.execute("SELECT ledger_id, generation FROM ledger_identity").fetchone())
         connection.close()

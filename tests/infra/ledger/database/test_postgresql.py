@@ -8,7 +8,7 @@ from harness.pgbouncer import PgBouncer
 from harness.postgresql import PostgreSql
 
 from relay.domain.ledger import LedgerDown, WrongLedger
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.database.postgresql import LedgerUrlError, parse_url, postgresql_engine
 from relay.infra.ledger.sql_ledger import create_ledger
 
@@ -72,7 +72,7 @@ def server():
 @pytest_asyncio.fixture
 async def url(server):
     url = server.database()
-    await schema.upgrade(url)
+    await upgrading.upgrade(url)
     return url
 
 

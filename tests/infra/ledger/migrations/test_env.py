@@ -1,6 +1,6 @@
 """Alembic runs the migrations on the given connection, inside its transaction."""
 
-from relay.infra.ledger import schema
+from relay.infra.ledger import schema, upgrading
 from relay.infra.ledger.database.engine import WRITES, build_engine, create_file, sqlite_path
 
 
@@ -9,7 +9,7 @@ async def test_a_rollback_removes_the_tables(bare_url):
         create_file(path)
     engine = build_engine(bare_url, 1).execution_options(**{WRITES: True})
     async with engine.connect() as connection, connection.begin() as transaction:
-        await connection.run_sync(schema.run_migrations)
+        await connection.run_sync(upgrading.run_migrations)
         await transaction.rollback()
     await engine.dispose()
     assert await schema.read_state(bare_url) is schema.SchemaState.EMPTY

@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from relay.infra.ledger import schema
+from relay.infra.ledger import schema, upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import SchemaError, SchemaState
@@ -37,7 +37,7 @@ async def test_the_migration_keeps_all_rows(before, bare_url, sealer, sql):
     ledger, consent, pair = before
     tables = ("consents", "consent_scopes", "tokens", "codes", "authorization_requests", "history", "spent")
     counts = [sql(bare_url, f"SELECT count(*) FROM {table}") for table in tables]
-    assert await schema.upgrade(bare_url, sealer) == (SchemaState.OLDER, ("first",))
+    assert await upgrading.upgrade(bare_url, sealer) == (SchemaState.OLDER, ("first",))
     assert [sql(bare_url, f"SELECT count(*) FROM {table}") for table in tables] == counts
     assert await ledger.find_token_and_consent(pair.access.jti) == (pair.access, consent)
     await ledger.check()
@@ -58,7 +58,7 @@ async def test_no_relay_starts_before_the_migration(before):
 )
 async def test_keys_that_do_not_unseal_the_rows_are_not_introduced(before, bare_url, keys, message):
     with pytest.raises(CustomerKeyError) as caught:
-        await schema.upgrade(bare_url, Sealer(keys))
+        await upgrading.upgrade(bare_url, Sealer(keys))
     assert str(caught.value).startswith(message)
     assert await schema.read_state(bare_url) is SchemaState.OLDER
 
@@ -68,9 +68,9 @@ async def test_the_keys_are_tried_on_every_table(before, bare_url, sql):
     for statement in ("DELETE FROM codes RETURNING 1", "DELETE FROM authorization_requests RETURNING 1"):
         sql(bare_url, statement)
     with pytest.raises(CustomerKeyError, match="does not open ci of a consent"):
-        await schema.upgrade(bare_url, Sealer([WRONG]))
+        await upgrading.upgrade(bare_url, Sealer([WRONG]))
 
 
 async def test_all_keys_are_introduced_in_any_order(before, bare_url):
-    upgraded = await schema.upgrade(bare_url, Sealer([OTHER, FIRST]))
+    upgraded = await upgrading.upgrade(bare_url, Sealer([OTHER, FIRST]))
     assert upgraded.introduced == ("other", "first")

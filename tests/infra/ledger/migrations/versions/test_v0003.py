@@ -3,7 +3,7 @@
 import pytest_asyncio
 
 from relay.domain.registry import RegistryHead
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.schema import SchemaState
 from relay.infra.ledger.sql_ledger import create_ledger
 
@@ -34,7 +34,7 @@ async def before(bare_url, upgrade_to, factory, sealer, current_columns):
 async def test_ended_consents_get_their_end_time(before, bare_url, sealer, sql, factory):
     ledger, over, newer = before
     counts = [sql(bare_url, f"SELECT count(*) FROM {table}") for table in KEPT]
-    assert (await schema.upgrade(bare_url, sealer)).before is SchemaState.OLDER
+    assert (await upgrading.upgrade(bare_url, sealer)).before is SchemaState.OLDER
     states = zip(over, ("replaced", "revoked", "ended"), (10, 20, 30), strict=True)
     assert sql(bare_url, ENDED) == [
         f"{consent.consent_id}|{state}|{factory.now + seconds}" for consent, state, seconds in states
@@ -46,13 +46,13 @@ async def test_ended_consents_get_their_end_time(before, bare_url, sealer, sql, 
 
 async def test_a_consent_without_history_ended_when_it_was_given(before, bare_url, sealer, sql, factory):
     sql(bare_url, "DELETE FROM history RETURNING 1")
-    await schema.upgrade(bare_url, sealer)
+    await upgrading.upgrade(bare_url, sealer)
     assert [row.rpartition("|")[2] for row in sql(bare_url, ENDED)] == [f"{factory.now}"] * 3
 
 
 async def test_the_new_tables_are_empty_and_usable(before, bare_url, sealer, factory):
     ledger, *_ = before
-    await schema.upgrade(bare_url, sealer)
+    await upgrading.upgrade(bare_url, sealer)
     assert await ledger.registry.registry_head() == RegistryHead(0, 0, 0)
     assert (await ledger.jobs.lead("here", 60, factory.now)).fence == 1
     assert (await ledger.statistics.first_day(), await ledger.jobs.load_states()) == ("", {})

@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from relay.infra.ledger import schema
+from relay.infra.ledger import schema, upgrading
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import SchemaState
@@ -33,7 +33,7 @@ async def test_clear_values_are_sealed_and_unseal(before, bare_url, sealer, sql,
     ledger, consent, pair, _, pending = before
     for table, column, text in CLEAR:
         assert set(sql(bare_url, f"SELECT {column} FROM {table}")) == {text}
-    assert (await schema.upgrade(bare_url, sealer)).before is SchemaState.OLDER
+    assert (await upgrading.upgrade(bare_url, sealer)).before is SchemaState.OLDER
     for table, column, text in CLEAR:
         hexed = f"hex({column})" if bare_url.startswith("sqlite:") else f"encode({column}, 'hex')"
         stored = sql(bare_url, f"SELECT {hexed} FROM {table}")
@@ -46,7 +46,7 @@ async def test_clear_values_are_sealed_and_unseal(before, bare_url, sealer, sql,
 
 async def test_no_clear_value_stays_in_the_file(before, bare_url, sealer, tmp_path):
     ledger, *_ = before
-    await schema.upgrade(bare_url, sealer)
+    await upgrading.upgrade(bare_url, sealer)
     await ledger.close()
     files = list(tmp_path.glob("bare.db*"))  # none for PostgreSQL
     assert len(files) == bare_url.startswith("sqlite:")
@@ -55,9 +55,9 @@ async def test_no_clear_value_stays_in_the_file(before, bare_url, sealer, tmp_pa
 
 async def test_rows_are_not_sealed_without_a_key_or_under_a_wrong_one(before, bare_url, sql):
     with pytest.raises(ValueError, match="no customer keys"):
-        await schema.upgrade(bare_url)
+        await upgrading.upgrade(bare_url)
     with pytest.raises(CustomerKeyError):
-        await schema.upgrade(bare_url, Sealer([CustomerKey("other", b"2" * 32)]))
+        await upgrading.upgrade(bare_url, Sealer([CustomerKey("other", b"2" * 32)]))
     assert await schema.read_state(bare_url) is SchemaState.OLDER
     for table, column, text in CLEAR:
         assert set(sql(bare_url, f"SELECT {column} FROM {table}")) == {text}

@@ -1,7 +1,7 @@
 """Migration 0005 adds the registry's past, absent entries, and repairs of statistics."""
 
 from relay.domain.registry import Organisation, OrgType, RegistryChanges, RegistryHistory
-from relay.infra.ledger import schema
+from relay.infra.ledger import upgrading
 from relay.infra.ledger.schema import SchemaState
 from relay.infra.ledger.sql_ledger import create_ledger
 
@@ -18,7 +18,7 @@ async def test_removed_entries_are_absent_since_the_last_sync(bare_url, upgrade_
     sql(bare_url, OLD.format("ZOPA000001", 1, "true"))
     sql(bare_url, OLD.format("ZOPA000002", 2, "false"))
     sql(bare_url, f"UPDATE registry_head SET number = 2, synced_at = {factory.now} RETURNING 1")
-    assert (await schema.upgrade(bare_url, sealer)).before is SchemaState.OLDER
+    assert (await upgrading.upgrade(bare_url, sealer)).before is SchemaState.OLDER
     assert sql(bare_url, "SELECT kind, name, since FROM registry_away") == [f"organisation|ZOPA000001|{factory.now}"]
     ledger = create_ledger(bare_url, sealer, 2)
     assert await ledger.registry.past(0) == RegistryHistory({}, {})
