@@ -197,11 +197,14 @@ async def test_sighup_reaches_all_children(start, scripted):
 
 
 async def test_a_second_stop_ends_workers_at_once(start, scripted):
-    parent = await start()
+    parent, stops = await start(), []
+    parent.process.on_second_stop = lambda: stops.append(parent.process.ports)
     for pid in parent.get_pids():
         os.kill(pid, signal.SIGSTOP)
     parent.process.stop()
+    assert not stops
     parent.process.stop()
+    assert len(stops) == 1
     for pid in parent.get_pids():
         os.kill(pid, signal.SIGCONT)
     await parent.task
