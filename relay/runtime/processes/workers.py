@@ -139,6 +139,8 @@ class WorkersProcess:
         """
         if not self.ready.is_set():
             raise ChildNotReady("the workers have not started yet")
+        if self._stop.is_set():  # a request that was on its way
+            raise ChildNotReady("the gateway stops")
         if self._is_restarting:
             raise ChildNotReady("another restart is under way")
         self._restart = self._loop.create_task(self._replace_workers(report))
