@@ -30,6 +30,11 @@ class ServiceEnvironment(ProcessEnvironment):
                     pids += map(int, (tasks / "children").read_text().split())
         return pids
 
+    def find_workers(self):
+        return [
+            pid for pid in self.find_processes() if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        ]
+
     def signal_service(self, number):
         for pid in self.find_processes():
             with contextlib.suppress(ProcessLookupError):
@@ -130,6 +135,18 @@ async def test_a_second_signal_to_all_processes_ends_them(env):
         assert await connection.is_closed()
     assert await env.wait_ended() == 0
     await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "the end of all processes")
+
+
+@pytest.mark.parametrize("env", [pytest.param(2, marks=pytest.mark.full)], indirect=True)
+async def test_children_ended_by_a_second_signal_stay_ended(env):
+    for pid in env.find_workers():
+        os.kill(pid, signal.SIGSTOP)  # the parent waits for it, authority and jobs end at once
+    env.signal_service(signal.SIGTERM)
+    await env.wait_for_readiness(503)
+    env.signal_service(signal.SIGTERM)
+    assert await env.wait_ended() == 0
+    assert "authority stopped" in env.output
+    assert "child process ended" not in env.output
 
 
 async def test_a_killed_gateway_ends_its_children(env):

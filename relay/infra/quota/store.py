@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
@@ -66,10 +66,11 @@ class QuotaStore:
         It removes crashed gateways of this machine: their parts would be left to them until they are forgotten.
         """
         async with asyncio.timeout(CONNECT_S):
-            await self._redis.ping()
-            names = await self._redis.zrangebyscore(_GATEWAYS[0], "-inf", "+inf")
-            known = [name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names]
-            ended = find_ended(known, self._name)
+            seconds, microseconds = await self._redis.time()
+            now = float(seconds) + float(microseconds) / 1e6
+            calls: Any = await self._redis.zrangebyscore(_GATEWAYS[0], "-inf", "+inf", withscores=True)
+            silent_s = {_decode(name): now - called_at for name, called_at in calls}
+            ended = find_ended(silent_s, self._name)
             for key in _GATEWAYS if ended else ():
                 await self._redis.zrem(key, *ended)
 
@@ -143,3 +144,7 @@ class QuotaStore:
     async def reset(self) -> None:
         """Closes the connections, so that no late reply is read and a failover is followed."""
         await self._redis.connection_pool.disconnect()
+
+
+def _decode(name: object) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)

@@ -54,7 +54,7 @@ class NextPageDetector:
         """Processes the end of the body."""
         if self.is_last:
             self._search(self._carried, len(self._carried))
-            if self._inflater is not None and (not self._inflater.eof or self._inflater.unused_data):
+            if self._inflater is not None and not self._inflater.eof:
                 self.is_last = False
 
     def _search(self, text: bytes, end: int) -> None:
@@ -69,7 +69,10 @@ class NextPageDetector:
             self.is_last = False
 
     def _inflate(self, part: bytes) -> bytes:
-        """Returns the text of a part, b"" if it is unreadable or too much."""
+        """Returns the text of a part, b"" if it is unreadable.
+
+        PERF: nothing is fed after the end of a member: zlib keeps it all, and copies it with each part.
+        """
         assert self._inflater is not None  # noqa: S101 - the caller has checked
         try:
             text = self._inflater.decompress(part, self._remaining)
@@ -77,6 +80,6 @@ class NextPageDetector:
             self.is_last = False
             return b""
         self._remaining -= len(text)
-        if self._remaining <= 0:
+        if self._remaining <= 0 or self._inflater.unused_data:
             self.is_last = False
         return text

@@ -81,7 +81,12 @@ async def _serve(
             for supervisor in supervisors:
                 supervisor.send_sighup()
 
+        def let_children_end() -> None:
+            for supervisor in supervisors:
+                supervisor.let_end()
+
         process = _build_gateway(config, settings, log_level, send_sighup, lost_log_lines)
+        process.on_second_stop = let_children_end
         stack.callback(process.close_sockets)
         await process.open_sockets()
         if supervisors:

@@ -38,6 +38,8 @@ _FIRST_S = 1.0
 class GatewayProcess:
     """Runs one gateway until `stop`; `on_sighup` passes SIGHUP on to the child processes.
 
+    `on_second_stop` is called before a second `stop` ends it at once: a service manager may have signalled them too.
+
     A worker has the limits of its `share` and the bound `sockets` of its listeners; its parent has the admin port.
     """
 
@@ -50,6 +52,7 @@ class GatewayProcess:
         sockets: Sequence[socket.socket] = (),
     ) -> None:
         self._on_sighup = on_sighup
+        self.on_second_stop: Callable[[], object] = lambda: None
         self._loop = asyncio.get_running_loop()
         self._share = share
         loaded = apply_share(load_settings(config, os.environ), share)
@@ -180,6 +183,7 @@ class GatewayProcess:
     def stop(self) -> None:
         """Starts to drain; a second call stops at once."""
         if self._stop.is_set():
+            self.on_second_stop()
             self.abort()
         self.drain()
 

@@ -101,6 +101,11 @@ class Supervisor:
         if self.process is not None:
             self._watching = asyncio.create_task(self._watch(self.process))
 
+    def let_end(self) -> None:
+        """Does not restart the process any more."""
+        if self._watching is not None:
+            self._watching.cancel()
+
     def send_sighup(self) -> None:
         """Makes the process reload its settings."""
         if self.process is not None and self.process.returncode is None:
@@ -108,8 +113,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stops the process; kills it after `stop_s`."""
-        if self._watching is not None:
-            self._watching.cancel()
+        self.let_end()
         if self.process is not None:
             await stop_process(self.process, self._stop_s)
 

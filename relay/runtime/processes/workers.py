@@ -60,6 +60,7 @@ class WorkersProcess:
         self._command = build_command(config, log_level)
         self._count = count
         self._on_sighup = on_sighup
+        self.on_second_stop: Callable[[], object] = lambda: None
         self._lost_log_lines = lost_log_lines
         self._loop = asyncio.get_running_loop()
         self._metrics = MergedMetrics()
@@ -121,6 +122,7 @@ class WorkersProcess:
     def stop(self) -> None:
         """Drains all workers; a second call ends them at once."""
         if self._stop.is_set():
+            self.on_second_stop()
             self._close_sockets()
             for slot in self.slots:
                 slot.abort()
@@ -137,6 +139,8 @@ class WorkersProcess:
         """
         if not self.ready.is_set():
             raise ChildNotReady("the workers have not started yet")
+        if self._stop.is_set():  # a request that was on its way
+            raise ChildNotReady("the gateway stops")
         if self._is_restarting:
             raise ChildNotReady("another restart is under way")
         self._restart = self._loop.create_task(self._replace_workers(report))

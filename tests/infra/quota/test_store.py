@@ -167,10 +167,19 @@ async def test_a_lowered_burst_limits_what_is_counted(make_store):
 
 async def test_a_restarted_gateway_removes_the_crashed_one(make_store):
     crashed, other, restarted = (
-        make_store(f"{host}:1:{number}") for number, host in enumerate(["host", "other", "host"])
+        make_store(f"{host}:boot:1:1:{number}") for number, host in enumerate(["host", "other", "host"])
     )
     for store in (crashed, other):
         await store.lease([])
+    await restarted.connect()
+    assert (await restarted.lease([])).gateways == 2
+
+
+async def test_a_restarted_container_removes_only_silent_ones(make_store, redis):
+    await make_store("host:boot:22:1:0").lease([])
+    now = (await redis.time())[0]
+    await redis.zadd("relay:{quota}:gateways", {"host:boot:33:1:0": now - 5})
+    restarted = make_store("host:boot:11:1:0")
     await restarted.connect()
     assert (await restarted.lease([])).gateways == 2
 

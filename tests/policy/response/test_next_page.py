@@ -98,6 +98,14 @@ def test_a_body_that_cannot_be_read_is_not_the_last_page(headers, body, step):
     assert not is_last(body, headers, step)
 
 
+def test_nothing_after_the_first_gzip_member_is_read():
+    detector = NextPageDetector(GZIP)
+    detector.feed(gzip.compress(b"{}"))
+    assert detector.is_last
+    detector.feed(b"x")
+    assert not detector.is_last
+
+
 @pytest.mark.parametrize(("coding", "compress"), [(b"deflate", zlib.compress), (b"GZIP", gzip.compress)])
 def test_compressed_bodies_are_read(coding, compress):
     headers = {b"content-encoding": coding}

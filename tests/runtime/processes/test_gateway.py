@@ -68,10 +68,13 @@ async def test_a_long_start_is_no_stall(environment, monkeypatch):
 
 
 async def test_a_second_stop_stops_at_once(process):
+    stops = []
+    process.on_second_stop = lambda: stops.append(process.listeners.aborted)
     process.stop()
     assert not process.listeners.aborted
     process.stop()
     assert process.listeners.aborted
+    assert stops == [False]
 
 
 async def test_invalid_settings_start_no_process(environment):

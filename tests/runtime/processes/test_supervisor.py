@@ -200,6 +200,18 @@ async def test_a_killed_process_is_restarted_each_time(supervise, monkeypatch, c
     assert len(caplog.messages) == 3
 
 
+async def test_a_process_that_may_end_is_not_restarted(supervise, monkeypatch, caplog):
+    monkeypatch.setattr(module, "RESTART_WAITS_S", (0.0,))
+    supervised = await supervise("listens")
+    await supervised.supervisor.wait_until_ready()
+    supervised.supervisor.keep_running()
+    supervised.supervisor.let_end()
+    supervised.process.kill()
+    await supervised.process.wait()
+    await asyncio.sleep(0)
+    assert (supervised.supervisor.restarts, caplog.messages) == (0, [])
+
+
 async def test_a_failed_start_is_tried_again(supervise, monkeypatch, caplog):
     monkeypatch.setattr(module, "RESTART_WAITS_S", (0.0,))
     supervised = await supervise("answers")

@@ -173,6 +173,15 @@ async def test_a_stop_ends_a_restart(start, scripted):
     assert len([note for note in scripted.notes if "SIGTERM" in note]) == 3
 
 
+async def test_a_restart_that_comes_during_a_stop_is_refused(start, scripted):
+    parent = await start()
+    parent.process.stop()
+    with pytest.raises(ChildNotReady, match="the gateway stops"):
+        await parent.process.restart(lambda _: None)
+    await parent.task
+    assert len([note for note in scripted.notes if "started" in note]) == 2
+
+
 async def test_a_successor_that_hangs_does_not_delay_a_stop(start, scripted):
     parent = await start()
     scripted.set_state(more={"missing": ["listeners"]})
@@ -197,11 +206,14 @@ async def test_sighup_reaches_all_children(start, scripted):
 
 
 async def test_a_second_stop_ends_workers_at_once(start, scripted):
-    parent = await start()
+    parent, stops = await start(), []
+    parent.process.on_second_stop = lambda: stops.append(parent.process.ports)
     for pid in parent.get_pids():
         os.kill(pid, signal.SIGSTOP)
     parent.process.stop()
+    assert not stops
     parent.process.stop()
+    assert len(stops) == 1
     for pid in parent.get_pids():
         os.kill(pid, signal.SIGCONT)
     await parent.task
