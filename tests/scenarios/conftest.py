@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from fixtures.gateway_environment import BANK, CARD, GatewayEnvironment
+from fixtures.gateway_environment import BANK, CARD, SHORT_TIMEOUTS, GatewayEnvironment
 from fixtures.institution import Institution
 from fixtures.operator_servers import OperatorServers
 from mydata_sandbox.credentials.certificates import make_dev_certificates
@@ -26,7 +26,9 @@ def certificates(tmp_path_factory):
 async def module_env(request, tmp_path_factory, certificates):
     """A module's environment: what its `ENVIRONMENT(certificates)` returns, else a bank and a card."""
     make = getattr(
-        request.module, "ENVIRONMENT", lambda _: ([Institution(BANK, "bank"), Institution(CARD, "card")], {})
+        request.module,
+        "ENVIRONMENT",
+        lambda _: ([Institution(BANK, "bank", timeouts=SHORT_TIMEOUTS), Institution(CARD, "card")], {}),
     )
     institutions, sections = make(certificates)
     env = GatewayEnvironment(tmp_path_factory.mktemp("env"), certificates, institutions, **sections)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 from fixtures.case import load_cases
-from fixtures.gateway_environment import BANK, CARD, SHORT_READS
+from fixtures.gateway_environment import BANK, CARD, SHORT_READS, SHORT_TIMEOUTS
 from fixtures.institution import Institution
 from fixtures.verdict import run_case
 
@@ -48,7 +48,7 @@ def ENVIRONMENT(certificates):  # noqa: N802 - a constant that needs a fixture
     other = certificates.authority.issue("other", serial_number="999-81-07777", stem="other", addresses=[])
     tls = {"link": "tls", "ca": str(certificates.ca)}
     return [
-        Institution(BANK, "bank"),
+        Institution(BANK, "bank", timeouts=SHORT_TIMEOUTS),
         Institution(CARD, "card"),
         Institution("ZBAA000002", "bank", apis={"left_out": ["BA21", "BA22", "BA23"], "turned_on": PREPAID}),
         Institution("ZBAA000003", "bank", checking="lenient"),

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -20,9 +19,10 @@ from fixtures.gateway_environment import (
 )
 from fixtures.institution import Institution
 from fixtures.verdict import run_case
-from fixtures.waiting import until
+from fixtures.waiting import START_S, until
 
 from relay.domain.korea import KOREA
+from relay.infra.authority.unix_listener import get_listening_pid
 from relay.runtime.processes.authority import AuthorityProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -71,7 +71,8 @@ async def authority(env):
     """Runs the authority on this event loop."""
     process = AuthorityProcess(env.folder / "relay.yaml")
     running = asyncio.get_running_loop().create_task(process.run())
-    await until(lambda: Path(env.relay.loaded.settings.authority.socket).exists() or running.done(), "its socket")
+    path = env.relay.loaded.settings.authority.socket
+    await until(lambda: get_listening_pid(path) or running.done(), "the authority listening", START_S)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from fixtures.failure_modes import SCRIPTS
-from fixtures.gateway_environment import ACCOUNT, BANK, CARD, ONE
+from fixtures.gateway_environment import ACCOUNT, BANK, CARD, ONE, SHORT_TIMEOUTS
 from fixtures.institution import Institution
 from fixtures.waiting import read_records, until
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -21,7 +21,7 @@ FIELDS = [
 
 
 def ENVIRONMENT(_certificates):  # noqa: N802 - a constant that needs a fixture
-    return [Institution(BANK, "bank"), Institution(CARD, "card")], {}
+    return [Institution(BANK, "bank", timeouts=SHORT_TIMEOUTS), Institution(CARD, "card")], {}
 
 
 async def scrape(env):

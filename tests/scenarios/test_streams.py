@@ -4,7 +4,7 @@ import asyncio
 import ssl
 
 import pytest
-from fixtures.gateway_environment import BANK, LONG_TIMEOUTS
+from fixtures.gateway_environment import BANK, LONG_TIMEOUTS, SHORT_TIMEOUTS
 from fixtures.institution import Institution, answers_well, build_body, build_response
 from fixtures.waiting import limit_send_buffer, until
 
@@ -27,7 +27,7 @@ def ENVIRONMENT(certificates):  # noqa: N802 - a constant that needs a fixture
     context.load_cert_chain(certificates.providers["bank"].certificate, certificates.providers["bank"].private_key)
     tls = {"link": "tls", "ca": str(certificates.ca), "host": "localhost"}
     secure = Institution(SECURE, "bank", context, timeouts=LONG_TIMEOUTS, **tls)
-    return [bank, Institution(QUICK_BANK, "bank"), mute, secure], {}
+    return [bank, Institution(QUICK_BANK, "bank", timeouts=SHORT_TIMEOUTS), mute, secure], {}
 
 
 def build_large(size):

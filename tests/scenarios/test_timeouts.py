@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from fixtures.caller import Connection
-from fixtures.gateway_environment import BANK
+from fixtures.gateway_environment import BANK, SHORT_TIMEOUTS
 from fixtures.institution import Institution, build_response
 from fixtures.waiting import limit_send_buffer, until
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 def ENVIRONMENT(_certificates):  # noqa: N802 - a constant that needs a fixture
     times = {"handshake_s": 0.2, "head_s": 0.2, "body_s": 0.2, "idle_s": 0.2}
     gateway = {"listeners": [{"address": "127.0.0.1", "port": 0}], "timeouts": times}
-    return [Institution(BANK, "bank")], {"gateway": gateway}
+    return [Institution(BANK, "bank", timeouts=SHORT_TIMEOUTS)], {"gateway": gateway}
 
 
 async def test_a_silent_connection_is_closed_without_a_response(env):

@@ -35,12 +35,11 @@ class Collections(list):
 @pytest.fixture
 def garbage():
     thresholds = gc.get_threshold()
-    gc.freeze()  # collections are to pass over the objects of the suite
+    gc.freeze()  # collections are to pass over the objects of the suite, here and in later tests
     collection = GarbageCollection()
     collection.start()
     yield collection
     gc.set_threshold(*thresholds)
-    gc.unfreeze()
 
 
 @pytest.fixture
@@ -88,13 +87,13 @@ def test_survivors_are_frozen_after_a_time_without_garbage(garbage):
 
 
 def test_slow_growth_is_frozen_again_and_again(garbage):
-    items, most = [], 0
+    items, most, before = [], 0, gc.get_freeze_count()
     for tick in range(2000):
         items += [Item() for _ in range(20)]
         garbage.tick(1000.0 + tick / 10)
         most = max(most, len(gc.get_objects()))
     assert most < 2 * 20 * 10 * 2 * FREEZE_AFTER_S + COLLECT_FROM + 3 * YOUNG_THRESHOLD
-    assert gc.get_freeze_count() > 40_000
+    assert gc.get_freeze_count() - before > len(items) / 2
 
 
 def test_the_oldest_generation_is_collected_by_ticks_alone(garbage, collections):
