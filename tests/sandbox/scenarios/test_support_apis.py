@@ -130,7 +130,7 @@ async def test_calls_with_failed_responses_fail(setup):
 
 
 async def test_a_registry_that_the_relay_did_not_load_fails(setup, monkeypatch):
-    monkeypatch.setattr(registration, "POLL_S", 0)
+    monkeypatch.setattr(registration, "REGISTRATION_S", 0.1)
     await fetch(setup)
     await setup.scenario.report_registration(unknown)
     assert [call.ok for call in setup.reported] == [False] * 3
