@@ -1,0 +1,185 @@
+"""Collects one page of a response from telegrams: a state machine that says which telegram to send next.
+
+    collection = PageCollection(conversion, call, seal)
+    while not collection.is_complete:
+        request = collection.build_request(unique_number, now)
+        collection.accept(response)
+    answer = collection.build_answer()
+
+Rows of a telegram beyond the limit are not lost: the next page asks for the same telegram again and skips the rows
+that this page has.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from relay.domain.api import SUCCESS, UP_TO_DATE
+from relay.policy.mediation.conversion import (
+    UNKNOWN_CODE,
+    Call,
+    Conversion,
+    DecodedResponse,
+    add_position,
+    build_context,
+)
+from relay.policy.mediation.errors import ConversionError
+from relay.policy.mediation.mapping.expressions import Frame
+from relay.policy.mediation.mapping.rendering import Renderer, quote
+from relay.policy.mediation.paging.seal import CursorSeal, Position, compute_binding
+from relay.policy.mediation.settings import Paging
+from relay.policy.mediation.telegram.decoding import Table
+from relay.standard.catalogue import load_rsp_codes
+
+_MAX_MESSAGE: Final = 450
+"""rsp_msg is AH(450)."""
+
+_MAX_ROWS: Final = 500
+"""The largest limit of a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The response to the operator. `core_code` is the response code of the core, for the record."""
+
+    status: int
+    rsp_code: str
+    body: bytes
+    core_code: str = ""
+
+
+class PageCollection:
+    """The conversion of one call. `seal` is needed for APIs with pages. Raises Refusal for a foreign next_page."""
+
+    def __init__(self, conversion: Conversion, call: Call, seal: CursorSeal | None = None) -> None:
+        self._conversion = conversion
+        self._call = call
+        self._seal = seal
+        self._name = f"{conversion.name} response"
+        self._renderer = Renderer(self._name)
+        self._limit = min(int(call.parameters.get("limit") or _MAX_ROWS), _MAX_ROWS)
+        self._binding = compute_binding(call.consent, call.org_code, conversion.name, call.parameters)
+        self._position: Position | None = self._open(call.parameters.get("next_page", ""))
+        self._keys = {self._position.key} if self._position else set()
+        self._context: Mapping[str, str] = {}
+        self._telegrams = 0
+        self._first: DecodedResponse | None = None
+        self._rows: list[bytes] = []
+        self._lists: dict[str, list[bytes]] = {}
+        self.is_complete = False
+
+    def _open(self, cursor: str) -> Position:
+        if not cursor or self._seal is None:
+            return Position()
+        return self._seal.open(cursor, self._binding)
+
+    def build_request(self, unique_number: str, now: float) -> bytes:
+        """Returns the next telegram to send. Raises ConversionError when a parameter does not fit in it."""
+        context = build_context(self._call, unique_number, now)
+        paging, position = self._conversion.paging, self._position
+        if paging is not None and position is not None:
+            rows = min(paging.rows, self._limit - len(self._rows) + position.skip)
+            add_position(context, paging, position.key, rows)
+        self._context = context
+        return self._conversion.encode_request(context)
+
+    def accept(self, telegram: bytes) -> None:
+        """Takes the response to the last request. Raises ConversionError when it cannot be converted."""
+        response = self._conversion.decode_response(telegram, self._context)
+        self._telegrams += 1
+        if self._first is None or not response.is_success:
+            self._first = response
+        table, paging = response.table, self._conversion.paging
+        if table is None or paging is None:
+            if table is not None:
+                self._render_lists(table)
+            self._position, self.is_complete = None, True
+            return
+        if self._first is response:
+            self._render_lists(table)
+        self._add_rows(table, paging)
+
+    def stop(self) -> None:
+        """Ends the page before its limit, for example for a deadline: the next page continues where it ends.
+
+        Without any telegram there is no page, and nothing changes.
+        """
+        self.is_complete = self.is_complete or self._first is not None
+
+    def _render_lists(self, table: Table) -> None:
+        paged = self._conversion.paging.list if self._conversion.paging else ""
+        for entry in self._conversion.output.lists:
+            if entry.name != paged:
+                self._lists[entry.name] = self._renderer.render_rows(entry, Frame(table))[0]
+
+    def _add_rows(self, table: Table, paging: Paging) -> None:
+        position = self._position or Position()
+        entry = next(entry for entry in self._conversion.output.lists if entry.name == paging.list)
+        rows, _ = self._renderer.render_rows(entry, Frame(table))
+        end = position.skip + self._limit - len(self._rows)
+        self._rows += rows[position.skip : end]
+        if end < len(rows):
+            self._position, self.is_complete = Position(position.key, end), True
+            return
+        key = self._read_key(table, paging, entry.rows)
+        if key is None:
+            self._position, self.is_complete = None, True
+            return
+        if key in self._keys:
+            place = table.find_offset(paging.key[0], 0)
+            raise ConversionError(self._name, place, paging.key[0], "a continuation key that moves on")
+        self._keys.add(key)
+        self._position = Position(key)
+        self.is_complete = len(self._rows) >= self._limit or self._telegrams >= paging.telegrams
+
+    def _read_key(self, table: Table, paging: Paging, group: str) -> tuple[str, ...] | None:
+        """Returns the continuation key, None when there are no more rows."""
+        rows = table.groups.get(group)
+        key = []
+        for name in paging.key:
+            column: Sequence[bytes] = table.columns.get(name, ())
+            if not column and rows is not None and rows.rows:
+                column = rows.columns.get(name, ())
+            key.append(column[-1].decode() if column else "")
+        if not paging.more:
+            return tuple(key) if any(key) else None
+        has_more = all(table.get(name) in codes for name, codes in paging.more.items())
+        if has_more and not any(key):
+            place = table.find_offset(paging.key[0], 0)
+            raise ConversionError(self._name, place, paging.key[0], "a continuation key, because there are more rows")
+        return tuple(key) if has_more else None
+
+    def build_answer(self) -> Answer:
+        """Returns the response to the operator, once the page is complete. Raises ConversionError."""
+        response = self._first
+        assert response is not None and self.is_complete  # noqa: S101, PT018 - the order of the calls
+        if not response.is_success:
+            return build_failure(response)
+        pieces = [_build_head(SUCCESS, response.text)]
+        output = self._conversion.output
+        if response.table is not None:
+            scalars = self._renderer.render(type(output)(output.fields), Frame(response.table))[0]
+            pieces += [scalars[1:-1]] if len(scalars) > len(b"{}") else []
+        if self._position is not None and self._seal is not None and self._conversion.paging is not None:
+            pieces.append(b'"next_page":' + quote(self._seal.seal(self._position, self._binding)))
+        paged = self._conversion.paging.list if self._conversion.paging else ""
+        for entry in output.lists:
+            rows = self._rows if entry.name == paged else self._lists.get(entry.name, [])
+            if entry.count:
+                pieces.append(quote(entry.count) + b':"%d"' % len(rows))
+            pieces.append(quote(entry.name) + b":[" + b",".join(rows) + b"]")
+        return Answer(200, SUCCESS, b"{" + b",".join(pieces) + b"}", response.core_code)
+
+
+def _build_head(rsp_code: str, text: str) -> bytes:
+    meanings = load_rsp_codes()
+    message = text.encode()[:_MAX_MESSAGE].decode(errors="ignore") or meanings[rsp_code].meaning
+    return b'"rsp_code":' + quote(rsp_code) + b',"rsp_msg":' + quote(message)
+
+
+def build_failure(response: DecodedResponse) -> Answer:
+    """Returns the answer for a response of the core without data: a failure, or UP_TO_DATE."""
+    codes = load_rsp_codes()
+    rsp_code = response.rsp_code if response.rsp_code in codes else UNKNOWN_CODE
+    text = response.text if rsp_code == UP_TO_DATE else ""
+    return Answer(codes[rsp_code].http, rsp_code, b"{" + _build_head(rsp_code, text) + b"}", response.core_code)
