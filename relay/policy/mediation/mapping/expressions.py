@@ -174,19 +174,31 @@ def _compile_sum(key: str, path: str, scope: Scope) -> Source:
     return Source(add_up, Kind.NUMBER, codec.max_bytes + 4, codec.digits, codec.scale)
 
 
+class _CodeTable(dict[bytes, bytes]):
+    """A code table whose default stands for all codes that it does not have."""
+
+    def __init__(self, default: bytes | None, codes: Mapping[bytes, bytes]) -> None:
+        super().__init__(codes)
+        self._default = default
+
+    def __missing__(self, code: bytes) -> bytes:
+        if self._default is None:
+            raise KeyError(code)
+        return self._default
+
+
 def _translate(source: Source, expression: Expression) -> Source:
-    table = {code.encode(): value.encode() for code, value in expression.codes.items()}
     default = None if expression.default is None else expression.default.encode()
+    table = _CodeTable(default, {code.encode(): value.encode() for code, value in expression.codes.items()})
     table.setdefault(b"", b"" if default is None else default)
+    look_up = table.__getitem__
 
     def translate(frame: Frame) -> Values:
         values = source.evaluate(frame)
         if isinstance(values, bytes):
             values = [values] * max(frame.table.rows, 1)
-        if default is not None:
-            return [table.get(value, default) for value in values]
         try:
-            return [table[value] for value in values]
+            return list(map(look_up, values))
         except KeyError:
             index = next(index for index, value in enumerate(values) if value not in table)
             raise ValueFault(index, "a code of the code table of the layout") from None

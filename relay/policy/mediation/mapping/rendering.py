@@ -77,6 +77,8 @@ def evaluate_field(field: FieldOutput, frame: Frame) -> bytes | Sequence[bytes]:
     values = field.source.evaluate(frame)
     is_single = isinstance(values, bytes)
     column: Sequence[bytes] = [values] if isinstance(values, bytes) else values
+    if column and not column[0] and not field.is_required and not any(column):
+        return b""  # PERF: optional fields without any value need no conversion
     for convert in field.target.converts:
         column = convert(column)
     if field.is_required and b"" in column:
@@ -143,7 +145,8 @@ def _add_field(template: _Template, key: bytes, values: bytes | Sequence[bytes])
         template.pieces.append(key + b'"%b"')
         template.columns.append(values)
     elif any(values):
-        template.loose.append([b"," + key + b'"' + value + b'"' if value else value for value in values])
+        prefix = b"," + key + b'"'
+        template.loose.append([prefix + value + b'"' if value else value for value in values])
 
 
 def _fill(template: _Template, rows: int) -> list[bytes]:

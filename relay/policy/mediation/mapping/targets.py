@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final
 
 from relay.domain.api import Field
@@ -108,7 +109,8 @@ def _compile_calendar(key: str, field: Field, kind: str, source: Source) -> Targ
 
 def _strip_zeros(column: Sequence[bytes]) -> Sequence[bytes]:
     """Returns digits as numbers. PERF: 0.06 us for a value."""
-    return [value.lstrip(b"0") or value[:1] for value in column]
+    numbers = list(map(bytes.lstrip, column, repeat(b"0")))
+    return [number or value[:1] for number, value in zip(numbers, column, strict=True)] if b"" in numbers else numbers
 
 
 def _compile_number(key: str, field: Field, source: Source) -> Target:

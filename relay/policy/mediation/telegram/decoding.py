@@ -83,7 +83,8 @@ class Decoder:
         for part in parts:
             if isinstance(part, Run):
                 self._decode_run(part, position, table, path)
-                position = [start + part.size for start in position]
+                if part is not parts[-1] or not path:  # PERF: where rows end is known, 5 us for 100
+                    position = [start + part.size for start in position]
             elif isinstance(part, Group):
                 position = self._decode_group(part, position, table, path)
             elif position[0] == len(self._data):
@@ -107,22 +108,22 @@ class Decoder:
             rows = map(run.unpack.unpack_from, [data] * len(starts), starts)
         for plan, offset, column in zip(run.fields, run.offsets, zip(*rows, strict=True), strict=True):
             try:
-                table.columns[plan.name] = plan.codec.decode(column)
-                if plan.constant is not None or plan.variable:
-                    self._check_value(plan, column)
+                table.columns[plan.name] = values = plan.codec.decode(column)
+                if plan.constant is not None or plan.variable in self._expected:
+                    self._check_value(plan, column, values)
             except ValueFault as fault:
                 place = starts[fault.index] + offset + fault.position
                 raise ConversionError(self._message, place, _name(path, fault.index, plan), fault.expected) from None
 
-    def _check_value(self, plan: FieldPlan, column: Column) -> None:
-        value = plan.constant
-        if plan.variable in self._expected:
-            value = plan.codec.encode(self._expected[plan.variable])
-        if value is not None:
-            for index, raw in enumerate(column):
-                if raw != value:
-                    expected = f"the ${plan.variable} of the request" if plan.variable else "the constant of the layout"
-                    raise ValueFault(index, expected)
+    def _check_value(self, plan: FieldPlan, column: Column, values: Column) -> None:
+        """Raises ValueFault for a value that is not the constant, or not that of the request."""
+        if plan.constant is None and len(values) == 1 and values[0].decode() == self._expected[plan.variable]:
+            return  # PERF: equal text needs no encoding, 1 us
+        value = plan.codec.encode(self._expected[plan.variable]) if plan.constant is None else plan.constant
+        for index, raw in enumerate(column):
+            if raw != value:
+                expected = f"the ${plan.variable} of the request" if plan.variable else "the constant of the layout"
+                raise ValueFault(index, expected)
 
     def _decode_group(self, group: Group, position: Sequence[int], table: Table, path: "_Path") -> Sequence[int]:
         counts = self._read_counts(group, table, path)

@@ -3,6 +3,8 @@
 import re
 from binascii import hexlify
 from collections.abc import Sequence
+from itertools import repeat
+from operator import itemgetter
 from typing import Final
 
 from relay.policy.mediation.errors import ValueFault
@@ -19,24 +21,44 @@ _ZONES: Final = bytes.maketrans(_PLUS + _MINUS + b"pqrstuvwxy", _DIGITS * 3)
 _NEGATIVE_ZONES: Final = _MINUS + b"pqrstuvwxy"
 
 
-def format_numbers(digits: Column, scale: int, negatives: Sequence[bool] | None = None) -> list[bytes]:
+def format_numbers(
+    digits: Column, scale: int, negatives: Sequence[bool] | None = None, begin: int = 0, end: int | None = None
+) -> list[bytes]:
     """Returns numbers in their shortest form; `digits` have `scale` implied decimals, or are `b""`.
 
-    PERF: 0.07 us for a value without decimals; decimals that are zero in all rows are cut before.
+    Digits are the bytes from `begin` to `end` of each value. PERF: 0.08 us for a value without decimals; decimals that
+    are zero in all rows are cut.
     """
-    if scale and not any(value[-scale:].strip(ZERO) for value in digits):
-        digits = [value[:-scale] or ZERO if value else b"" for value in digits]
-        scale = 0
-    if scale:
-        numbers = [_point(value, scale) for value in digits]
-    else:
-        numbers = [value.lstrip(ZERO) or value[:1] for value in digits]
+    is_whole = not scale or _are_whole(digits, scale, end)
+    if begin or end is not None or (scale and is_whole):
+        digits = list(map(itemgetter(slice(begin, (end or 0) - (scale * is_whole) or None)), digits))
+    numbers = [_point(value, scale) for value in digits] if not is_whole else _strip_zeros(digits)
     if negatives is None:
         return numbers
     return [
         b"-" + number if negative and number and number != ZERO else number
         for number, negative in zip(numbers, negatives, strict=True)
     ]
+
+
+def _strip_zeros(digits: Column) -> list[bytes]:
+    """Returns digits without leading zeros. PERF: `map` with a method takes half the time of a comprehension."""
+    numbers = list(map(bytes.lstrip, digits, repeat(ZERO)))
+    if b"" not in numbers:
+        return numbers
+    if b"" not in digits:
+        return [number or ZERO for number in numbers]
+    return [number or value[:1] for number, value in zip(numbers, digits, strict=True)]
+
+
+def _are_whole(digits: Column, scale: int, end: int | None) -> bool:
+    """Whether all decimals are zero. PERF: slices with a step look at one digit of all values at once."""
+    joined = b"".join(digits)
+    width = len(digits[0]) if digits else 0
+    if len(joined) != width * len(digits) or width - (end or 0) <= scale:
+        return not any(value[:end][-scale:].strip(ZERO) for value in digits)
+    last = width + (end or 0)
+    return not any(joined[at::width].strip(ZERO) for at in range(last - scale, last))
 
 
 def _point(value: bytes, scale: int) -> bytes:
@@ -73,8 +95,10 @@ class _NumberCodec(Codec):
         self._all_digits = digits
         self._signed = signed
 
-    def _finish(self, digits: Column, negatives: Sequence[bool] | None = None) -> Column:
-        numbers = format_numbers(digits, self.scale, negatives)
+    def _finish(
+        self, digits: Column, negatives: Sequence[bool] | None = None, begin: int = 0, end: int | None = None
+    ) -> Column:
+        numbers = format_numbers(digits, self.scale, negatives, begin, end)
         return [b"" if number == ZERO else number for number in numbers] if self.zero_blank else numbers
 
     def _parse(self, text: str) -> tuple[str, str]:
@@ -94,25 +118,30 @@ class AmountCodec(_NumberCodec):
 
     def decode(self, column: Column) -> Column:
         """Returns numbers; blanks are none. A sign may be blank or a zero, which are plus."""
+        joined, size = b"".join(column), self.length
         if self._sign is None:
-            digits: Column = column
-            negatives = None
-        elif self._sign == "leading":
-            digits, signs = [value[1:] for value in column], b"".join(column)[:: self.length]
-            negatives = self._read_signs(digits, signs)
-        else:
-            digits, signs = [value[:-1] for value in column], b"".join(column)[self.length - 1 :: self.length]
-            negatives = self._read_signs(digits, signs)
-        if not b"".join(digits).isdigit():
-            digits = [value.lstrip(BLANK) for value in digits]
-            raise_first(digits, lambda value: not value or value.isdigit(), self._expected)
+            if joined.isdigit():
+                return self._finish(column)
+            return self._decode_blanks(column, None)
+        is_leading = self._sign == "leading"
+        signs = joined[::size] if is_leading else joined[size - 1 :: size]
+        negatives = self._read_signs(column, signs)
+        begin, end = (1, None) if is_leading else (0, -1)
+        if joined.translate(None, _DIGITS) == signs.translate(None, _DIGITS):  # PERF: no digit but the signs is wrong
+            return self._finish(column, negatives, begin, end)
+        return self._decode_blanks([value[begin:end] for value in column], negatives)
+
+    def _decode_blanks(self, digits: Column, negatives: Sequence[bool] | None) -> Column:
+        digits = [value.lstrip(BLANK) for value in digits]
+        raise_first(digits, lambda value: not value or value.isdigit(), self._expected)
         return self._finish(digits, negatives)
 
-    def _read_signs(self, digits: Column, signs: bytes) -> list[bool] | None:
+    def _read_signs(self, column: Column, signs: bytes) -> list[bool] | None:
         if signs.strip(b"+-0 "):
             for index, sign in enumerate(signs):
                 if sign not in b"+-0 ":
-                    raise ValueFault(index, self._expected, 0 if self._sign == "leading" else len(digits[index]))
+                    position = 0 if self._sign == "leading" else len(column[index]) - 1
+                    raise ValueFault(index, self._expected, position)
         return [sign == 0x2D for sign in signs] if b"-" in signs else None  # noqa: PLR2004 - "-"
 
     def encode(self, text: str) -> bytes:

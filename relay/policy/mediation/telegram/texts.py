@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import repeat
 from typing import Final
 
 from relay.policy.mediation.errors import ValueFault
@@ -13,7 +14,7 @@ CHARSETS: Final = {"EUC-KR": "euc_kr", "CP949": "cp949", "UTF-8": "utf_8"}
 """Python's codecs by the names of the settings."""
 
 _PRINTABLE: Final = bytes(range(0x20, 0x7F))
-_CONTROLS: Final = bytes(byte for byte in range(0x20) if byte not in b"\n") + b"\x7f"
+_CONTROLS: Final = bytes(range(0x20)) + b"\x7f"
 _END: Final = b"\n"
 """Separates values while a column is decoded at once. No trail byte of the charsets is below 0x41."""
 
@@ -33,11 +34,16 @@ class AsciiCodec(Codec):
 
     def decode(self, column: Column) -> Column:
         """Returns values without padding. PERF: three operations on the column, 0.05 us for a value."""
-        if b"".join(column).translate(None, _PRINTABLE):
+        joined, pad = b"".join(column), self._pad
+        if joined.translate(None, _PRINTABLE):
             raise_first(column, lambda value: not value.translate(None, _PRINTABLE), "printable ASCII characters")
-        pad = self._pad
-        values = [value.lstrip(pad) for value in column] if self._is_right else [value.rstrip(pad) for value in column]
-        return [value.strip() for value in values] if self._pad == ZERO else values
+        if BLANK not in joined and pad == BLANK:
+            return column
+        if self._is_right:
+            column = list(map(bytes.lstrip, column, repeat(pad)))
+        elif pad != BLANK:
+            column = list(map(bytes.rstrip, column, repeat(pad)))
+        return list(map(bytes.rstrip, column))
 
     def encode(self, text: str) -> bytes:
         """Returns the text with padding. Raises ValueFault when it is too long or not ASCII."""
@@ -61,8 +67,11 @@ class DigitsCodec(Codec):
 
     def decode(self, column: Column) -> Column:
         """Returns digits; blanks are no value."""
-        if b"".join(column).isdigit():
-            return self._drop_zeros(column) if self.zero_blank else column
+        joined = b"".join(column)
+        if joined.isdigit():
+            if self.zero_blank:
+                return self._drop_zeros(column) if joined.strip(ZERO) else [b""] * len(column)
+            return column
         values = [value.strip(BLANK) for value in column]
         expected = f"{self.length} digits"
         raise_first(values, lambda value: not value or value.isdigit(), expected)
@@ -98,14 +107,18 @@ class TextCodec(Codec):
         self.max_bytes = item.bytes if charset == "UTF-8" else item.bytes // 2 * 3 + item.bytes % 2
 
     def decode(self, column: Column) -> Column:
-        """Returns values in UTF-8 without padding. The column is decoded at once, in 0.15 us for a value."""
-        stripped = [value.rstrip(BLANK) for value in column]
-        joined = _END.join(stripped)
-        if joined.count(_END) != len(stripped) - 1 or len(joined.translate(None, _CONTROLS)) != len(joined):
+        """Returns values in UTF-8 without padding.
+
+        PERF: the column is decoded at once, 0.13 us for a value; `bytes.rstrip` without argument takes a third of the
+        time of `rstrip(b" ")`, and control characters are none by then.
+        """
+        joined = b"".join(column)
+        if len(joined.translate(None, _CONTROLS)) != len(joined):
             expected = "text without control characters"
-            raise_first(stripped, lambda value: value == value.translate(None, _CONTROLS + _END), expected)
+            raise_first(column, lambda value: value == value.translate(None, _CONTROLS), expected)
+        stripped = list(map(bytes.rstrip, column))
         try:
-            text = joined.decode(self._charset)
+            text = _END.join(stripped).decode(self._charset)
         except UnicodeDecodeError:
             self._raise_undecodable(stripped)
             raise
@@ -162,15 +175,13 @@ class DateCodec(Codec):
     def decode(self, column: Column) -> Column:
         """Returns days as YYYYMMDD."""
         is_short = self.length == 6  # noqa: PLR2004 - YYMMDD
-        joined = b"".join(column)
-        values: Sequence[bytes] = column
-        if not joined.isdigit() or is_short or any(value.startswith(b"0000") for value in set(column)):
-            values = _find_blank(column)
-            raise_first(values, lambda value: not value or value.isdigit(), self._expected)
+        if b"".join(column).isdigit() and not is_short and all(map(_is_day, set(column))):
+            return column
+        values = _find_blank(column)
+        raise_first(values, lambda value: not value or value.isdigit(), self._expected)
         if is_short:
             values = [_add_century(value) for value in values]
-        if not all(map(_is_day, set(values) - {b""})):
-            raise_first(values, lambda value: not value or _is_day(value), self._expected)
+        raise_first(values, lambda value: not value or _is_day(value), self._expected)
         return values
 
     def encode(self, text: str) -> bytes:
