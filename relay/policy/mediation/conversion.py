@@ -12,7 +12,7 @@ from relay.policy.mediation.settings import EMPTY, Kinds, Paging
 from relay.policy.mediation.telegram.decoding import Decoder, Table
 from relay.policy.mediation.telegram.encoding import Encoder
 from relay.policy.mediation.telegram.framing import Framing
-from relay.policy.mediation.telegram.plan import FieldPlan, MessagePlan
+from relay.policy.mediation.telegram.plan import FieldPlan, MessagePlan, get_smallest_size
 
 CONTEXT_NAMES: Final = (
     *("today", "now", "time", "unique_number", "tran_id", "length", "kind", "code", "org_code", "client_id", "user_ci"),
@@ -118,13 +118,13 @@ class Conversion:
         core_code = table.get(self.codes.field)
         rsp_code = self.codes.codes.get(core_code, UNKNOWN_CODE)
         text = table.get(self.codes.text)
-        if rsp_code == EMPTY:
+        if rsp_code == EMPTY and len(data) == get_smallest_size(self.response.header):
             return DecodedResponse(SUCCESS, core_code, text)
-        if rsp_code != SUCCESS:
+        if rsp_code not in {SUCCESS, EMPTY}:
             return DecodedResponse(rsp_code, core_code, text)
         if self.codes.is_in_header:
             decoder.decode_body(self.response, table)
-        return DecodedResponse(rsp_code, core_code, text, table)
+        return DecodedResponse(SUCCESS, core_code, text, table)
 
 
 def build_context(call: Call, unique_number: str, now: float) -> dict[str, str]:

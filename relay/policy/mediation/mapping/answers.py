@@ -86,7 +86,8 @@ class _Compiler:
         inner = scope if group is None else Scope(group.parts, scope)
         each = {} if expression is None else expression.each
         output = self.compile_object(f"{key}.each" if each else key, field.fields, each, inner)
-        return [ListOutput(field.name, rows or "", output, counts.get(field.name, ""), _MAX_LIST)]
+        is_required = field.presence is Presence.REQUIRED
+        return [ListOutput(field.name, rows or "", output, counts.get(field.name, ""), _MAX_LIST, is_required)]
 
 
 def _find_counts(fields: Sequence[Field], expressions: Mapping[str, Expression]) -> dict[str, str]:

@@ -32,7 +32,7 @@ class FieldOutput:
 class ListOutput:
     """A list of an object: its rows are those of a group, or the message itself; `count` is its field of their number.
 
-    `count` is "" when the count has a source of its own.
+    `count` is "" when the count has a source of its own. A list that is not required is left out when it is empty.
     """
 
     name: str
@@ -40,6 +40,7 @@ class ListOutput:
     output: "ObjectOutput"
     count: str
     maximum: int
+    is_required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,12 @@ class Renderer:
             start += count
         if entry.count:
             _add_field(template, quote(entry.count) + b":", [b"%d" % count for count in counts])
-        template.pieces.append(quote(entry.name) + b":%b")
-        template.columns.append(lists)
+        if entry.is_required or all(counts):
+            template.pieces.append(quote(entry.name) + b":%b")
+            template.columns.append(lists)
+        else:
+            prefix = b"," + quote(entry.name) + b":"
+            template.loose.append([prefix + text if text != b"[]" else b"" for text in lists])
 
     def _locate(self, field: FieldOutput, frame: Frame, path: str, fault: ValueFault) -> ConversionError:
         offset = frame.table.find_offset(field.source.field, fault.index)

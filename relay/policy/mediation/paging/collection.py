@@ -157,7 +157,9 @@ class PageCollection:
             return build_failure(response)
         pieces = [_build_head(SUCCESS, response.text)]
         output = self._conversion.output
-        if response.table is not None:
+        if response.table is None:
+            self._check_bodiless()
+        else:
             scalars = self._renderer.render(type(output)(output.fields), Frame(response.table))[0]
             pieces += [scalars[1:-1]] if len(scalars) > len(b"{}") else []
         if self._position is not None and self._seal is not None and self._conversion.paging is not None:
@@ -167,8 +169,16 @@ class PageCollection:
             rows = self._rows if entry.name == paged else self._lists.get(entry.name, [])
             if entry.count:
                 pieces.append(quote(entry.count) + b':"%d"' % len(rows))
-            pieces.append(quote(entry.name) + b":[" + b",".join(rows) + b"]")
+            if rows or entry.is_required:
+                pieces.append(quote(entry.name) + b":[" + b",".join(rows) + b"]")
         return Answer(200, SUCCESS, b"{" + b",".join(pieces) + b"}", response.core_code)
+
+
+    def _check_bodiless(self) -> None:
+        """Raises ConversionError when the answer needs values, but the core has sent its response code alone."""
+        required = next((field for field in self._conversion.output.fields if field.is_required), None)
+        if required is not None:
+            raise ConversionError(self._name, -1, required.name, "a body: the standard requires this field")
 
 
 def _build_head(rsp_code: str, text: str) -> bytes:

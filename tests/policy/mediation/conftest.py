@@ -1,0 +1,123 @@
+"""Layouts and telegrams for tests of the mediation: the example institution, and institutions of few lines."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from relay.policy.mediation.conversion import Call, add_position, build_context
+from relay.policy.mediation.institution import compile_institution
+from relay.policy.mediation.inspection import encode_response
+from relay.policy.mediation.settings import TelegramLink, TelegramMessage
+from relay.policy.mediation.telegram.notation import Item
+from relay.policy.mediation.telegram.plan import compile_message
+from relay.standard.catalogue import load_catalogue
+
+FOLDER = Path(__file__).parents[3] / "config/providers/haneul-savings-bank/telegrams"
+NOW = 1_800_000_000.0
+UNIQUE = "000000000001"
+ORG_CODE = "ZBAC000001"
+
+
+def read_model(model, values):
+    return model.model_validate_json(json.dumps(values), strict=True)
+
+
+def compile_files(link, messages, industry="bank"):
+    """Returns the institution and the problems as text; `messages` are mappings by file name."""
+    models = [(name, read_model(TelegramMessage, values)) for name, values in messages.items()]
+    institution, problems = compile_institution(
+        ("link.yaml", read_model(TelegramLink, link)), models, load_catalogue(), industry
+    )
+    return institution, [str(problem) for problem in problems]
+
+
+def build_plan(lines, charset="EUC-KR"):
+    """Returns the plan of a message without header; `lines` are its fields in YAML or as a list."""
+    entries = yaml.safe_load(lines) if isinstance(lines, str) else lines
+    items = [Item.model_validate_json(json.dumps({"optional": [entry]})).optional[0] for entry in entries]
+    problems = []
+    plan = compile_message((), "fields", items, charset, problems)
+    assert not problems, [str(problem.wrong) for problem in problems]
+    return plan
+
+
+class Files:
+    """The values of the example's files; each attribute is a copy that a test may change."""
+
+    def __init__(self):
+        texts = {path.name: yaml.load(path.read_text(), yaml.BaseLoader) for path in sorted(FOLDER.iterdir())}
+        self.link = _read_scalars(texts.pop("link.yaml"))
+        self.messages = {name: _read_scalars(values) for name, values in texts.items()}
+
+    def compile(self, industry="bank"):
+        return compile_files(self.link, self.messages, industry)
+
+
+def _read_scalars(value):
+    """Returns values with numbers where the settings have numbers: YAML 1.2 as the relay reads it."""
+    if isinstance(value, dict):
+        return {key: _read_key(key, child) for key, child in value.items()}
+    return [_read_scalars(child) for child in value] if isinstance(value, list) else value
+
+
+def _read_key(key, value):
+    numbers = {"length", "max", "times", "rows", "telegrams", "offset", "add"}
+    return int(value) if key in numbers and isinstance(value, str) and value.isdigit() else _read_scalars(value)
+
+
+FILES = Files()
+
+
+class Core:
+    """A core of the example: encodes responses to calls, byte by byte as the layout says."""
+
+    def __init__(self, institution, api_code, parameters, **headers):
+        self.conversion = institution.conversions[api_code]
+        self.call = Call(ORG_CODE, {"org_code": ORG_CODE, **parameters}, consent="consent-1", **headers)
+
+    def context(self, unique_number=UNIQUE, key=(), rows=100):
+        context = build_context(self.call, unique_number, NOW)
+        if self.conversion.paging is not None:
+            add_position(context, self.conversion.paging, key, rows)
+        return context
+
+    def respond(self, values, code="0000", **position):
+        return encode_response(self.conversion, {"resp_code": code, **values}, self.context(**position))
+
+    def decode(self, telegram, **position):
+        return self.conversion.decode_response(telegram, self.context(**position))
+
+
+@pytest.fixture
+def files():
+    """Returns the values of the example's files."""
+    return copy.deepcopy(FILES)
+
+
+@pytest.fixture(scope="session")
+def institution():
+    """Returns the compiled example."""
+    compiled, problems = FILES.compile()
+    assert problems == []
+    return compiled
+
+
+@pytest.fixture
+def core(institution):
+    """Returns a factory for cores of the example: `core(api_code, parameters)`."""
+    return lambda api_code, parameters, **headers: Core(institution, api_code, parameters, **headers)
+
+
+@pytest.fixture(scope="session")
+def plan_of():
+    """Returns a factory for plans of messages: `plan_of(lines)`."""
+    return build_plan
+
+
+@pytest.fixture
+def compile_small():
+    """Returns a function that compiles a link and messages: `compile_small(link, messages)`."""
+    return compile_files
