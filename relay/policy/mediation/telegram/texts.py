@@ -143,6 +143,8 @@ class TextCodec(Codec):
             value = text.encode(self._charset)
         except UnicodeEncodeError:
             raise ValueFault(0, f"characters of {self._name}") from None
+        if self._charset == "euc_kr" and len(value) > 2 * len(text):  # Python composes other syllables of 8 bytes
+            raise ValueFault(0, f"characters of {self._name}")
         if len(value) > self.length:
             value = value[: self.length].decode(self._charset, "ignore").encode(self._charset)
         return value.rjust(self.length, BLANK) if self._is_right else value.ljust(self.length, BLANK)
