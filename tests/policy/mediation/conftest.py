@@ -105,7 +105,7 @@ def institution():
     return compiled
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def core(institution):
     """Returns a factory for cores of the example: `core(api_code, parameters)`."""
     return lambda api_code, parameters, **headers: Core(institution, api_code, parameters, **headers)
