@@ -12,11 +12,11 @@ from relay.policy.mediation.settings import EMPTY, Kinds, Paging
 from relay.policy.mediation.telegram.decoding import Decoder, Table
 from relay.policy.mediation.telegram.encoding import Encoder
 from relay.policy.mediation.telegram.framing import Framing
-from relay.policy.mediation.telegram.plan import FieldPlan, MessagePlan, get_smallest_size
+from relay.policy.mediation.telegram.plan import FieldPlan, MessagePlan, get_size
 
 CONTEXT_NAMES: Final = (
     *("today", "now", "time", "unique_number", "tran_id", "length", "kind", "code", "org_code", "client_id", "user_ci"),
-    *("api_type", "rows", "key", "page"),
+    *("api_type", "sequence", "rows", "key", "page"),
 )
 """Names of values that fields may have as `= $NAME`, beside the parameters of the API and `$key.FIELD`."""
 
@@ -118,7 +118,7 @@ class Conversion:
         core_code = table.get(self.codes.field)
         rsp_code = self.codes.codes.get(core_code, UNKNOWN_CODE)
         text = table.get(self.codes.text)
-        if rsp_code == EMPTY and len(data) == get_smallest_size(self.response.header):
+        if rsp_code == EMPTY and len(data) == get_size(self.response.header):
             return DecodedResponse(SUCCESS, core_code, text)
         if rsp_code not in {SUCCESS, EMPTY}:
             return DecodedResponse(rsp_code, core_code, text)
@@ -127,8 +127,11 @@ class Conversion:
         return DecodedResponse(SUCCESS, core_code, text, table)
 
 
-def build_context(call: Call, unique_number: str, now: float) -> dict[str, str]:
-    """Returns the values that a request may have, by name; parameters do not hide values of the context."""
+def build_context(call: Call, unique_number: str, now: float, sequence: int = 1) -> dict[str, str]:
+    """Returns the values that a request may have, by name; parameters do not hide values of the context.
+
+    `sequence` counts the requests of one call from 1.
+    """
     moment = format_timestamp(now)
     return {
         **call.parameters,
@@ -141,6 +144,7 @@ def build_context(call: Call, unique_number: str, now: float) -> dict[str, str]:
         "client_id": call.client_id,
         "user_ci": call.user_ci,
         "api_type": call.api_type,
+        "sequence": str(sequence),
     }
 
 

@@ -22,7 +22,7 @@ from relay.policy.mediation.telegram.plan import (
     Run,
     compile_message,
     find_groups,
-    get_smallest_size,
+    get_size,
     iter_fields,
 )
 from relay.standard.catalogue import load_rsp_codes
@@ -127,7 +127,7 @@ def _compile_link(link: TelegramLink, file: _File) -> Link:
         line_fields = {field.name for field in iter_fields(line.parts)}
         if link.management.field not in line_fields:
             file.add("management.field", "is no field of the telegram", "one of " + ", ".join(sorted(line_fields)))
-    smallest = get_smallest_size(plan.header)
+    smallest = get_size(plan.header)
     return Link(link, Framing(link.framing, smallest), plan, line, names)
 
 
@@ -164,6 +164,8 @@ class _MessageCompiler:
         self._check_request(request)
         scope = Scope(response.parts)
         output = compile_answer(self._api, message.answer, scope, self._file.problems)
+        self._check_size("request.fields", request)
+        self._check_size("response.fields", response)
         if message.paging is not None:
             self._check_paging(message.paging, scope, [entry.name for entry in output.lists])
         _check_response_codes("response_codes", message.response_codes, self._file)
@@ -201,6 +203,15 @@ class _MessageCompiler:
                 allowed = "= VALUE, or the name of a parameter: " + ", ".join(sorted(self._parameters))
                 self._file.add(plan.key, f"has no value: {plan.name} is no parameter of the API", allowed)
 
+    def _check_size(self, key: str, plan: MessagePlan) -> None:
+        """Adds a problem when the longest telegram does not fit in the length field or in `max_bytes`."""
+        framing = self._link.settings.framing
+        size = get_size(plan.parts, largest=True)
+        digits = 10**framing.length if framing.encoding == "ascii" else 256**framing.length
+        if size > framing.max_bytes or size - self._link.framing.end >= digits:
+            wrong = f"have up to {size} bytes, more than the framing allows"
+            self._file.add(key, wrong, "fewer rows (max), or a larger length or max_bytes in framing")
+
     def _check_paging(self, paging: Paging, scope: Scope, lists: Sequence[str]) -> None:
         if paging.list not in lists:
             self._file.add("paging.list", "is no list of the answer", "one of " + ", ".join(lists))
@@ -214,6 +225,10 @@ class _MessageCompiler:
                 size += fields[name].codec.max_bytes + 3
         if size > MAX_KEY_BYTES:
             self._file.add("paging.key", "is too long for next_page", f"at most {MAX_KEY_BYTES} bytes")
+        entry = self._message.answer.get(paging.list)
+        group = scope.groups.get(paging.list if entry is None else entry.rows or "")
+        if group is not None and group.maximum and paging.rows > group.maximum:
+            self._file.add("paging.rows", "is more than the list can have", f"at most {group.maximum}")
         for name in paging.more:
             if name not in scope.fields:
                 self._file.add(f"paging.more.{name}", "is no field of the response", "a field outside of lists")

@@ -75,7 +75,7 @@ class PageCollection:
 
     def build_request(self, unique_number: str, now: float) -> bytes:
         """Returns the next telegram to send. Raises ConversionError when a parameter does not fit in it."""
-        context = build_context(self._call, unique_number, now)
+        context = build_context(self._call, unique_number, now, self._telegrams + 1)
         paging, position = self._conversion.paging, self._position
         if paging is not None and position is not None:
             rows = min(paging.rows, self._limit - len(self._rows) + position.skip)

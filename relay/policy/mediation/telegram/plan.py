@@ -251,7 +251,7 @@ def _add_group(key: str, item: Item, builder: _Builder) -> None:
     parts = _compile_record(pairs, rows)
     row_size = rows.position or 0
     times = item.times or 0
-    if not row_size and times:
+    if rows.position is None and times:
         builder.problems.append(LayoutError(key, "has rows of different sizes", "count without times"))
     _check_count_digits(key, item, count, builder.problems)
     builder.parts.append(Group(name, parts, row_size, count, times, item.max or times, key))
@@ -296,12 +296,18 @@ def find_groups(parts: Sequence[Part]) -> dict[str, Group]:
     return groups
 
 
-def get_smallest_size(parts: Sequence[Part]) -> int:
-    """Returns the size of the shortest record: counted groups without rows, no optional part."""
+def get_size(parts: Sequence[Part], *, largest: bool = False) -> int:
+    """Returns the size of the shortest record: counted groups without rows, no optional part.
+
+    With `largest` it is that of the longest record: all rows, of groups with a maximum, and the optional part.
+    """
     size = 0
     for part in parts:
         if isinstance(part, Run):
             size += part.size
         elif isinstance(part, Group):
-            size += part.times * part.row_size
+            row_size = part.row_size or get_size(part.parts, largest=largest)
+            size += (part.times or part.maximum * largest) * row_size
+        elif largest:
+            size += get_size(part.parts, largest=True)
     return size

@@ -131,7 +131,7 @@ class TextCodec(Codec):
             try:
                 value.decode(self._charset)
             except UnicodeDecodeError as error:
-                is_half = error.start == len(value) - 1
+                is_half = error.end == len(value)
                 expected = f"a whole character of {self._name}" if is_half else f"a character of {self._name}"
                 raise ValueFault(index, expected, error.start) from None
 
