@@ -33,9 +33,7 @@ def load_conversion():
     """Returns the conversion of BA04."""
     link = TelegramLink.model_validate_json(json.dumps(read_yaml(FOLDER / "link.yaml").values), strict=True)
     message = TelegramMessage.model_validate_json(json.dumps(read_yaml(FOLDER / "BA04.yaml").values), strict=True)
-    institution, problems = compile_institution(
-        ("link.yaml", link), [("BA04.yaml", message)], load_catalogue(), "bank"
-    )
+    institution, problems = compile_institution(("link.yaml", link), [("BA04.yaml", message)], load_catalogue(), "bank")
     assert institution is not None, problems
     return institution.conversions["BA04"]
 
@@ -122,7 +120,9 @@ def main():
 
     print(f"telegram of {len(telegram)} bytes, request of {len(request)}, body of {len(convert().body)}")
     print(f"{'whole call: request, response, body':40} {measure(convert):7.0f} us")
-    print(f"{'decoding of the response alone':40} {measure(lambda: conversion.decode_response(telegram, context)):7.0f} us")
+    print(
+        f"{'decoding of the response alone':40} {measure(lambda: conversion.decode_response(telegram, context)):7.0f} us"
+    )
     print(f"{'decoding and JSON of the rows':40} {measure(convert_response):7.0f} us")
     print(f"{'by hand: response to body':40} {measure(lambda: decode_by_hand(telegram)):7.0f} us")
 

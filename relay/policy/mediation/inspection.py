@@ -53,7 +53,9 @@ def _describe_rows(group: Group) -> str:
     if group.count is None:
         return f"{group.times} rows, {size}"
     maximum = f", at most {group.maximum}" if group.maximum else ""
-    return f"as many rows as {group.count.name}{maximum}, {size}" + (f", space for {group.times}" if group.times else "")
+    return f"as many rows as {group.count.name}{maximum}, {size}" + (
+        f", space for {group.times}" if group.times else ""
+    )
 
 
 def build_values(table: Table) -> dict[str, Any]:

@@ -33,8 +33,13 @@ BASIC = {"basic_list": [{"currency_code": "KRW", "saving_method": "02", "issue_d
                          "commit_amt": "5"}]}  # fmt: skip
 FUND = {"currency_code": "KRW", "balance_amt": "1", "eval_amt": "1", "inv_principal": "1", "fund_num": "98.789"}
 TRADE = {"trans_dtime": "20260103101500", "trans_no": "T1", "trans_type": "02", "trans_amt": "1", "balance_amt": "1"}
-ACCOUNTS = {"reg_date": "20200302", "more": "N", "accounts": [
-    {"account_num": "1", "product": "예금", "product_kind": "D2", "foreign_yn": "N", "minus_yn": "N", "status": "A"}]}
+ACCOUNTS = {
+    "reg_date": "20200302",
+    "more": "N",
+    "accounts": [
+        {"account_num": "1", "product": "예금", "product_kind": "D2", "foreign_yn": "N", "minus_yn": "N", "status": "A"}
+    ],
+}
 
 
 def put(offset, data):

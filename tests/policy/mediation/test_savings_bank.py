@@ -159,7 +159,13 @@ def test_all_apis_of_banks_are_there(institution):
 
 @pytest.mark.parametrize(
     ("core_code", "status", "rsp_code"),
-    [("1001", 404, "40402"), ("9001", 500, "50008"), ("7777", 500, "50005"), ("0002", 200, "00001"), ("", 500, "50005")],
+    [
+        ("1001", 404, "40402"),
+        ("9001", 500, "50008"),
+        ("7777", 500, "50005"),
+        ("0002", 200, "00001"),
+        ("", 500, "50005"),
+    ],
 )
 def test_a_failure_has_the_rsp_code_of_its_table(core, core_code, status, rsp_code):
     bank = core("BA22", {**ACCOUNT, "search_timestamp": "0"})

@@ -173,7 +173,6 @@ class PageCollection:
                 pieces.append(quote(entry.name) + b":[" + b",".join(rows) + b"]")
         return Answer(200, SUCCESS, b"{" + b",".join(pieces) + b"}", response.core_code)
 
-
     def _check_bodiless(self) -> None:
         """Raises ConversionError when the answer needs values, but the core has sent its response code alone."""
         required = next((field for field in self._conversion.output.fields if field.is_required), None)
