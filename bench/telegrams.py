@@ -9,18 +9,19 @@ fewer checks. Times are the least of several rounds of CPU time.
 import json
 import time
 import timeit
+from collections.abc import Callable
 from pathlib import Path
 
-from relay.policy.mediation.conversion import Call, add_position, build_context
+from relay.policy.mediation.conversion import Call, Conversion, add_position, build_context
 from relay.policy.mediation.inspection import encode_response
 from relay.policy.mediation.institution import compile_institution
 from relay.policy.mediation.mapping.expressions import Frame
 from relay.policy.mediation.mapping.rendering import Renderer
-from relay.policy.mediation.paging.collection import PageCollection
+from relay.policy.mediation.paging.collection import Answer, PageCollection
 from relay.policy.mediation.paging.seal import CursorSeal
 from relay.policy.mediation.settings import TelegramLink, TelegramMessage
 from relay.runtime.settings.yaml_files import read_yaml
-from relay.standard.catalogue import load_catalogue
+from relay.standard.catalogue import load_catalogue, load_rsp_codes
 
 FOLDER = Path(__file__).parents[1] / "config/providers/haneul-savings-bank/telegrams"
 ROWS = 100
@@ -29,16 +30,18 @@ UNIQUE = "000000000001"
 HEAD, ROW = 102, 127
 
 
-def load_conversion():
+def load_conversion() -> Conversion:
     """Returns the conversion of BA04."""
     link = TelegramLink.model_validate_json(json.dumps(read_yaml(FOLDER / "link.yaml").values), strict=True)
     message = TelegramMessage.model_validate_json(json.dumps(read_yaml(FOLDER / "BA04.yaml").values), strict=True)
-    institution, problems = compile_institution(("link.yaml", link), [("BA04.yaml", message)], load_catalogue(), "bank")
+    rsp_codes = {code: (row.http, row.meaning) for code, row in load_rsp_codes().items()}
+    files = ("link.yaml", link), [("BA04.yaml", message)]
+    institution, problems = compile_institution(*files, load_catalogue(), "bank", rsp_codes)
     assert institution is not None, problems
     return institution.conversions["BA04"]
 
 
-def build_telegram(conversion, call):
+def build_telegram(conversion: Conversion, call: Call) -> bytes:
     """Returns a response with 100 rows; two thirds of them have a memo."""
     context = build_context(call, UNIQUE, NOW)
     add_position(context, conversion.paging, (), ROWS)
@@ -60,7 +63,7 @@ def build_telegram(conversion, call):
     return encode_response(conversion, {"resp_code": "0000", "more": "N", "trans_list": rows}, context)
 
 
-def decode_by_hand(data):
+def decode_by_hand(data: bytes) -> bytes:
     """Returns the JSON of a response, as a program for this telegram alone would make it."""
     count = int(data[HEAD + 41 : HEAD + 44])
     start = HEAD + 44
@@ -87,13 +90,13 @@ def decode_by_hand(data):
     return json.dumps(body, ensure_ascii=False).encode()
 
 
-def measure(function):
+def measure(function: Callable[[], object]) -> float:
     """Returns the least CPU time of one call in microseconds."""
     number = 300
     return min(timeit.repeat(function, timer=time.process_time, number=number, repeat=9)) / number * 1e6
 
 
-def main():
+def main() -> None:
     """Prints the table."""
     conversion = load_conversion()
     parameters = {"org_code": "ZBAC000001", "account_num": "1234567890", "from_date": "20260101"}
@@ -102,7 +105,7 @@ def main():
     telegram = build_telegram(conversion, call)
     seal = CursorSeal(b"k" * 32)
 
-    def convert():
+    def convert() -> Answer:
         collection = PageCollection(conversion, call, seal)
         collection.build_request(UNIQUE, NOW)
         collection.accept(telegram)
@@ -114,15 +117,15 @@ def main():
     assert body == by_hand
     context = build_context(call, UNIQUE, NOW)
 
-    def convert_response():
+    def convert_response() -> list[bytes]:
         response = conversion.decode_response(telegram, context)
-        return Renderer("BA04").render_rows(conversion.output.lists[0], Frame(response.table))
+        assert response.table is not None
+        return Renderer("BA04").render_rows(conversion.output.lists[0], Frame(response.table))[0]
 
     print(f"telegram of {len(telegram)} bytes, request of {len(request)}, body of {len(convert().body)}")
     print(f"{'whole call: request, response, body':40} {measure(convert):7.0f} us")
-    print(
-        f"{'decoding of the response alone':40} {measure(lambda: conversion.decode_response(telegram, context)):7.0f} us"
-    )
+    decoding = measure(lambda: conversion.decode_response(telegram, context))
+    print(f"{'decoding of the response alone':40} {decoding:7.0f} us")
     print(f"{'decoding and JSON of the rows':40} {measure(convert_response):7.0f} us")
     print(f"{'by hand: response to body':40} {measure(lambda: decode_by_hand(telegram)):7.0f} us")
 

@@ -23,6 +23,9 @@ CONTEXT_NAMES: Final = (
 TIMES: Final = frozenset({"today", "now", "time"})
 """Values that a response does not repeat."""
 
+RspCodes = Mapping[str, tuple[int, str]]
+"""HTTP status and meaning of each rsp_code of the standard (규격 첨부1)."""
+
 UNKNOWN_CODE: Final = "50005"
 """The rsp_code for response codes of the core that no table has."""
 
@@ -86,6 +89,7 @@ class Conversion:
     output: ObjectOutput
     paging: Paging | None
     parameters: frozenset[str]
+    rsp_codes: RspCodes
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from relay.domain.api import Api, Catalogue
-from relay.policy.mediation.conversion import CONTEXT_NAMES, Conversion, ResponseCodePlan
+from relay.policy.mediation.conversion import CONTEXT_NAMES, Conversion, ResponseCodePlan, RspCodes
 from relay.policy.mediation.errors import LayoutError, LayoutProblem
 from relay.policy.mediation.link import Link
 from relay.policy.mediation.mapping.answers import compile_answer
@@ -25,7 +25,6 @@ from relay.policy.mediation.telegram.plan import (
     get_size,
     iter_fields,
 )
-from relay.standard.catalogue import load_rsp_codes
 
 _HEADER_NAMES: Final = ("kind", "code", "unique_number")
 
@@ -54,13 +53,15 @@ def compile_institution(
     messages: Iterable[tuple[str, TelegramMessage]],
     catalogue: Catalogue,
     industry: str,
+    rsp_codes: RspCodes,
 ) -> tuple[TelegramInstitution | None, list[LayoutProblem]]:
     """Returns the compiled institution and the problems of its files; with problems it is None.
 
     Each model comes with the name of its file. `industry` is that of the institution: it must have the APIs.
+    `rsp_codes` are those of the standard.
     """
     link_file = _File(link[0], [])
-    compiled_link = _compile_link(link[1], link_file)
+    compiled_link = _compile_link(link[1], link_file, rsp_codes)
     files = [link_file]
     apis = {api.api_code: api for api in catalogue.iter_apis(industry, later=True)}
     conversions: dict[str, Conversion] = {}
@@ -75,7 +76,7 @@ def compile_institution(
         if message.api in names:
             file.add("api", f"is also that of {names[message.api]}", "one file for each API")
         names[message.api] = name
-        conversions[message.api] = _MessageCompiler(compiled_link, message, api, file).compile()
+        conversions[message.api] = _MessageCompiler(compiled_link, message, api, file, rsp_codes).compile()
     problems = [_report(file.name, link[0], error) for file in files for error in file.problems]
     unique = list(dict.fromkeys(problems))
     return (None if unique else TelegramInstitution(compiled_link, conversions)), unique
@@ -105,7 +106,7 @@ def _complete_header(link: TelegramLink, file: _File) -> Sequence[Item]:
     return (length, *link.header)
 
 
-def _compile_link(link: TelegramLink, file: _File) -> Link:
+def _compile_link(link: TelegramLink, file: _File, rsp_codes: RspCodes) -> Link:
     header = _complete_header(link, file)
     plan = compile_message(header, "fields", (), link.charset, file.problems)
     if len(plan.header) > 1 or not all(isinstance(part, Run) for part in plan.header):
@@ -120,7 +121,7 @@ def _compile_link(link: TelegramLink, file: _File) -> Link:
         if field.variable == "length" and place != (link.framing.offset, link.framing.length):
             allowed = f"{link.framing.length} bytes at offset {link.framing.offset}, as framing says"
             file.add(field.key, "has the length at another place than the framing", allowed)
-    _check_response_codes("response_code.codes", link.response_code.codes, file)
+    _check_response_codes("response_code.codes", link.response_code.codes, file, rsp_codes)
     line = None
     if link.management is not None:
         line = compile_message(header, "management.fields", link.management.fields, link.charset, file.problems)
@@ -139,8 +140,7 @@ def _check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], fi
             file.add(field.key, f"has the unknown value ${name}", allowed)
 
 
-def _check_response_codes(key: str, codes: Mapping[str, str], file: _File) -> None:
-    known = load_rsp_codes()
+def _check_response_codes(key: str, codes: Mapping[str, str], file: _File, known: RspCodes) -> None:
     for code, rsp_code in codes.items():
         if rsp_code != EMPTY and rsp_code not in known:
             file.add(f"{key}.{code}", "is no rsp_code of the standard", "a code of 첨부1, or empty")
@@ -149,11 +149,12 @@ def _check_response_codes(key: str, codes: Mapping[str, str], file: _File) -> No
 class _MessageCompiler:
     """Compiles the file of one API."""
 
-    def __init__(self, link: Link, message: TelegramMessage, api: Api, file: _File) -> None:
+    def __init__(self, link: Link, message: TelegramMessage, api: Api, file: _File, rsp_codes: RspCodes) -> None:
         self._link = link
         self._message = message
         self._api = api
         self._file = file
+        self._rsp_codes = rsp_codes
         request = api.request
         self._parameters = frozenset(field.name for field in request.path + request.query + request.body)
 
@@ -168,7 +169,7 @@ class _MessageCompiler:
         self._check_size("response.fields", response)
         if message.paging is not None:
             self._check_paging(message.paging, scope, [entry.name for entry in output.lists])
-        _check_response_codes("response_codes", message.response_codes, self._file)
+        _check_response_codes("response_codes", message.response_codes, self._file, self._rsp_codes)
         return Conversion(
             api=self._api,
             code=message.code,
@@ -181,6 +182,7 @@ class _MessageCompiler:
             output=output,
             paging=message.paging,
             parameters=self._parameters,
+            rsp_codes=self._rsp_codes,
         )
 
     def _compile_message(self, key: str, fields: Iterable[Item]) -> MessagePlan:

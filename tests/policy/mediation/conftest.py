@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from relay.policy.mediation.conversion import Call, add_position, build_context
-from relay.policy.mediation.institution import compile_institution
 from relay.policy.mediation.inspection import encode_response
+from relay.policy.mediation.institution import compile_institution
 from relay.policy.mediation.settings import TelegramLink, TelegramMessage
 from relay.policy.mediation.telegram.notation import Item
 from relay.policy.mediation.telegram.plan import compile_message
-from relay.standard.catalogue import load_catalogue
+from relay.standard.catalogue import load_catalogue, load_rsp_codes
 
 FOLDER = Path(__file__).parents[3] / "config/providers/haneul-savings-bank/telegrams"
 NOW = 1_800_000_000.0
@@ -28,8 +28,9 @@ def read_model(model, values):
 def compile_files(link, messages, industry="bank"):
     """Returns the institution and the problems as text; `messages` are mappings by file name."""
     models = [(name, read_model(TelegramMessage, values)) for name, values in messages.items()]
+    rsp_codes = {code: (row.http, row.meaning) for code, row in load_rsp_codes().items()}
     institution, problems = compile_institution(
-        ("link.yaml", read_model(TelegramLink, link)), models, load_catalogue(), industry
+        ("link.yaml", read_model(TelegramLink, link)), models, load_catalogue(), industry, rsp_codes
     )
     return institution, [str(problem) for problem in problems]
 

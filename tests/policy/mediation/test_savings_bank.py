@@ -77,7 +77,7 @@ CASES = {
         PERIOD,
         {"more": "N", "trans_list": [
             {"tran_date": "20260131", "tran_time": "235959", "trans_no": "12", "kind": "10", "trans_class": "급여",
-             "currency_code": "KRW", "trans_amt": "3100000", "balance_amt": "-1500.5", "trans_memo": "한빛 \"상사\" \\"},
+             "currency_code": "KRW", "trans_amt": "3100000", "balance_amt": "-1500.5", "trans_memo": '한빛 "상사" \\'},
             {"tran_date": "20260102", "tran_time": "000000", "trans_no": "11", "kind": "77", "trans_class": "기타",
              "currency_code": "KRW", "trans_amt": "0.25", "balance_amt": "0", "paid_in_cnt": "3"},
         ]},
@@ -86,7 +86,7 @@ CASES = {
             "trans_list": [
                 {"trans_dtime": "20260131235959", "trans_no": "000000000012", "trans_type": "03",
                  "trans_class": "급여", "currency_code": "KRW", "trans_amt": "3100000", "balance_amt": "-1500.5",
-                 "trans_memo": "한빛 \"상사\" \\"},
+                 "trans_memo": '한빛 "상사" \\'},
                 {"trans_dtime": "20260102000000", "trans_no": "000000000011", "trans_type": "99",
                  "trans_class": "기타", "currency_code": "KRW", "trans_amt": "0.25", "balance_amt": "0",
                  "paid_in_cnt": "3"},

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.api import SUCCESS, UP_TO_DATE
+from relay.domain.api import SUCCESS
 from relay.policy.mediation.conversion import (
-    UNKNOWN_CODE,
     Call,
     Conversion,
     DecodedResponse,
+    RspCodes,
     add_position,
     build_context,
 )
@@ -29,7 +29,6 @@ from relay.policy.mediation.mapping.rendering import Renderer, quote
 from relay.policy.mediation.paging.seal import CursorSeal, Position, compute_binding
 from relay.policy.mediation.settings import Paging
 from relay.policy.mediation.telegram.decoding import Table
-from relay.standard.catalogue import load_rsp_codes
 
 _MAX_MESSAGE: Final = 450
 """rsp_msg is AH(450)."""
@@ -154,8 +153,8 @@ class PageCollection:
         response = self._first
         assert response is not None and self.is_complete  # noqa: S101, PT018 - the order of the calls
         if not response.is_success:
-            return build_failure(response)
-        pieces = [_build_head(SUCCESS, response.text)]
+            return build_failure(response, self._conversion.rsp_codes)
+        pieces = [_build_head(SUCCESS, response.text, self._conversion.rsp_codes)]
         output = self._conversion.output
         if response.table is None:
             self._check_bodiless()
@@ -180,15 +179,12 @@ class PageCollection:
             raise ConversionError(self._name, -1, required.name, "a body: the standard requires this field")
 
 
-def _build_head(rsp_code: str, text: str) -> bytes:
-    meanings = load_rsp_codes()
-    message = text.encode()[:_MAX_MESSAGE].decode(errors="ignore") or meanings[rsp_code].meaning
+def _build_head(rsp_code: str, text: str, rsp_codes: RspCodes) -> bytes:
+    message = text.encode()[:_MAX_MESSAGE].decode(errors="ignore") or rsp_codes[rsp_code][1]
     return b'"rsp_code":' + quote(rsp_code) + b',"rsp_msg":' + quote(message)
 
 
-def build_failure(response: DecodedResponse) -> Answer:
+def build_failure(response: DecodedResponse, rsp_codes: RspCodes) -> Answer:
     """Returns the answer for a response of the core without data: a failure, or UP_TO_DATE."""
-    codes = load_rsp_codes()
-    rsp_code = response.rsp_code if response.rsp_code in codes else UNKNOWN_CODE
-    text = response.text if rsp_code == UP_TO_DATE else ""
-    return Answer(codes[rsp_code].http, rsp_code, b"{" + _build_head(rsp_code, text) + b"}", response.core_code)
+    body = b"{" + _build_head(response.rsp_code, response.text, rsp_codes) + b"}"
+    return Answer(rsp_codes[response.rsp_code][0], response.rsp_code, body, response.core_code)

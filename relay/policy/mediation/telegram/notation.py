@@ -33,12 +33,12 @@ _LINE: Final = re.compile(
     r"(?P<words>(?:\s+[a-z0-9]+)*)(?:\s*=\s?(?P<value>.*))?"
 )
 _FORM: Final = "NAME TYPE(LENGTH) [at N] [left|right] [pad blank|zero] [sign leading|trailing] [= VALUE]"
-_PAIRS: Final = {
+_PAIRS: Final[dict[str, dict[str, tuple[str, str | bool]]]] = {
     "pad": {"blank": ("pad", "blank"), "zero": ("pad", "zero")},
     "sign": {"leading": ("sign", "leading"), "trailing": ("sign", "trailing")},
     "zero": {"blank": ("zero_blank", True)},
 }
-_SINGLES: Final = {
+_SINGLES: Final[dict[str, tuple[str, str | bool]]] = {
     "left": ("align", "left"),
     "right": ("align", "right"),
     "unsigned": ("unsigned", True),

@@ -1,7 +1,7 @@
 """Compiles the items of a layout into a flat plan: runs of fields at fixed offsets, and groups of rows between them."""
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,7 +24,7 @@ from relay.policy.mediation.telegram.texts import (
     TimeCodec,
 )
 
-_CODECS: Final = {
+_CODECS: Final[dict[str, Callable[[Item], Codec]]] = {
     "an": AsciiCodec,
     "n": DigitsCodec,
     "amount": AmountCodec,

@@ -1,3 +1,5 @@
+import pytest
+
 from relay.policy.mediation.errors import ValueFault
 from relay.policy.mediation.telegram.codec import FillerCodec, Kind, raise_first, to_ascii
 from relay.policy.mediation.telegram.notation import Item
@@ -10,18 +12,16 @@ def test_a_filler_has_no_value():
 
 def test_the_first_wrong_value_is_named():
     raise_first([b"1", b"2"], bytes.isdigit, "digits")
-    try:
+    with pytest.raises(ValueFault) as caught:
         raise_first([b"1", b"x", b"y"], bytes.isdigit, "digits")
-    except ValueFault as fault:
-        assert (fault.index, fault.expected) == (1, "digits")
+    assert (caught.value.index, caught.value.expected) == (1, "digits")
 
 
 def test_ascii_is_printable():
     assert to_ascii("A b", "text") == b"A b"
-    for text in ("한", "\x00", "a\n"):
-        try:
-            to_ascii(text, "text")
-        except ValueFault as fault:
-            assert fault.expected == "text"
-        else:
-            raise AssertionError(text)
+
+
+@pytest.mark.parametrize("text", ["한", "\x00", "a\n"])
+def test_other_text_is_not_ascii(text):
+    with pytest.raises(ValueFault, match="text"):
+        to_ascii(text, "text")
