@@ -58,7 +58,7 @@ def build_telegram(conversion: Conversion, call: Call) -> bytes:
             "trans_memo": f"한빛상사 {row}월분" if row % 3 else "",
             "branch": "0012",
         }
-        for row in range(ROWS)
+        for row in range(1, ROWS + 1)
     ]
     return encode_response(conversion, {"resp_code": "0000", "more": "N", "trans_list": rows}, context)
 

@@ -50,7 +50,7 @@ class Source:
     """A compiled expression with what its values can be; `choices` are all of them if they are known.
 
     `field` is the field of the telegram that errors name, if it is in the same record. `longer` allows values that
-    are longer than the standard's.
+    are longer than the standard's. `parts` are those of a join that nothing changes.
     """
 
     evaluate: Callable[[Frame], Values]
@@ -62,6 +62,7 @@ class Source:
     field: str = ""
     longer: str = ""
     is_conditional: bool = False
+    parts: tuple["Source", ...] = ()
 
 
 def compile_expression(key: str, expression: Expression, scope: Scope) -> Source:
@@ -80,7 +81,8 @@ def compile_expression(key: str, expression: Expression, scope: Scope) -> Source
         source = _translate(source, expression)
     for test, wanted in ((expression.when, True), (expression.unless, False)):
         for name, codes in test.items():
-            source = _add_condition(key, source, name, frozenset(code.encode() for code in codes), wanted, scope)
+            values = frozenset(code.encode() for code in codes)
+            source = replace(_add_condition(key, source, name, values, wanted, scope), parts=())
     return replace(source, longer=expression.longer or "")
 
 
@@ -139,7 +141,7 @@ def _compile_join(key: str, names: Sequence[str], scope: Scope) -> Source:
     elif set(kinds) == {Kind.DIGITS}:
         kind = Kind.DIGITS
     size = sum(source.max_bytes for source in sources)
-    return Source(join, kind, size, digits=size, field=sources[0].field)
+    return Source(join, kind, size, digits=size, field=sources[0].field, parts=tuple(sources))
 
 
 def _compile_count(key: str, name: str, scope: Scope) -> Source:

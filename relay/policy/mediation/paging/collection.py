@@ -25,7 +25,7 @@ from relay.policy.mediation.conversion import (
 )
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.mapping.expressions import Frame
-from relay.policy.mediation.mapping.rendering import Renderer, quote
+from relay.policy.mediation.mapping.rendering import Renderer, quote, quote_name
 from relay.policy.mediation.paging.seal import CursorSeal, Position, compute_binding
 from relay.policy.mediation.settings import Paging
 from relay.policy.mediation.telegram.decoding import Table
@@ -167,9 +167,9 @@ class PageCollection:
         for entry in output.lists:
             rows = self._rows if entry.name == paged else self._lists.get(entry.name, [])
             if entry.count:
-                pieces.append(quote(entry.count) + b':"%d"' % len(rows))
+                pieces.append(quote_name(entry.count) + b':"%d"' % len(rows))
             if rows or entry.is_required:
-                pieces.append(quote(entry.name) + b":[" + b",".join(rows) + b"]")
+                pieces.append(quote_name(entry.name) + b":[" + b",".join(rows) + b"]")
         return Answer(200, SUCCESS, b"{" + b",".join(pieces) + b"}", response.core_code)
 
     def _check_bodiless(self) -> None:
