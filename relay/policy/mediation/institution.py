@@ -161,7 +161,7 @@ class _MessageCompiler:
     def compile(self) -> Conversion:
         message, link = self._message, self._link
         request = self._compile_message("request.fields", message.request.fields)
-        response = self._compile_message("response.fields", message.response.fields)
+        response = self._compile_message("response.fields", self._bind_asset(message.response.fields))
         self._check_request(request)
         scope = Scope(response.parts)
         output = compile_answer(self._api, message.answer, scope, self._file.problems)
@@ -192,6 +192,16 @@ class _MessageCompiler:
         self._file.problems += [problem for problem in problems if not problem.key.startswith("header[")]
         _check_variables(_iter_all_fields(plan.body), self._parameters, self._file)
         return plan
+
+    def _bind_asset(self, fields: Iterable[Item]) -> list[Item]:
+        """Returns the fields of a response; one that is named like the asset of the call must repeat its value."""
+        asset = self._api.asset
+        return [
+            item.model_copy(update={"value": f"${item.name}"})
+            if asset is not None and item.name == asset.field and item.value is None
+            else item
+            for item in fields
+        ]
 
     def _check_request(self, request: MessagePlan) -> None:
         used = {plan.variable or plan.name for plan in _iter_all_fields(request.parts)}

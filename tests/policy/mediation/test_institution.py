@@ -1,5 +1,8 @@
 import pytest
 
+from relay.policy.mediation.errors import ConversionError
+from relay.policy.mediation.inspection import encode_response
+
 HEADER = [
     "msg_type n(4) = $kind",
     "tran_code an(4) = $code",
@@ -121,6 +124,18 @@ def test_a_wrong_link_is_a_problem(compile_small, path, value, problem):
     institution, problems = compile_small(change(LINK, path, value), {"BA22.yaml": LOAN})
     assert institution is None
     assert [text for text in problems if problem in text], problems
+
+
+def test_a_response_field_named_like_the_asset_repeats_it(compile_small):
+    message = change(LOAN, "response.fields", ["account_num an(20)", *LOAN["response"]["fields"]])
+    institution, _ = compile_small(LINK, {"BA22.yaml": message})
+    conversion = institution.conversions["BA22"]
+    context = {"account_num": "110", "unique_number": "1"}
+    values = {"resp_code": "0000", "balance_amt": "1", "loan_principal": "1"}
+    assert conversion.decode_response(encode_response(conversion, values, context), context).is_success
+    with pytest.raises(ConversionError) as caught:
+        conversion.decode_response(encode_response(conversion, values, {**context, "account_num": "111"}), context)
+    assert (caught.value.field, caught.value.offset) == ("account_num", 24)
 
 
 def test_a_problem_of_the_header_is_reported_once(compile_small):

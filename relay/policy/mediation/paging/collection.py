@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.domain.api import SUCCESS
+from relay.domain.fault import FAULTS, Refusal
 from relay.policy.mediation.conversion import (
     Call,
     Conversion,
@@ -48,7 +49,10 @@ class Answer:
 
 
 class PageCollection:
-    """The conversion of one call. `seal` is needed for APIs with pages. Raises Refusal for a foreign next_page."""
+    """The conversion of one call. `seal` is needed for APIs with pages.
+
+    Raises Refusal (40001) for a next_page of another call and for a limit that is none.
+    """
 
     def __init__(self, conversion: Conversion, call: Call, seal: CursorSeal | None = None) -> None:
         self._conversion = conversion
@@ -56,7 +60,7 @@ class PageCollection:
         self._seal = seal
         self._name = f"{conversion.name} response"
         self._renderer = Renderer(self._name)
-        self._limit = min(int(call.parameters.get("limit") or _MAX_ROWS), _MAX_ROWS)
+        self._limit = _read_limit(call.parameters.get("limit", ""))
         self._binding = compute_binding(call.consent, call.org_code, conversion.name, call.parameters)
         self._position: Position | None = self._open(call.parameters.get("next_page", ""))
         self._keys = {self._position.key} if self._position else set()
@@ -177,6 +181,15 @@ class PageCollection:
         required = next((field for field in self._conversion.output.fields if field.is_required), None)
         if required is not None:
             raise ConversionError(self._name, -1, required.name, "a body: the standard requires this field")
+
+
+def _read_limit(text: str) -> int:
+    """Returns the limit of a page. Raises Refusal (40001): requests may be checked less strictly than this needs."""
+    if not text:
+        return _MAX_ROWS
+    if not (text.isascii() and text.isdigit() and len(text) < len("1000") and 1 <= int(text) <= _MAX_ROWS):
+        raise Refusal(FAULTS["parameter_malformed"], "limit")
+    return int(text)
 
 
 def _build_head(rsp_code: str, text: str, rsp_codes: RspCodes) -> bytes:

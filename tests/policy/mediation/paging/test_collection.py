@@ -85,6 +85,14 @@ def test_rows_beyond_the_limit_come_with_the_next_page(core):
     assert bank.asked[3] == (60, 80)
 
 
+@pytest.mark.parametrize("limit", ["0", "501", "-1", "x", "1.5", "１", "0001"])
+def test_a_limit_that_is_none_is_refused(core, limit):
+    bank = core("BA04", {**PERIOD, "limit": limit})
+    with pytest.raises(Refusal) as caught:
+        PageCollection(bank.conversion, bank.call, SEAL)
+    assert (caught.value.fault.rsp_code, caught.value.detail) == ("40001", "limit")
+
+
 def test_the_last_page_has_no_cursor(core):
     assert "next_page" not in List(core, 10, 10).fetch(10)
 
