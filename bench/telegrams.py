@@ -3,7 +3,8 @@
 .venv/bin/python bench/telegrams.py
 
 The hand-written decoder is what a developer of one bank would write: slices, `int`, `decode`, `json.dumps`; it has
-fewer checks. Times are the least of several rounds of CPU time.
+fewer checks. Times are the least of many short rounds of CPU time, because other work of a machine makes
+all times longer.
 """
 
 import json
@@ -92,8 +93,8 @@ def decode_by_hand(data: bytes) -> bytes:
 
 def measure(function: Callable[[], object]) -> float:
     """Returns the least CPU time of one call in microseconds."""
-    number = 300
-    return min(timeit.repeat(function, timer=time.process_time, number=number, repeat=9)) / number * 1e6
+    number = 20
+    return min(timeit.repeat(function, timer=time.process_time, number=number, repeat=400)) / number * 1e6
 
 
 def main() -> None:

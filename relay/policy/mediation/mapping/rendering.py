@@ -115,7 +115,7 @@ class Renderer:
                 values = evaluate_field(field, frame)
             except ValueFault as fault:
                 raise self._locate(field, frame, path, fault) from None
-            _add_field(template, field.key, values)
+            _add_field(template, field.key, values, is_complete=field.is_required)
         for entry in output.lists:
             self._add_list(template, entry, frame, path)
         return _fill(template, frame.table.rows)
@@ -166,11 +166,12 @@ def _add_parts(template: _Template, field: FieldOutput, frame: Frame) -> bool:
     return True
 
 
-def _add_field(template: _Template, key: bytes, values: bytes | Sequence[bytes]) -> None:
+def _add_field(template: _Template, key: bytes, values: bytes | Sequence[bytes], *, is_complete: bool = False) -> None:
+    """Adds the values of a field; with `is_complete` all rows are known to have one."""
     if isinstance(values, bytes):
         if values:
             template.pieces.append(key + b'"' + values.replace(b"%", b"%%") + b'"')
-    elif b"" not in values:
+    elif is_complete or b"" not in values:
         template.pieces.append(key + b'"%b"')
         template.columns.append(values)
     elif any(values):
