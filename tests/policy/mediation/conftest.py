@@ -99,6 +99,12 @@ def files():
 
 
 @pytest.fixture(scope="session")
+def all_files():
+    """Returns the values of the example's files for tests that copy them."""
+    return FILES
+
+
+@pytest.fixture(scope="session")
 def institution():
     """Returns the compiled example."""
     compiled, problems = FILES.compile()

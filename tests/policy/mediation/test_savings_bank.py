@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mydata_sandbox.checks.conformance import find_violations
 
+from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.paging.collection import PageCollection
 from relay.policy.mediation.paging.seal import CursorSeal
 
@@ -151,6 +154,34 @@ def test_a_response_becomes_the_body_of_the_standard(core, api_code):
     assert body == {"rsp_code": "00000", "rsp_msg": "성공", **expected}
     assert find_violations(bank.conversion.api, body) == []
     assert (answer.status, answer.rsp_code, answer.core_code) == (200, "00000", "0000")
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_any_bytes_give_a_true_body_or_an_error(core, data):
+    api_code = data.draw(st.sampled_from(sorted(CASES)))
+    parameters, values, _ = CASES[api_code]
+    bank = core(api_code, parameters, user_ci="c" * 88)
+    telegram = bytearray(bank.respond(values, rows=min(int(parameters.get("limit", 1)), 100)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(53, len(telegram) - 1))
+        byte = data.draw(st.sampled_from(b' 0 9 A Z a \xb1 \x1c Y N - + . "') | st.integers(0, 255))
+        telegram[at] = byte
+    collection = PageCollection(bank.conversion, bank.call, SEAL)
+    collection.build_request("000000000001", NOW)
+    answer = convert(collection, bytes(telegram))
+    if answer is not None:
+        assert find_violations(bank.conversion.api, json.loads(answer.body)) == []
+
+
+def convert(collection, telegram):
+    """Returns the answer, None for a telegram that cannot be converted."""
+    try:
+        collection.accept(telegram)
+        collection.stop()
+        return collection.build_answer()
+    except ConversionError:
+        return None
 
 
 def test_all_apis_of_banks_are_there(institution):
