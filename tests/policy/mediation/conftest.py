@@ -13,6 +13,7 @@ from relay.policy.mediation.institution import compile_institution
 from relay.policy.mediation.settings import TelegramLink, TelegramMessage
 from relay.policy.mediation.telegram.notation import Item
 from relay.policy.mediation.telegram.plan import compile_message
+from relay.runtime.settings.yaml_files import read_yaml
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 
 FOLDER = Path(__file__).parents[3] / "config/providers/haneul-savings-bank/telegrams"
@@ -49,24 +50,11 @@ class Files:
     """The values of the example's files; each attribute is a copy that a test may change."""
 
     def __init__(self):
-        texts = {path.name: yaml.load(path.read_text(), yaml.BaseLoader) for path in sorted(FOLDER.iterdir())}
-        self.link = _read_scalars(texts.pop("link.yaml"))
-        self.messages = {name: _read_scalars(values) for name, values in texts.items()}
+        self.messages = {path.name: read_yaml(path).values for path in sorted(FOLDER.iterdir())}
+        self.link = self.messages.pop("link.yaml")
 
     def compile(self, industry="bank"):
         return compile_files(self.link, self.messages, industry)
-
-
-def _read_scalars(value):
-    """Returns values with numbers where the settings have numbers: YAML 1.2 as the relay reads it."""
-    if isinstance(value, dict):
-        return {key: _read_key(key, child) for key, child in value.items()}
-    return [_read_scalars(child) for child in value] if isinstance(value, list) else value
-
-
-def _read_key(key, value):
-    numbers = {"length", "max", "times", "rows", "telegrams", "offset", "add"}
-    return int(value) if key in numbers and isinstance(value, str) and value.isdigit() else _read_scalars(value)
 
 
 FILES = Files()

@@ -1,4 +1,4 @@
-from relay.policy.mediation.inspection import LayoutRow, decode_message, describe_layout, encode_response
+from relay.policy.mediation.inspection import LayoutRow, decode_message, describe_layout, encode_response, mask_values
 
 
 def test_a_layout_is_a_table_with_offsets(institution):
@@ -16,6 +16,16 @@ def test_optional_parts_and_fixed_lists_are_marked(institution):
     assert rows[-1] == LayoutRow(0, 170, 19, "fund_num", "decimal(19,3)", note="optional")
     rows = describe_layout(institution.conversions["BA02"].response)
     assert [row.note for row in rows if row.type == "list"] == ["4 rows, 49 bytes each"]
+
+
+def test_masked_values_show_their_form_alone():
+    values = {"account": "110-200 Ab", "name": "홍길동", "rows": [{"amount": "-12.50"}], "none": ""}
+    assert mask_values(values) == {
+        "account": "999-999 xx",
+        "name": "가가가",
+        "rows": [{"amount": "-99.99"}],
+        "none": "",
+    }
 
 
 def test_a_telegram_is_decoded_and_encoded_again(core):

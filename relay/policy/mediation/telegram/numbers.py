@@ -193,6 +193,8 @@ class DecimalCodec(_NumberCodec):
             if len(fraction) > self.scale:
                 raise ValueFault(index, f"at most {self.scale} decimals")
             whole = match[2].lstrip(ZERO) or (ZERO if value else b"")
+            if len(whole) > self.digits:
+                raise ValueFault(index, f"at most {self.digits} digits before the point")
             number = whole + b"." + fraction if fraction else whole
             values.append(b"-" + number if match[1] == b"-" and number != ZERO else number)
         return [b"" if number == ZERO else number for number in values] if self.zero_blank else values

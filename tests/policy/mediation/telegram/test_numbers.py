@@ -87,6 +87,7 @@ def test_a_column_has_values_of_every_form():
         ("decimal(9,2)", b"1.2.3    ", 0, "a number with a decimal point"),
         ("decimal(9,2)", b"        -", 0, "a number with a decimal point"),
         ("decimal(9,2)", b"    1.234", 0, "at most 2 decimals"),
+        ("decimal(9,2)", b"001234567", 0, "at most 6 digits before the point"),
         ("packed(3)", b"\x00\x1a\x3c", 1, "a packed decimal of 5 digits"),
         ("packed(3)", b"\x00\x12\x34", 2, "a packed decimal of 5 digits with the sign C, D or F"),
         ("packed(2) unsigned", b"\x12\x3d", 1, "a packed decimal of 3 digits with the sign C or F"),
