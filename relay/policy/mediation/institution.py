@@ -1,10 +1,10 @@
 """Compiles the telegram files of an institution, and reports all that is wrong with them at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from relay.domain.api import Api, Catalogue
+from relay.domain.api import SUCCESS, Api, Catalogue
 from relay.policy.mediation.conversion import CONTEXT_NAMES, Conversion, ResponseCodePlan, RspCodes
 from relay.policy.mediation.errors import LayoutError, LayoutProblem
 from relay.policy.mediation.link import Link
@@ -54,11 +54,12 @@ def compile_institution(
     catalogue: Catalogue,
     industry: str,
     rsp_codes: RspCodes,
+    offered: Collection[str] = (),
 ) -> tuple[TelegramInstitution | None, list[LayoutProblem]]:
     """Returns the compiled institution and the problems of its files; with problems it is None.
 
     Each model comes with the name of its file. `industry` is that of the institution: it must have the APIs.
-    `rsp_codes` are those of the standard.
+    `rsp_codes` are those of the standard. Each API of `offered`, by api_code, must have a file.
     """
     link_file = _File(link[0], [])
     compiled_link = _compile_link(link[1], link_file, rsp_codes)
@@ -77,6 +78,8 @@ def compile_institution(
             file.add("api", f"is also that of {names[message.api]}", "one file for each API")
         names[message.api] = name
         conversions[message.api] = _MessageCompiler(compiled_link, message, api, file, rsp_codes).compile()
+    for api_code in sorted(set(offered) - set(names)):
+        link_file.add("", f"has no file for {api_code}, which the institution offers", f"a file with api: {api_code}")
     problems = [_report(file.name, link[0], error) for file in files for error in file.problems]
     unique = list(dict.fromkeys(problems))
     return (None if unique else TelegramInstitution(compiled_link, conversions)), unique
@@ -122,6 +125,8 @@ def _compile_link(link: TelegramLink, file: _File, rsp_codes: RspCodes) -> Link:
             allowed = f"{link.framing.length} bytes at offset {link.framing.offset}, as framing says"
             file.add(field.key, "has the length at another place than the framing", allowed)
     _check_response_codes("response_code.codes", link.response_code.codes, file, rsp_codes)
+    if SUCCESS not in link.response_code.codes.values():
+        file.add("response_code.codes", "has no success", f"a code of the core with the value '{SUCCESS}'")
     line = None
     if link.management is not None:
         line = compile_message(header, "management.fields", link.management.fields, link.charset, file.problems)

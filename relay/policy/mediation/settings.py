@@ -86,7 +86,7 @@ class Expression(Section):
     value: Code | None = None
     join: Annotated[tuple[Code, ...], Field(max_length=8), BeforeValidator(to_tuple)] = ()
     count: Name | None = None
-    sum: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")] | None = None
+    sum: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_가-힣-]+\.[A-Za-z0-9_가-힣-]+$")] | None = None
     rows: Name | None = None
     each: "dict[str, ExpressionEntry]" = Field(default={})
     omit: bool = False

@@ -26,12 +26,12 @@ def read_model(model, values):
     return model.model_validate_json(json.dumps(values), strict=True)
 
 
-def compile_files(link, messages, industry="bank"):
+def compile_files(link, messages, industry="bank", offered=()):
     """Returns the institution and the problems as text; `messages` are mappings by file name."""
     models = [(name, read_model(TelegramMessage, values)) for name, values in messages.items()]
     rsp_codes = {code: (row.http, row.meaning) for code, row in load_rsp_codes().items()}
     institution, problems = compile_institution(
-        ("link.yaml", read_model(TelegramLink, link)), models, load_catalogue(), industry, rsp_codes
+        ("link.yaml", read_model(TelegramLink, link)), models, load_catalogue(), industry, rsp_codes, offered
     )
     return institution, [str(problem) for problem in problems]
 

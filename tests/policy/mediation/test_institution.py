@@ -115,6 +115,7 @@ LINK_PROBLEMS = [
     ("framing", {"offset": 4}, "header: has no length field; expected: a field = $length at offset 4"),
     ("response_code.field", "code", "response.fields: do not have the field code of response_code"),
     ("response_code.codes", {"0000": "00000", "1": "49999"}, "response_code.codes.1: is no rsp_code of the standard"),
+    ("response_code.codes", {"0000": "50005"}, "response_code.codes: has no success; expected: a code of the core"),
     ("management", {"field": "mgmt", "codes": {"test": "301"}}, "management.field: is no field of the telegram"),
 ]
 
@@ -150,6 +151,20 @@ def test_problems_of_all_files_are_reported_at_once(compile_small):
     _, problems = compile_small(link, files)
     assert [problem.partition(":")[0] for problem in problems] == ["link.yaml", "a.yaml", "b.yaml", "d.yaml"]
     assert problems[-1].startswith("d.yaml: api: is also that of c.yaml")
+
+
+def test_every_offered_api_needs_a_file(compile_small):
+    _, problems = compile_small(LINK, {"BA22.yaml": LOAN}, offered=["BA22", "BA23", "BA01"])
+    assert [problem.partition(",")[0] for problem in problems] == [
+        "link.yaml: has no file for BA01",
+        "link.yaml: has no file for BA23",
+    ]
+
+
+def test_fields_may_have_korean_names(compile_small):
+    message = change(LOAN, "response.fields", ["대출잔액 amount(15)", "원금 amount(15)"])
+    message = change(message, "answer", {"balance_amt": "대출잔액", "loan_principal": "원금"})
+    assert compile_small(LINK, {"BA22.yaml": message})[1] == []
 
 
 def test_a_length_field_of_the_header_is_used(compile_small):

@@ -41,7 +41,7 @@ def test_a_header_that_is_short_is_refused(institution):
 
 def test_unique_numbers_have_the_digits_of_their_field(institution, compile_small):
     assert institution.link.unique_digits == 12
-    link = {"header": ["code an(4)"], "response_code": {"field": "code", "codes": {}}}
+    link = {"header": ["code an(4)"], "response_code": {"field": "code", "codes": {"0": "00000"}}}
     assert compile_small(link, {})[0].link.unique_digits == 0
 
 

@@ -269,7 +269,7 @@ def test_sections_within_sections_of_their_kind_have_an_end(model):
 
 def test_keys_with_free_names_have_the_schema_of_their_values():
     node = get_schema_node(TelegramMessage, ("answer", "trans_list", "each", "trans_amt", "field"))
-    assert node["description"] == "a name of letters, digits, _ and -"
+    assert node["description"] == "a name of letters (Hangul too), digits, _ and -"
 
 
 def test_an_unknown_key_has_no_schema():

@@ -10,7 +10,7 @@ A line is `NAME TYPE(LENGTH) WORDS`: `amount amount(15,2) sign leading`. Words, 
 - `little`: a binary number begins with its lowest byte;
 - `zero blank`: a value of zeros is none.
 
-`filler(30)` is a filler of 30 bytes.
+`filler(30)` is a filler of 30 bytes. Names may be Hangul, as in the bank's own specification.
 """
 
 import re
@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from relay.policy.settings.scalars import Section, build_error
 
-NAME: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
+NAME: Final = r"^[A-Za-z_가-힣][A-Za-z0-9_가-힣-]{0,63}$"
 MAX_LENGTH: Final = 65_536
 TYPES: Final = (
     "an", "n", "ah", "amount", "decimal", "packed", "zoned", "binary", "date", "time", "datetime", "filler",
@@ -28,7 +28,7 @@ TYPES: Final = (
 DEFAULT_LENGTHS: Final = {"date": 8, "time": 6, "datetime": 14}
 _SYNONYMS: Final = {"text": "ah", "dtime": "datetime", "comp3": "packed", "comp-3": "packed"}
 _LINE: Final = re.compile(
-    r"(?:(?P<name>[A-Za-z_][A-Za-z0-9_-]*)\s+)?(?P<type>[A-Za-z][A-Za-z0-9-]*)"
+    r"(?:(?P<name>[A-Za-z_가-힣][A-Za-z0-9_가-힣-]*)\s+)?(?P<type>[A-Za-z][A-Za-z0-9-]*)"
     r"(?:\(\s*(?P<length>\d{1,6})\s*(?:,\s*(?P<decimals>\d{1,2})\s*)?\))?"
     r"(?P<words>(?:\s+[a-z0-9]+)*)(?:\s*=\s?(?P<value>.*))?"
 )
@@ -45,7 +45,9 @@ _SINGLES: Final[dict[str, tuple[str, str | bool]]] = {
     "little": ("little", True),
 }
 
-Name = Annotated[str, StringConstraints(pattern=NAME), Field(description="a name of letters, digits, _ and -")]
+Name = Annotated[
+    str, StringConstraints(pattern=NAME), Field(description="a name of letters (Hangul too), digits, _ and -")
+]
 Code = Annotated[str, StringConstraints(max_length=200), Field(description="a code in quotes")]
 
 
