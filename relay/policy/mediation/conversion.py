@@ -96,6 +96,14 @@ class Conversion:
         """The api_code, which names messages in errors."""
         return self.api.api_code
 
+    @property
+    def paged_list(self) -> str:
+        """The list that a page limits, "" for APIs without pages. Without `paging` one telegram has all of its rows."""
+        if self.paging is not None:
+            return self.paging.list
+        lists = self.output.lists
+        return lists[0].name if lists and "next_page" in self.parameters else ""
+
     def encode_request(self, context: Mapping[str, str]) -> bytes:
         """Returns the request telegram. Raises ConversionError when a value of the context does not fit."""
         values = {**context, "kind": self.kinds.request, "code": self.code, "length": "0"}

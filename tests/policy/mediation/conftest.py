@@ -103,7 +103,11 @@ def institution():
 @pytest.fixture(scope="session")
 def core(institution):
     """Returns a factory for cores of the example: `core(api_code, parameters)`."""
-    return lambda api_code, parameters, **headers: Core(institution, api_code, parameters, **headers)
+
+    def build(api_code, parameters, of=institution, **headers):
+        return Core(of, api_code, parameters, **headers)
+
+    return build
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from relay.policy.mediation.conversion import (
 )
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.mapping.expressions import Frame
-from relay.policy.mediation.mapping.rendering import Renderer, quote, quote_name
+from relay.policy.mediation.mapping.rendering import ObjectOutput, Renderer, quote, quote_name
 from relay.policy.mediation.paging.seal import CursorSeal, Position, compute_binding
 from relay.policy.mediation.settings import Paging
 from relay.policy.mediation.telegram.decoding import Table
@@ -49,13 +49,17 @@ class Answer:
 
 
 class PageCollection:
-    """The conversion of one call. `seal` is needed for APIs with pages.
+    """The conversion of one call.
 
-    Raises Refusal (40001) for a next_page of another call and for a limit that is none.
+    Raises Refusal (40001) for a next_page of another call and for a limit that is none. Raises ValueError without
+    `seal` for an API with pages.
     """
 
     def __init__(self, conversion: Conversion, call: Call, seal: CursorSeal | None = None) -> None:
+        if conversion.paged_list and seal is None:
+            raise ValueError(f"{conversion.name} has pages and needs a seal")
         self._conversion = conversion
+        self._paged = conversion.paged_list
         self._call = call
         self._seal = seal
         self._name = f"{conversion.name} response"
@@ -93,14 +97,12 @@ class PageCollection:
         if self._first is None or not response.is_success:
             self._first = response
         table, paging = response.table, self._conversion.paging
-        if table is None or paging is None:
-            if table is not None:
-                self._render_lists(table)
-            self._position, self.is_complete = None, True
-            return
-        if self._first is response:
+        if table is not None and self._first is response:
             self._render_lists(table)
-        self._add_rows(table, paging)
+        if table is None or not self._paged:
+            self._position, self.is_complete = None, True
+        else:
+            self._add_rows(table, paging)
 
     def stop(self) -> None:
         """Ends the page before its limit, for example for a deadline: the next page continues where it ends.
@@ -110,22 +112,21 @@ class PageCollection:
         self.is_complete = self.is_complete or self._first is not None
 
     def _render_lists(self, table: Table) -> None:
-        paged = self._conversion.paging.list if self._conversion.paging else ""
         for entry in self._conversion.output.lists:
-            if entry.name != paged:
+            if entry.name != self._paged:
                 self._lists[entry.name] = self._renderer.render_rows(entry, Frame(table))[0]
 
-    def _add_rows(self, table: Table, paging: Paging) -> None:
+    def _add_rows(self, table: Table, paging: Paging | None) -> None:
         position = self._position or Position()
-        entry = next(entry for entry in self._conversion.output.lists if entry.name == paging.list)
+        entry = next(entry for entry in self._conversion.output.lists if entry.name == self._paged)
         rows, _ = self._renderer.render_rows(entry, Frame(table))
         end = position.skip + self._limit - len(self._rows)
         self._rows += rows[position.skip : end]
         if end < len(rows):
             self._position, self.is_complete = Position(position.key, end), True
             return
-        key = self._read_key(table, paging, entry.rows)
-        if key is None:
+        key = None if paging is None else self._read_key(table, paging, entry.rows)
+        if key is None or paging is None:
             self._position, self.is_complete = None, True
             return
         if key in self._keys:
@@ -163,18 +164,24 @@ class PageCollection:
         if response.table is None:
             self._check_bodiless()
         else:
-            scalars = self._renderer.render(type(output)(output.fields), Frame(response.table))[0]
-            pieces += [scalars[1:-1]] if len(scalars) > len(b"{}") else []
-        if self._position is not None and self._seal is not None and self._conversion.paging is not None:
+            pieces += self._render_scalars(response.table)
+        if self._position is not None and self._seal is not None:
             pieces.append(b'"next_page":' + quote(self._seal.seal(self._position, self._binding)))
-        paged = self._conversion.paging.list if self._conversion.paging else ""
         for entry in output.lists:
-            rows = self._rows if entry.name == paged else self._lists.get(entry.name, [])
+            rows = self._rows if entry.name == self._paged else self._lists.get(entry.name, [])
             if entry.count:
                 pieces.append(quote_name(entry.count) + b':"%d"' % len(rows))
             if rows or entry.is_required:
                 pieces.append(quote_name(entry.name) + b":[" + b",".join(rows) + b"]")
         return Answer(200, SUCCESS, b"{" + b",".join(pieces) + b"}", response.core_code)
+
+    def _render_scalars(self, table: Table) -> list[bytes]:
+        """Returns the members of the body that are no lists. Later pages have no search_timestamp (규격 2.3)."""
+        fields = self._conversion.output.fields
+        if self._call.parameters.get("next_page"):
+            fields = tuple(field for field in fields if field.name != "search_timestamp")
+        text = self._renderer.render(ObjectOutput(fields), Frame(table))[0]
+        return [text[1:-1]] if len(text) > len(b"{}") else []
 
     def _check_bodiless(self) -> None:
         """Raises ConversionError when the answer needs values, but the core has sent its response code alone."""

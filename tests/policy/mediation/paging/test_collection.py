@@ -93,6 +93,35 @@ def test_a_limit_that_is_none_is_refused(core, limit):
     assert (caught.value.fault.rsp_code, caught.value.detail) == ("40001", "limit")
 
 
+def test_a_list_in_one_telegram_is_divided_by_the_limit(files, core):
+    del files.messages["BA01.yaml"]["paging"]
+    files.messages["BA01.yaml"]["request"]["fields"] = ["ci an(88) = $user_ci"]
+    files.messages["BA01.yaml"]["response"]["fields"].append("search_timestamp datetime")
+    compiled, problems = files.compile()
+    assert problems == []
+    rows = [{"account_num": str(number), "product": "예금", "product_kind": "L1", "status": "A"} for number in range(5)]
+    values = {"reg_date": "20200302", "more": "N", "accounts": rows, "search_timestamp": "20260131000000"}
+    numbers, cursor, stamps = [], "", []
+    while cursor is not None:
+        parameters = {"limit": "2"} | ({"next_page": cursor} if cursor else {"search_timestamp": "0"})
+        bank = core("BA01", parameters, user_ci="c" * 88, of=compiled)
+        collection = PageCollection(bank.conversion, bank.call, SEAL)
+        collection.build_request("000000000001", NOW)
+        collection.accept(bank.respond(values))
+        body = json.loads(collection.build_answer().body)
+        numbers += [row["account_num"] for row in body["account_list"]]
+        stamps.append("search_timestamp" in body)
+        cursor = body.get("next_page")
+    assert numbers == ["0", "1", "2", "3", "4"]
+    assert stamps == [True, False, False]
+
+
+def test_an_api_with_pages_needs_a_seal(core):
+    bank = core("BA04", {**PERIOD, "limit": "50"})
+    with pytest.raises(ValueError, match="needs a seal"):
+        PageCollection(bank.conversion, bank.call)
+
+
 def test_the_last_page_has_no_cursor(core):
     assert "next_page" not in List(core, 10, 10).fetch(10)
 
