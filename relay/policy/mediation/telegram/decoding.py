@@ -183,7 +183,9 @@ class Decoder:
                         self._raise_short(part, [position], path, row)
                     position += part.size
                 elif isinstance(part, Group):
-                    position += (part.times or self._read_count(part, start, path, row)) * part.row_size
+                    end = position + (part.times or self._read_count(part, start, path, row)) * part.row_size
+                    self._check_rows(part, position, end, path, row)
+                    position = end
             start = position
         return start
 

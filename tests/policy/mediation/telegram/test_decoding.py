@@ -34,6 +34,17 @@ def test_nested_rows_belong_to_their_row(plan_of):
     ]
 
 
+def test_a_nested_count_that_is_too_large_is_named_by_its_rows(plan_of):
+    inner = {"list": "inner", "count": "m", "fields": ["b an(2)", "c an(1)"]}
+    plan = plan_of(["n n(1)", {"list": "rows", "count": "n", "fields": ["m n(1)", inner]}])
+    with pytest.raises(ConversionError) as caught:
+        decode(plan, b"2" + b"1abc" + b"9abcab")
+    assert (caught.value.field, caught.value.offset) == ("rows[1].inner[1].c", 11)
+    with pytest.raises(ConversionError) as caught:
+        decode(plan, b"2" + b"9abc" + b"1abc")
+    assert (caught.value.field, caught.value.offset) == ("rows[0].inner[2].b", 8)
+
+
 def test_an_optional_part_may_be_absent(plan_of):
     group = {"list": "rows", "count": "n", "fields": ["b an(1)"]}
     plan = plan_of(["a an(1)", {"optional": ["n n(1)", group]}])
