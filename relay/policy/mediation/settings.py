@@ -22,7 +22,10 @@ RspCodeText = Annotated[
 ]
 Codes = Annotated[
     tuple[Code, ...],
-    BeforeValidator(lambda value: (value,) if isinstance(value, str) else to_tuple(value)),
+    BeforeValidator(
+        lambda value: (value,) if isinstance(value, str) else to_tuple(value),
+        json_schema_input_type=tuple[Code, ...] | Code,
+    ),
 ]
 
 
@@ -104,7 +107,7 @@ class Expression(Section):
         return self
 
 
-ExpressionEntry = Annotated[Expression, BeforeValidator(_read_expression)]
+ExpressionEntry = Annotated[Expression, BeforeValidator(_read_expression, json_schema_input_type=Expression | str)]
 Expression.model_rebuild()
 
 

@@ -55,6 +55,13 @@ def test_a_wrong_value_is_refused(changes):
         read(TelegramMessage, MESSAGE | changes)
 
 
+def test_editors_accept_text_and_sections():
+    schema = TelegramMessage.model_json_schema()
+    fields = schema["$defs"]["ResponseMessage"]["properties"]["fields"]["items"]
+    for entry in (fields, schema["properties"]["answer"]["additionalProperties"]):
+        assert {choice.get("type", "section") for choice in entry["anyOf"]} == {"section", "string"}
+
+
 def test_a_link_needs_a_header():
     with pytest.raises(ValidationError):
         read(TelegramLink, LINK | {"header": []})

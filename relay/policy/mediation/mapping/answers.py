@@ -30,7 +30,7 @@ class _Compiler:
         outputs, lists = [], []
         for field in fields:
             expression = expressions.get(field.name)
-            place = f"{key}.{field.name}" if expression is not None else key
+            place = f"{key}.{field.name}"
             if expression is not None and expression.omit:
                 if field.presence is Presence.REQUIRED:
                     self.problems.append(LayoutError(place, "omits a required field", "a source"))
@@ -85,7 +85,7 @@ class _Compiler:
             return []
         inner = scope if group is None else Scope(group.parts, scope)
         each = {} if expression is None else expression.each
-        output = self.compile_object(f"{key}.each" if each else key, field.fields, each, inner)
+        output = self.compile_object(f"{key}.each", field.fields, each, inner)
         is_required = field.presence is Presence.REQUIRED
         return [ListOutput(field.name, rows or "", output, counts.get(field.name, ""), _MAX_LIST, is_required)]
 

@@ -157,7 +157,7 @@ class Item(Section):
         return self.length or DEFAULT_LENGTHS.get(self.type or "", 0)
 
 
-ItemEntry = Annotated[Item, BeforeValidator(_read_item)]
+ItemEntry = Annotated[Item, BeforeValidator(_read_item, json_schema_input_type=Item | str)]
 Items = Annotated[tuple[ItemEntry, ...], BeforeValidator(to_tuple)]
 """Items in their order."""
 
