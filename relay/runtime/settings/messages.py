@@ -53,9 +53,16 @@ def get_schema_node(model: type[BaseModel], key_path: Iterable[str | int]) -> Ma
     for part in key_path:
         if node is None:
             return None
-        child = node.get("items") if isinstance(part, int) else node.get("properties", {}).get(part)
+        child = node.get("items") if isinstance(part, int) else _get_property(node, str(part))
         node = None if child is None else _resolve(schema, child)
     return node
+
+
+def _get_property(node: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """Returns the schema of a key of a section, or of all keys of a mapping with free names."""
+    names = node.get("additionalProperties")
+    child: Mapping[str, Any] | None = node.get("properties", {}).get(name, names if isinstance(names, dict) else None)
+    return child
 
 
 def _resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -67,14 +74,21 @@ def _resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str,
     return node
 
 
-def find_leaves(model: type[BaseModel], key_path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yields every key path of a model that holds a value or a list of values; index 0 stands for lists of sections."""
+def find_leaves(
+    model: type[BaseModel], key_path: KeyPath = (), outer: frozenset[int] = frozenset()
+) -> Iterator[KeyPath]:
+    """Yields every key path of a model that holds a value or a list of values; index 0 stands for lists of sections.
+
+    Sections within sections of the same kind, whose schemas are in `outer`, are left out.
+    """
     node = get_schema_node(model, key_path) or {}
+    if id(node) in outer:
+        return
     if "properties" in node:
         for name in node["properties"]:
-            yield from find_leaves(model, (*key_path, name))
+            yield from find_leaves(model, (*key_path, name), outer | {id(node)})
     elif node.get("type") == "array" and "properties" in (get_schema_node(model, (*key_path, 0)) or {}):
-        yield from find_leaves(model, (*key_path, 0))
+        yield from find_leaves(model, (*key_path, 0), outer)
     else:
         yield key_path
 

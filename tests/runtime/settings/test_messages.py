@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay.policy.mediation.settings import TelegramLink, TelegramMessage
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
 from relay.runtime.settings.loading import SettingsError, load_settings
@@ -257,6 +258,18 @@ def test_every_key_has_words_for_what_is_allowed(model):
     texts = [describe_allowed(get_schema_node(model, key_path)) for key_path in find_leaves(model)]
     assert all(texts)
     assert not [text for text in texts if "^" in text]
+
+
+@pytest.mark.parametrize("model", [TelegramLink, TelegramMessage])
+def test_sections_within_sections_of_their_kind_have_an_end(model):
+    key_paths = list(find_leaves(model))
+    assert len(key_paths) > 10
+    assert max(len(key_path) for key_path in key_paths) < 8
+
+
+def test_keys_with_free_names_have_the_schema_of_their_values():
+    node = get_schema_node(TelegramMessage, ("answer", "trans_list", "each", "trans_amt", "field"))
+    assert node["description"] == "a name of letters (Hangul too), digits, _ and -"
 
 
 def test_an_unknown_key_has_no_schema():

@@ -1,0 +1,96 @@
+"""The compiled link of an institution: headers of telegrams, and line management (회선 관리)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from relay.policy.mediation.errors import ConversionError
+from relay.policy.mediation.settings import TelegramLink
+from relay.policy.mediation.telegram.decoding import Decoder, Table
+from relay.policy.mediation.telegram.encoding import Encoder
+from relay.policy.mediation.telegram.framing import FrameReader, Framing
+from relay.policy.mediation.telegram.plan import FieldPlan, MessagePlan, iter_fields
+
+LineAction = Literal["start", "test", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header of a telegram says. `line` is the action of line management, `is_answer` whether it answers one.
+
+    `unique_number` matches a response with its request; "" when the header has none.
+    """
+
+    kind: str
+    code: str
+    unique_number: str
+    line: LineAction | None = None
+    is_answer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The compiled `link.yaml`. `header` is the plan of headers alone, `line` that of line management."""
+
+    settings: TelegramLink
+    framing: Framing
+    header: MessagePlan
+    line: MessagePlan | None
+    names: Mapping[str, str]
+
+    @property
+    def unique_digits(self) -> int:
+        """The digits of unique numbers; 0 when the header has none."""
+        plans = [plan for plan in iter_fields(self.header.header) if plan.variable == "unique_number"]
+        return plans[0].codec.length if plans else 0
+
+    def open_reader(self) -> FrameReader:
+        """Returns a reader of the telegrams of one connection."""
+        return FrameReader(self.framing)
+
+    def read_header(self, data: bytes) -> Header:
+        """Returns what the header of a telegram says. Raises ConversionError when it cannot be read."""
+        table = Decoder("header", data, {}).decode_header(self.header)
+        kind, code, unique_number = (table.get(self.names.get(name, "")) for name in ("kind", "code", "unique_number"))
+        management = self.settings.management
+        if management is None or kind not in {management.kinds.request, management.kinds.response}:
+            return Header(kind, code, unique_number)
+        action = self._read_action(data, table)
+        return Header(kind, code, unique_number, action, kind == management.kinds.response)
+
+    def _read_action(self, data: bytes, header: Table) -> LineAction:
+        management, plan = self.settings.management, self.line
+        assert management is not None and plan is not None  # noqa: S101, PT018 - the caller has checked
+        table = Decoder("line management", data, {}).decode_body(plan, header)
+        code = table.get(management.field)
+        for action, value in management.codes.items():
+            if code == value:
+                return action
+        place = table.find_offset(management.field, 0)
+        raise ConversionError("line management", place, management.field, "a code of line management")
+
+    def encode_line_request(self, action: LineAction, context: Mapping[str, str]) -> bytes:
+        """Returns the telegram that starts, tests or ends a line. Raises ConversionError."""
+        management = self.settings.management
+        assert management is not None  # noqa: S101 - only links with line management are asked
+        return self._encode_line({**context, "kind": management.kinds.request}, management.codes[action], "")
+
+    def answer_line_request(self, header: Header, context: Mapping[str, str]) -> bytes:
+        """Returns the answer to a telegram of line management. Raises ConversionError."""
+        management = self.settings.management
+        assert management is not None and header.line is not None  # noqa: S101, PT018 - see encode_line_request
+        values = {**context, "kind": management.kinds.response, "unique_number": header.unique_number}
+        values["code"] = header.code
+        return self._encode_line(values, management.codes[header.line], management.ok)
+
+    def _encode_line(self, context: Mapping[str, str], code: str, response_code: str) -> bytes:
+        management, plan = self.settings.management, self.line
+        assert management is not None and plan is not None  # noqa: S101, PT018 - the callers have checked
+        own = {management.field: code, self.settings.response_code.field: response_code}
+
+        def resolve(field: FieldPlan) -> str | None:
+            if field.variable:
+                return "0" if field.variable == "length" else context.get(field.variable)
+            return own.get(field.name)
+
+        return self.framing.write_length(Encoder("line management", resolve).encode(plan.parts, {}))

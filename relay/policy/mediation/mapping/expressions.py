@@ -1,0 +1,225 @@
+"""Compiles the expressions of an answer into functions over decoded tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+from relay.policy.mediation.errors import LayoutError, ValueFault
+from relay.policy.mediation.settings import Expression
+from relay.policy.mediation.telegram.codec import Kind
+from relay.policy.mediation.telegram.decoding import Table
+from relay.policy.mediation.telegram.plan import FieldPlan, Group, Part, find_groups, iter_fields
+
+Values = bytes | Sequence[bytes]
+"""Values of all rows, or the value of every row."""
+
+_NAMES_TO_SHOW: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A table while it is mapped; `outer` is the frame of the rows around it, `counts` the rows in each of them."""
+
+    table: Table
+    outer: "Frame | None" = None
+    counts: Sequence[int] = ()
+
+
+class Scope:
+    """Names that expressions may use: fields and groups of one record, then those of the records around it."""
+
+    def __init__(self, parts: Sequence[Part], outer: "Scope | None" = None) -> None:
+        self.fields = {plan.name: plan for plan in iter_fields(parts)}
+        self.groups: Mapping[str, Group] = find_groups(parts)
+        self.outer = outer
+
+    def find(self, name: str) -> tuple[FieldPlan, int]:
+        """Returns a field and how many records out it is. Raises KeyError."""
+        depth = 0
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.fields:
+                return scope.fields[name], depth
+            scope, depth = scope.outer, depth + 1
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A compiled expression with what its values can be; `choices` are all of them if they are known.
+
+    `field` is the field of the telegram that errors name, if it is in the same record. `longer` allows values that
+    are longer than the standard's. `parts` are those of a join that nothing changes.
+    """
+
+    evaluate: Callable[[Frame], Values]
+    kind: Kind
+    max_bytes: int
+    digits: int = 0
+    scale: int = 0
+    choices: frozenset[str] | None = None
+    field: str = ""
+    longer: str = ""
+    is_conditional: bool = False
+    parts: tuple["Source", ...] = ()
+
+
+def compile_expression(key: str, expression: Expression, scope: Scope) -> Source:
+    """Returns the source of a scalar field of the answer. Raises LayoutError for a name that is not in the scope."""
+    if expression.value is not None:
+        source = _compile_constant(key, expression.value, scope)
+    elif expression.join:
+        source = _compile_join(key, expression.join, scope)
+    elif expression.count is not None:
+        source = _compile_count(key, expression.count, scope)
+    elif expression.sum is not None:
+        source = _compile_sum(key, expression.sum, scope)
+    else:
+        source = compile_field(key, expression.field or "", scope)
+    if expression.codes or expression.default is not None:
+        source = _translate(source, expression)
+    for test, wanted in ((expression.when, True), (expression.unless, False)):
+        for name, codes in test.items():
+            values = frozenset(code.encode() for code in codes)
+            source = replace(_add_condition(key, source, name, values, wanted, scope), parts=())
+    return replace(source, longer=expression.longer or "")
+
+
+def compile_field(key: str, name: str, scope: Scope) -> Source:
+    """Returns the source of a field. Raises LayoutError."""
+    try:
+        plan, depth = scope.find(name)
+    except KeyError:
+        names = ", ".join(list(scope.fields)[:_NAMES_TO_SHOW])
+        raise LayoutError(key, f"names {name}, which the telegram does not have", f"one of {names}") from None
+    codec = plan.codec
+    field = name if depth == 0 else ""
+    return Source(_fetch(name, depth), codec.kind, codec.max_bytes, codec.digits, codec.scale, None, field)
+
+
+def _fetch(name: str, depth: int) -> Callable[[Frame], Values]:
+    if depth == 0:
+        return lambda frame: frame.table.columns[name]
+
+    def fetch(frame: Frame) -> Values:
+        outer = frame.outer
+        assert outer is not None  # noqa: S101 - scopes and frames have the same depth
+        values = _fetch(name, depth - 1)(outer)
+        if isinstance(values, bytes) or len(values) == 1:
+            return values if isinstance(values, bytes) else values[0]
+        return [value for value, count in zip(values, frame.counts, strict=True) for _ in range(count)]
+
+    return fetch
+
+
+def _compile_constant(key: str, text: str, scope: Scope) -> Source:
+    if text.startswith("$"):
+        return compile_field(key, text[1:], scope)
+    value = text.encode()
+    return Source(lambda _: value, Kind.TEXT, len(value), choices=frozenset({text}))
+
+
+def _compile_join(key: str, names: Sequence[str], scope: Scope) -> Source:
+    sources = [
+        _compile_constant(key, name[1:].strip(), scope) if name.startswith("=") else compile_field(key, name, scope)
+        for name in names
+    ]
+
+    def join(frame: Frame) -> Values:
+        columns = [source.evaluate(frame) for source in sources]
+        rows = frame.table.rows
+        lists = [[column] * rows if isinstance(column, bytes) else column for column in columns]
+        if len(lists) == 2:  # noqa: PLR2004 - PERF: the usual date and time, 0.03 us a row instead of 0.1
+            return list(map(bytes.__add__, *lists))
+        return list(map(b"".join, zip(*lists, strict=True)))
+
+    kinds = [source.kind for source in sources]
+    kind = Kind.TEXT if Kind.TEXT in kinds else Kind.ASCII
+    if kinds == [Kind.DATE, Kind.TIME]:
+        kind = Kind.DATETIME
+    elif set(kinds) == {Kind.DIGITS}:
+        kind = Kind.DIGITS
+    size = sum(source.max_bytes for source in sources)
+    return Source(join, kind, size, digits=size, field=sources[0].field, parts=tuple(sources))
+
+
+def _compile_count(key: str, name: str, scope: Scope) -> Source:
+    group = scope.groups.get(name)
+    if group is None:
+        raise LayoutError(key, f"counts {name}, which is no list of the record", "one of " + ", ".join(scope.groups))
+    digits = len(str(group.maximum or 999))
+
+    def count(frame: Frame) -> Values:
+        return [b"%d" % number for number in frame.table.counts[name]]
+
+    return Source(count, Kind.NUMBER, digits, digits)
+
+
+def _compile_sum(key: str, path: str, scope: Scope) -> Source:
+    group_name, _, name = path.partition(".")
+    group = scope.groups.get(group_name)
+    plan = None if group is None else {plan.name: plan for plan in iter_fields(group.parts)}.get(name)
+    if plan is None or plan.codec.kind not in {Kind.NUMBER, Kind.DIGITS}:
+        raise LayoutError(key, f"sums {path}, which is no number of rows", "LIST.FIELD of the record")
+
+    def add_up(frame: Frame) -> Values:
+        column = frame.table.groups[group_name].columns[name]
+        sums, start = [], 0
+        for count in frame.table.counts[group_name]:
+            total = sum((Decimal(value.decode()) for value in column[start : start + count] if value), Decimal(0))
+            sums.append(f"{total:f}".encode())
+            start += count
+        return sums
+
+    codec = plan.codec
+    return Source(add_up, Kind.NUMBER, codec.max_bytes + 4, codec.digits, codec.scale)
+
+
+class _CodeTable(dict[bytes, bytes]):
+    """A code table whose default stands for all codes that it does not have."""
+
+    def __init__(self, default: bytes | None, codes: Mapping[bytes, bytes]) -> None:
+        super().__init__(codes)
+        self._default = default
+
+    def __missing__(self, code: bytes) -> bytes:
+        if self._default is None:
+            raise KeyError(code)
+        return self._default
+
+
+def _translate(source: Source, expression: Expression) -> Source:
+    default = None if expression.default is None else expression.default.encode()
+    table = _CodeTable(default, {code.encode(): value.encode() for code, value in expression.codes.items()})
+    table.setdefault(b"", b"" if default is None else default)
+    look_up = table.__getitem__
+
+    def translate(frame: Frame) -> Values:
+        values = source.evaluate(frame)
+        if isinstance(values, bytes):
+            values = [values] * max(frame.table.rows, 1)
+        try:
+            return list(map(look_up, values))
+        except KeyError:
+            index = next(index for index, value in enumerate(values) if value not in table)
+            raise ValueFault(index, "a code of the code table of the layout") from None
+
+    choices = frozenset({*expression.codes.values(), *([] if expression.default is None else [expression.default])})
+    size = max((len(choice.encode()) for choice in choices), default=0)
+    return Source(translate, Kind.TEXT, size, choices=choices, field=source.field)
+
+
+def _add_condition(key: str, source: Source, name: str, codes: frozenset[bytes], wanted: bool, scope: Scope) -> Source:
+    test = compile_field(key, name, scope).evaluate
+    evaluate = source.evaluate
+
+    def select(frame: Frame) -> Values:
+        rows = frame.table.rows
+        tested, values = test(frame), evaluate(frame)
+        tested = [tested] * rows if isinstance(tested, bytes) else tested
+        values = [values] * rows if isinstance(values, bytes) else values
+        matches = [value in codes for value in tested] if codes else [bool(value) for value in tested]
+        return [value if match is wanted else b"" for value, match in zip(values, matches, strict=True)]
+
+    return replace(source, evaluate=select, is_conditional=True)

@@ -1,0 +1,154 @@
+"""Models of an institution's telegram files: `link.yaml`, and one file for each API.
+
+All models are sections as in the other settings: problems name the file and the dotted key.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from relay.policy.mediation.telegram.framing import FramingSettings
+from relay.policy.mediation.telegram.notation import Code, Items, Name, to_tuple
+from relay.policy.settings.scalars import ApiCode, Section, build_error
+
+EMPTY: Literal["empty"] = "empty"
+"""In a table of response codes: a success without rows."""
+
+MESSAGE_ROWS: Literal["message"] = "message"
+"""As `rows` of a list: the message itself is the only row."""
+
+RspCodeText = Annotated[
+    str, StringConstraints(pattern=r"^([0-9]{5}|empty)$"), Field(description="an rsp_code in quotes, or empty")
+]
+Codes = Annotated[
+    tuple[Code, ...],
+    BeforeValidator(
+        lambda value: (value,) if isinstance(value, str) else to_tuple(value),
+        json_schema_input_type=tuple[Code, ...] | Code,
+    ),
+]
+
+
+class Kinds(Section):
+    """Message types (전문종별코드) of requests and responses, `$kind` in the header."""
+
+    request: Code = "0200"
+    response: Code = "0210"
+
+
+class ResponseCodes(Section):
+    """The field with the response code of the core, and the rsp_code for each; unknown ones are 50005.
+
+    `text` is a field with a message for the customer; without it rsp_msg is the meaning of the rsp_code.
+    """
+
+    field: Name
+    codes: dict[str, RspCodeText]
+    text: Name | None = None
+
+
+class Management(Section):
+    """Line management (회선 관리): telegrams that start, test and end a line, by the code in one of their fields."""
+
+    kinds: Kinds = Kinds(request="0800", response="0810")
+    fields: Items = ()
+    field: Name
+    codes: dict[Literal["start", "test", "end"], Code]
+    ok: Code = "0000"
+
+
+class TelegramLink(Section):
+    """`link.yaml`: what all telegrams of an institution have in common."""
+
+    charset: Literal["EUC-KR", "CP949", "UTF-8"] = "EUC-KR"
+    framing: FramingSettings = FramingSettings()
+    header: Annotated[Items, Field(min_length=1)]
+    kinds: Kinds = Kinds()
+    response_code: ResponseCodes
+    management: Management | None = None
+
+
+def _read_expression(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value == "omit":
+        return {"omit": True}
+    return {"value": value[1:].strip().strip("'\"")} if value.startswith("=") else {"field": value}
+
+
+class Expression(Section):
+    """Where a field of the answer comes from: one of `field`, `value`, `join`, `count`, `sum`, `rows` or `omit`.
+
+    As text: the name of a field, or `= VALUE`. `codes` translates values, `default` stands for all others. `when` and
+    `unless` give fields and values: the field is left out unless they match, or when they do; without values they ask
+    whether the field is blank. `longer` allows a field that is longer than the standard's: values too long are an
+    error (`check`), or text is cut (`cut`).
+    """
+
+    field: Name | None = None
+    value: Code | None = None
+    join: Annotated[tuple[Code, ...], Field(max_length=8), BeforeValidator(to_tuple)] = ()
+    count: Name | None = None
+    sum: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_가-힣-]+\.[A-Za-z0-9_가-힣-]+$")] | None = None
+    rows: Name | None = None
+    each: "dict[str, ExpressionEntry]" = Field(default={})
+    omit: bool = False
+    codes: dict[str, Code] = Field(default={})
+    default: Code | None = None
+    when: dict[str, Codes] = Field(default={})
+    unless: dict[str, Codes] = Field(default={})
+    longer: Literal["check", "cut"] | None = None
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        sources = [self.field, self.value, self.join or None, self.count, self.sum, self.rows, self.omit or None]
+        if sum(source is not None for source in sources) != 1:
+            raise build_error("", "has no source or several", "one of field, value, join, count, sum, rows, omit")
+        return self
+
+
+ExpressionEntry = Annotated[Expression, BeforeValidator(_read_expression, json_schema_input_type=Expression | str)]
+Expression.model_rebuild()
+
+
+class RequestMessage(Section):
+    """Fields of a request after the header. Fields named like a parameter of the API have its value."""
+
+    fields: Items = ()
+
+
+class ResponseMessage(Section):
+    """Fields of a response after the header; `code` is its transaction code if it is not that of the request."""
+
+    fields: Items = ()
+    code: Code | None = None
+
+
+class Paging(Section):
+    """How the core continues a list. `key` are the fields with the continuation key of the next request (`$key`).
+
+    A field of the rows stands for that of the last row. There are more rows while `more` matches, without `more` while
+    the key is not blank. A telegram has at most `rows` rows (`$rows`); one response takes at most `telegrams` of them.
+    """
+
+    list: Name
+    key: Annotated[tuple[Name, ...], Field(min_length=1, max_length=8)]
+    more: dict[str, Codes] = Field(default={})
+    rows: Annotated[int, Field(ge=1, le=500)] = 100
+    telegrams: Annotated[int, Field(ge=1, le=500)] = 20
+
+
+class TelegramMessage(Section):
+    """One file for each API: the request, the response, and the body of the answer by the standard's names.
+
+    Fields of the answer that are not in `answer` come from the telegram's field of the same name. `code` is the
+    transaction code (`$code`).
+    """
+
+    api: ApiCode
+    code: Code
+    request: RequestMessage = RequestMessage()
+    response: ResponseMessage
+    answer: dict[str, ExpressionEntry] = Field(default={})
+    paging: Paging | None = None
+    response_codes: dict[str, RspCodeText] = Field(default={})

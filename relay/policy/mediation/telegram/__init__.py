@@ -1,0 +1,1 @@
+"""Layouts of telegrams: notation, codecs of fields, records, framing."""

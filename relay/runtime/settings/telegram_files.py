@@ -1,0 +1,66 @@
+"""Reads the telegram files of an institution: `link.yaml` and one file for each API in its folder `telegrams`."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from relay.policy.mediation.institution import TelegramInstitution, compile_institution
+from relay.policy.mediation.settings import TelegramLink, TelegramMessage
+from relay.runtime.settings.messages import build_problems
+from relay.runtime.settings.problems import SettingsProblem, format_path
+from relay.runtime.settings.yaml_files import read_yaml
+from relay.standard.catalogue import load_catalogue, load_rsp_codes
+
+LINK_FILE: Final = "link.yaml"
+
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramFiles:
+    """The compiled files, None with problems; `files` are all files that were read, for watching."""
+
+    institution: TelegramInstitution | None
+    problems: tuple[SettingsProblem, ...]
+    files: tuple[Path, ...]
+
+
+def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = ()) -> TelegramFiles:
+    """Reads and compiles the files of a folder. Each API of `offered`, by api_code, must have a file.
+
+    All problems are reported at once. Files of APIs are compiled only with a valid `link.yaml`.
+    """
+    link_path = folder / LINK_FILE
+    paths = sorted(path for path in folder.glob("*.yaml") if path.name != LINK_FILE and path.name[0] != ".")
+    link, problems = _read_model(link_path, TelegramLink)
+    messages: list[tuple[str, TelegramMessage]] = []
+    for path in paths:
+        message, message_problems = _read_model(path, TelegramMessage)
+        problems += message_problems
+        if message is not None:
+            messages.append((format_path(path), message))
+    institution = None
+    if link is not None:
+        missing = offered if len(messages) == len(paths) else ()  # the API of an unreadable file is unknown
+        rsp_codes = {code: (row.http, row.meaning) for code, row in load_rsp_codes().items()}
+        institution, layout_problems = compile_institution(
+            (format_path(link_path), link), messages, load_catalogue(), industry, rsp_codes, missing
+        )
+        problems += [
+            SettingsProblem(problem.file, problem.key, problem.wrong, problem.allowed) for problem in layout_problems
+        ]
+    return TelegramFiles(None if problems else institution, tuple(problems), (link_path, *paths))
+
+
+def _read_model(path: Path, model: type[_ModelT]) -> tuple[_ModelT | None, list[SettingsProblem]]:
+    parsed = read_yaml(path)
+    if parsed.values is None:
+        return None, parsed.problems
+    try:
+        return model.model_validate_json(json.dumps(parsed.values), strict=True), parsed.problems
+    except ValidationError as error:
+        return None, parsed.problems + build_problems(error, model, format_path(path), {})

@@ -1,0 +1,106 @@
+import pytest
+
+from relay.policy.mediation.errors import LayoutError, ValueFault
+from relay.policy.mediation.mapping.expressions import Frame, Scope, compile_expression
+from relay.policy.mediation.settings import Expression
+from relay.policy.mediation.telegram.codec import Kind
+from relay.policy.mediation.telegram.decoding import Decoder
+
+INNER = {"list": "inner", "count": "m", "fields": ["v amount(2)"]}
+LINES = [
+    "day date",
+    "clock time",
+    "kind an(1)",
+    "n n(1)",
+    {"list": "rows", "count": "n", "fields": ["a an(2)", "amt amount(3,1)", "m n(1)", INNER]},
+]
+DATA = b"20260131101112Y" + b"2" + b"A1" + b"015" + b"2" + b"0703" + b"B " + b"020" + b"0"
+
+
+@pytest.fixture
+def message(plan_of):
+    plan = plan_of(LINES)
+    return Scope(plan.parts), Frame(Decoder("test", DATA, {}).decode(plan))
+
+
+@pytest.fixture
+def rows(message):
+    scope, frame = message
+    table = frame.table.groups["rows"]
+    return Scope(scope.groups["rows"].parts, scope), Frame(table, frame, frame.table.counts["rows"])
+
+
+def evaluate(place, **values):
+    scope, frame = place
+    result = compile_expression("answer.x", Expression(**values), scope).evaluate(frame)
+    return result if isinstance(result, bytes) else list(result)
+
+
+def test_values_of_the_message(message):
+    assert evaluate(message, field="kind") == [b"Y"]
+    assert evaluate(message, value="KRW") == b"KRW"
+    assert evaluate(message, value="$kind") == [b"Y"]
+    assert evaluate(message, join=("day", "clock")) == [b"20260131101112"]
+    assert evaluate(message, join=("day", "= -", "kind")) == [b"20260131-Y"]
+    assert evaluate(message, count="rows") == [b"2"]
+    assert evaluate(message, sum="rows.amt") == [b"3.5"]
+
+
+def test_values_of_rows(rows):
+    assert evaluate(rows, field="a") == [b"A1", b"B"]
+    assert evaluate(rows, field="day") == b"20260131"
+    assert evaluate(rows, join=("a", "kind")) == [b"A1Y", b"BY"]
+    assert evaluate(rows, count="inner") == [b"2", b"0"]
+    assert evaluate(rows, sum="inner.v") == [b"10", b"0"]
+
+
+def test_nested_rows_see_the_rows_around_them(rows):
+    scope, frame = rows
+    table = frame.table.groups["inner"]
+    inner = (Scope(scope.groups["inner"].parts, scope), Frame(table, frame, frame.table.counts["inner"]))
+    assert evaluate(inner, field="v") == [b"7", b"3"]
+    assert evaluate(inner, field="a") == [b"A1", b"A1"]
+    assert evaluate(inner, field="kind") == b"Y"
+
+
+def test_codes_translate_and_a_default_stands_for_the_rest(rows):
+    assert evaluate(rows, field="a", codes={"A1": "01", "B": "02"}) == [b"01", b"02"]
+    assert evaluate(rows, field="a", codes={"A1": "01"}, default="99") == [b"01", b"99"]
+    with pytest.raises(ValueFault) as caught:
+        evaluate(rows, field="a", codes={"A1": "01"})
+    assert caught.value.index == 1
+
+
+def test_conditions_leave_values_out(rows):
+    assert evaluate(rows, field="a", when={"m": ("2",)}) == [b"A1", b""]
+    assert evaluate(rows, field="a", unless={"m": ("2",)}) == [b"", b"B"]
+    assert evaluate(rows, field="a", when={"kind": ("Y", "Z")}) == [b"A1", b"B"]
+    assert evaluate(rows, field="a", when={"a": ()}) == [b"A1", b"B"]
+    assert evaluate(rows, value="x", unless={"kind": ()}) == [b"", b""]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "choices"),
+    [
+        ({"join": ("day", "clock")}, Kind.DATETIME, None),
+        ({"join": ("kind", "day")}, Kind.ASCII, None),
+        ({"count": "rows"}, Kind.NUMBER, None),
+        ({"field": "day"}, Kind.DATE, None),
+        ({"value": "x"}, Kind.TEXT, frozenset({"x"})),
+        ({"field": "kind", "codes": {"Y": "true"}, "default": "false"}, Kind.TEXT, frozenset({"true", "false"})),
+    ],
+)
+def test_what_values_can_be_is_known_at_load(message, values, kind, choices):
+    source = compile_expression("answer.x", Expression(**values), message[0])
+    assert (source.kind, source.choices) == (kind, choices)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"field": "b"}, {"join": ("day", "b")}, {"count": "day"}, {"sum": "rows.a"}, {"sum": "other.amt"},
+     {"field": "day", "when": {"b": ()}}, {"value": "$b"}],
+)  # fmt: skip
+def test_unknown_names_are_refused(message, values):
+    with pytest.raises(LayoutError) as caught:
+        compile_expression("answer.x", Expression(**values), message[0])
+    assert caught.value.key == "answer.x"
