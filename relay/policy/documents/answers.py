@@ -39,6 +39,12 @@ TRAN_ID_HEADER: Final[Part] = {
     "description": "요청의 x-api-tran-id와 같은 값입니다.",
     "schema": {"type": "string", "pattern": TRAN_ID_PATTERN, "description": TRAN_ID_FORM},
 }
+_RETURNED_TRAN_ID: Final[Part] = {
+    "description": "요청의 x-api-tran-id. 요청에 없거나 ASCII 64자를 넘으면 빈 값입니다.",
+    "schema": {"type": "string", "maxLength": 64},
+}
+"""The header of errors, whose request may have no valid 거래고유번호."""
+
 _RETRY_AFTER: Final[Part] = {"description": "다시 요청할 수 있는 때까지의 초.", "schema": {"type": "string"}}
 _ALLOW: Final[Part] = {"description": "허용되는 HTTP Method.", "schema": {"type": "string"}}
 
@@ -133,7 +139,7 @@ def _build_oauth_error(status: int, errors: Mapping[str, list[str]]) -> Part:
 
 
 def _build_answer(status: int, description: str, schema: Part, examples: Part) -> Part:
-    headers = {"x-api-tran-id": TRAN_ID_HEADER}
+    headers = {"x-api-tran-id": _RETURNED_TRAN_ID}
     if status in _RETRIED_LATER:
         headers["Retry-After"] = _RETRY_AFTER
     if status == _METHOD_NOT_ALLOWED:

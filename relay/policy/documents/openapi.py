@@ -16,9 +16,14 @@ Document = dict[str, Any]
 OPENAPI_VERSION: Final = "3.1.0"
 STANDARD_VERSION: Final = "v1"
 _GROUP_NAMES: Final = {
-    OAUTH: "인증 API: 토큰을 중계기관이 발급합니다.",
-    SUPPORT: "지원 API: 종합포털이 중계기관을 호출합니다.",
-    PORTAL: "지원 API: 종합포털이 제공합니다.",
+    OAUTH: "인증 API",
+    SUPPORT: "지원 API (중계기관)",
+    PORTAL: "지원 API (종합포털)",
+}
+_GROUP_DESCRIPTIONS: Final = {
+    OAUTH: "중계기관이 토큰을 발급합니다.",
+    SUPPORT: "종합포털이 중계기관을 호출합니다.",
+    PORTAL: "종합포털이 제공합니다.",
 }
 _DESCRIPTION: Final = """\
 금융분야 마이데이터 표준 API 규격 v1의 API입니다.
@@ -56,7 +61,10 @@ def build_openapi(source: DocumentSource, groups: Collection[str] = GROUPS) -> D
             "contact": {"name": "중계기관"},
         },
         "servers": _SERVERS,
-        "tags": [{"name": group, "description": get_group_title(source, group)} for group in ordered],
+        "tags": [
+            {"name": group, "x-displayName": get_group_title(source, group), "description": _describe_group(group)}
+            for group in ordered
+        ],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -67,8 +75,12 @@ def build_openapi(source: DocumentSource, groups: Collection[str] = GROUPS) -> D
 
 
 def get_group_title(source: DocumentSource, group: str) -> str:
-    """Returns the Korean name of a group with its kind."""
+    """Returns the Korean name of a group."""
     return _GROUP_NAMES[group] if group not in INDUSTRIES else f"{source.get_industry_names()[group]} 업권"
+
+
+def _describe_group(group: str) -> str:
+    return _GROUP_DESCRIPTIONS.get(group, f"마이데이터사업자가 호출합니다. URI의 업권은 `{group}`입니다.")
 
 
 def _name_groups(source: DocumentSource, groups: list[str]) -> str:
