@@ -104,7 +104,7 @@ def build_support_examples() -> dict[str, Example]:
     """Returns the examples of the support APIs that the portal calls, by api_id."""
     consent = {"org_code": _OPERATOR, "scope": _SCOPE, "consent_date": "20261101", "consent_end_date": "20271101"}
     service = {"client_id": _CLIENT_ID, "consent_cnt": "1", "consent_list": [consent]}
-    asked = {"org_code": RELAY_CODE, "org_type": "03", "inquiry_date": _SUNDAY, "type": "0"}
+    week = {"org_code": RELAY_CODE, "org_type": "03", "inquiry_date": _SUNDAY, "type": "0"}
     return {
         "지원-101": _MANAGE,
         "지원-102": {"request": {"org_code": _BANK}, "response": _SUCCESS | {"availability": "01"}},
@@ -112,7 +112,7 @@ def build_support_examples() -> dict[str, Example]:
             "request": {"org_code": _BANK, "user_ci": get_ci(CUSTOMERS[0])},
             "response": _SUCCESS | {"is_member": "true", "service_cnt": "1", "service_list": [service]},
         },
-        "지원-104": {"request": asked, "response": _SUCCESS},
+        "지원-104": {"request": week, "response": _SUCCESS},
     }
 
 
