@@ -119,18 +119,17 @@ class Drive:
         def call(case, is_identified, is_known):
             headers = {"Authorization": f"Bearer {self.token}"}
             if is_identified:
-                headers |= {"x-api-tran-id": self.env.make_tran_id(), "x-api-type": "user-search"}
+                headers["x-api-tran-id"] = self.env.make_tran_id()
                 self.complete(case, example.request if example and is_known else {})
             self.check(case, case.call(headers=headers, **self.transport), mode, is_identified)
 
         call()
 
     def complete(self, case, values):
-        """Sets the institution, known values, and what a schema cannot say: the order of days, a true timestamp."""
+        """Sets the institution, known values, and what a schema cannot say: the order of days."""
         for parameters in (case.query, case.body, case.path_parameters):
             if isinstance(parameters, dict):
-                known = {"org_code": self.provider, "search_timestamp": "0", **values}
-                parameters.pop("next_page", None)  # only the institution makes its cursors
+                known = {**values, "org_code": self.provider}
                 parameters |= {name: value for name, value in known.items() if name in parameters}
                 for start, end in (("from_date", "to_date"), ("from_month", "to_month")):
                     if {start, end} <= parameters.keys():
