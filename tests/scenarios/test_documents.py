@@ -67,11 +67,21 @@ def answer_as(provider):
     async def script(call, wire):
         url = urlsplit(call.target)
         values = json.loads(call.body) if call.body else dict(parse_qsl(url.query))
+        values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
         reply = provider.respond(ProviderRequest(call.method, url.path, values))
         body = json.dumps(reply.body, ensure_ascii=False).encode()
         await wire.send(build_response(body, status=f"{reply.status} -"))
 
     return script
+
+
+def is_text(field):
+    return field.type == "AH"
+
+
+def cut(value, limit):
+    """Returns a text with at most `limit` bytes."""
+    return value.encode(errors="ignore")[:limit].decode(errors="ignore") if isinstance(value, str) else value
 
 
 class Drive:
@@ -109,6 +119,7 @@ class Drive:
     def call_operation(self, operation, mode):
         api_id, *_ = operation.definition.raw["x-api-ids"]
         example = self.source.examples[self.industry].get(api_id)
+        api = self.source.catalogue.apis[api_id]
 
         @self.settings
         @given(
@@ -120,17 +131,19 @@ class Drive:
             headers = {"Authorization": f"Bearer {self.token}"}
             if is_identified:
                 headers["x-api-tran-id"] = self.env.make_tran_id()
-                self.complete(case, example.request if example and is_known else {})
+                self.complete(case, api, example.request if example and is_known else {})
             self.check(case, case.call(headers=headers, **self.transport), mode, is_identified)
 
         call()
 
-    def complete(self, case, values):
-        """Sets the institution, known values, and what a schema cannot say: the order of days."""
+    def complete(self, case, api, values):
+        """Sets the institution, known values, and what a schema cannot say: the order of days, lengths in bytes."""
+        limits = {field.name: int(field.length) for field in (*api.request.query, *api.request.body) if is_text(field)}
         for parameters in (case.query, case.body, case.path_parameters):
             if isinstance(parameters, dict):
                 known = {**values, "org_code": self.provider}
                 parameters |= {name: value for name, value in known.items() if name in parameters}
+                parameters |= {name: cut(parameters[name], limits[name]) for name in limits.keys() & parameters.keys()}
                 for start, end in (("from_date", "to_date"), ("from_month", "to_month")):
                     if {start, end} <= parameters.keys():
                         parameters[start], parameters[end] = sorted(map(str, (parameters[start], parameters[end])))
