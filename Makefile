@@ -6,7 +6,7 @@ ARGS  ?=
 QUICK ?=
 SPLIT ?= -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo sandbox compile test test-full test-compiled chaos attack chaos-docs check format bench clean
+.PHONY: help demo sandbox compile test test-full test-compiled chaos attack chaos-docs api-pages check format bench clean
 help:                    ## what can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 12
 
@@ -55,6 +55,10 @@ attack: $(VENV)/ready-dev    ## attack an institution through two gateways with 
 
 chaos-docs: $(VENV)/ready-dev ## write docs/operate/degraded.md; ARGS=--keep takes the figures of the last run
 	@$(CHAOS) $(PY) -m chaos --docs $(ARGS)
+
+api-pages: $(VENV)/ready-dev  ## write the examples of relay/standard and docs/reference/apis from the catalogue
+	@$(VENV)/bin/mydata-sandbox examples relay/standard/examples
+	@$(PY) .ci/api_pages.py
 
 check: $(VENV)/ready-dev     ## form, lint, types, floors
 	@$(VENV)/bin/ruff format --check .

@@ -11,6 +11,7 @@ from mydata_sandbox.standard_streams import open_missing_descriptors
 COMMANDS: Final = {
     "certs": "Make development certificates.",
     "demo": "Make every call of the standard once and validate the responses.",
+    "examples": "Write the example calls of the relay's documents.",
     "run": "Start relay, institutions, certifiers and portal and leave them running.",
     "token": "Print an access token, valid or deliberately wrong.",
 }

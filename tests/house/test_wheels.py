@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-DATA = (".yaml", ".html", ".css")
+DATA = (".yaml", ".json", ".html", ".css")
 
 
 def build_wheel(source, target):

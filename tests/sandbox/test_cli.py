@@ -9,9 +9,9 @@ from mydata_sandbox import __version__, commands
 from mydata_sandbox.cli import COMMANDS, main
 
 
-def test_the_commands_are_run_demo_certs_and_token():
+def test_the_commands_are_run_demo_certs_examples_and_token():
     output = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
-    assert set(COMMANDS) == {"run", "demo", "certs", "token"}
+    assert set(COMMANDS) == {"run", "demo", "certs", "examples", "token"}
     assert all(f"{name} {sentence}" in output for name, sentence in COMMANDS.items())
 
 

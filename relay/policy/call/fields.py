@@ -19,8 +19,15 @@ _DATE: Final = (
     f"|02(?:0[1-9]|1[0-9]|2[0-8]))|{_LEAP_YEAR}0229)"
 )
 _MONTH: Final = "(?!0000)[0-9]{4}(?:0[1-9]|1[0-2])"
-_CALENDAR: Final = {"DATE": _DATE, "DTIME": _DATE + _TIME, "DTIME|DATE": f"{_DATE}(?:{_TIME})?", "month": _MONTH}
-_CHARACTER_CLASSES: Final = {
+CALENDAR_PATTERNS: Final = {
+    "DATE": _DATE,
+    "DTIME": _DATE + _TIME,
+    "DTIME|DATE": f"{_DATE}(?:{_TIME})?",
+    "month": _MONTH,
+}
+"""Regular expressions of dates, times and months; real days only."""
+
+CHARACTER_CLASSES: Final = {
     "A": "[A-Z]",
     "a": "[a-z]",
     "AN": "[0-9A-Z]",
@@ -28,6 +35,9 @@ _CHARACTER_CLASSES: Final = {
     "aNS": "[ -~]",
     "NS": r"[ -@\[-`{-~]",
 }
+BASE64_PATTERN: Final = "[0-9A-Za-z+/_-]+={0,2}"
+"""Regular expression of B64 without its length."""
+
 _DESCRIPTIONS: Final = {
     "DATE": "DATE, YYYYMMDD",
     "DTIME": "DTIME, YYYYMMDDhhmmss",
@@ -83,26 +93,31 @@ def compile_field_check(field: Field, *, strict: bool = True) -> Check:
     kind = get_checked_type(field)
     if strict and field.codes:
         return frozenset(field.codes).__contains__
-    if kind in _CALENDAR:
-        return re.compile(_CALENDAR[kind]).fullmatch
+    if kind in CALENDAR_PATTERNS:
+        return re.compile(CALENDAR_PATTERNS[kind]).fullmatch
     if kind == "Boolean":
         return frozenset({"true", "false"}).__contains__
     if kind == "AH":
         return _compile_max_bytes(int(field.length))
     if strict:
         return _compile_pattern(kind, field.length).fullmatch
-    return _compile_max_characters(_get_max_length(kind, field.length))
+    return _compile_max_characters(get_max_length(kind, field.length))
 
 
 def _compile_pattern(kind: str, length: str) -> re.Pattern[str]:
-    if kind == "F":
-        whole, fraction = _split_digits(length)
-        return re.compile(f"-?[0-9]{{1,{whole}}}(?:\\.[0-9]{{1,{fraction}}})?")
-    if kind == "N":
-        return re.compile(f"-?[0-9]{{1,{length}}}")
+    if kind in {"F", "N"}:
+        return re.compile(build_number_pattern(kind, length))
     if kind == "B64":
-        return re.compile(f"(?=.{{1,{length}}}\\Z)[0-9A-Za-z+/_-]+={{0,2}}")
-    return re.compile(f"{_CHARACTER_CLASSES[kind]}{{1,{length}}}")
+        return re.compile(f"(?=.{{1,{length}}}\\Z){BASE64_PATTERN}")
+    return re.compile(f"{CHARACTER_CLASSES[kind]}{{1,{length}}}")
+
+
+def build_number_pattern(kind: str, length: str) -> str:
+    """Returns the regular expression of N or F(p,s) with its digits."""
+    if kind == "N":
+        return f"-?[0-9]{{1,{length}}}"
+    whole, fraction = _split_digits(length)
+    return f"-?[0-9]{{1,{whole}}}(?:\\.[0-9]{{1,{fraction}}})?"
 
 
 def _split_digits(length: str) -> tuple[int, int]:
@@ -111,7 +126,7 @@ def _split_digits(length: str) -> tuple[int, int]:
     return max(precision - scale, 1), scale
 
 
-def _get_max_length(kind: str, length: str) -> int:
+def get_max_length(kind: str, length: str) -> int:
     """Returns the longest text of a type in characters; 첨부2 does not count sign and decimal point."""
     if kind == "F":
         return sum(_split_digits(length)) + 2

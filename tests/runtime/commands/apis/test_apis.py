@@ -90,3 +90,41 @@ def test_an_unknown_industry_is_refused_with_the_choices():
 
 def test_help_shows_examples():
     assert "relay apis --industry card --industry efin" in run("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "key"), [("--openapi", "openapi"), ("--json-schema", "$defs"), ("--postman", "item")]
+)
+def test_a_document_is_json_with_korean_letters(option, key):
+    result = run(option, "--industry", "bank")
+    assert key in json.loads(result.stdout)
+    assert "계좌 목록 조회" in result.stdout
+
+
+def test_documents_of_an_industry_have_only_its_apis():
+    document = json.loads(run("--openapi", "--industry", "p2p", "--industry", "bond").stdout)
+    assert {path.removeprefix("/v1").split("/")[1] for path in document["paths"]} == {"p2p", "bond"}
+
+
+def test_output_goes_to_a_file(tmp_path):
+    file = tmp_path / "openapi.json"
+    result = run("--openapi", "--output", str(file))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert file.read_text() == run("--openapi").stdout
+
+
+def test_the_table_is_written_to_a_file_in_whole_lines(tmp_path):
+    run("--output", str(tmp_path / "apis.txt"))
+    assert (tmp_path / "apis.txt").read_text() == run().stdout
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    result = run("--json", "--output", str(tmp_path / "missing" / "apis.json"))
+    assert result.exit_code == 1
+    assert "missing/apis.json: No such file or directory" in result.stderr
+
+
+def test_two_forms_at_once_are_refused():
+    result = run("--json", "--openapi")
+    assert result.exit_code == 2
+    assert "give one of --json, --openapi, --json-schema and --postman" in result.stderr
