@@ -10,6 +10,8 @@ from relay.policy.call.fields import Check, compile_field_check, get_checked_typ
 
 _UNLIMITED: Final = {"F": "8000,4000"}
 _LONG: Final = "8000"
+_MAX_DIGITS: Final = 9
+"""Longer counts are too long for their field, and slow to read as numbers."""
 
 
 class ObjectRules:
@@ -71,7 +73,7 @@ def _is_count_right(count: object, rows: object) -> bool:
     text = to_text(count)
     if not isinstance(rows, list) or not (text.isascii() and text.isdigit()):
         return True
-    return int(text) == len(rows)
+    return len(text) > _MAX_DIGITS or int(text) == len(rows)
 
 
 def _check_list(field: Field, members: Mapping[str, object], path: str, rules: ObjectRules, report: Report) -> None:

@@ -10,6 +10,7 @@ from relay.policy.call.fields import to_text
 
 Members = Mapping[str, object]
 
+_LIMITS: Final = frozenset(f"{limit:0{width}}" for limit in range(1, 501) for width in (1, 2, 3))
 _CALENDAR: Final = frozenset({"DATE", "DTIME", "DTIME|DATE"})
 
 
@@ -44,7 +45,7 @@ class RowRules:
 
     def _check_pages(self, members: Members, rows: int, parameters: Members, report: Report) -> None:
         limit, cursor = to_text(parameters.get("limit")), to_text(members.get("next_page"))
-        if limit.isascii() and limit.isdigit() and rows > int(limit):
+        if limit in _LIMITS and rows > int(limit):
             report(Rule.LIMIT, self._rows)
         if cursor and cursor == to_text(parameters.get("next_page")):
             report(Rule.NEXT_PAGE, "next_page")
