@@ -7,8 +7,7 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault
 from relay.domain.ports import ResponseReceiver
 from relay.policy.answers.content import MAX_BYTES
-from relay.policy.answers.question import Question
-from relay.policy.answers.received import ReceivedAnswer
+from relay.policy.answers.question import Question, ReceivedAnswer
 from relay.policy.call.plan import Institution
 from relay.policy.settings.scalars import Answers
 from relay.wire.head import RequestHead

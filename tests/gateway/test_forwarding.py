@@ -332,28 +332,6 @@ class TestCodes:
         assert (setup.exchange.rsp_code, setup.exchange.reason) == (rsp_code, reason)
         assert setup.connection.ends == ["finished"]
 
-    @pytest.mark.parametrize(
-        ("parts", "rsp_code", "reason", "end"),
-        [
-            ([b'{"rsp_code":"00000","rows":["', "가".encode()[:2], "가".encode()[2:], b'"]}'], "00000", "", "finished"),
-            ([b'{"rsp_code":"00000","rows":["', "가".encode("euc-kr"), b'"]}'], "", "answer_charset", "finished"),
-            ([b'{"rsp_code":"00000","rows":[{"a":"1"},', b'{"a":"2"}'], "50005", "provider_broken", "aborted"),
-            ([b'{"data":{"rsp_code":"00000",', b'"rows":[]}}'], "", "answer_without_code", "finished"),
-        ],
-        ids=["character in two parts", "EUC-KR", "cut after a row", "nested code"],
-    )
-    def test_a_large_response_is_a_success_only_as_a_whole(self, setup, parts, rsp_code, reason, end):
-        setup.forwarding.head_received(200, CHUNKED, None, parts[0])
-        for part in parts[1:]:
-            setup.forwarding.body_received(part)
-        setup.forwarding.response_ended()
-        assert (setup.exchange.rsp_code, setup.exchange.reason) == (rsp_code, reason)
-        assert setup.connection.ends == [end]
-
-    def test_a_page_cut_after_a_row_is_refused(self, setup):
-        assert not setup.forwarding.response_received(200, JSON, b'{"rsp_code":"00000","rows":[{"a":"1"},{"a":"2"}')
-        assert (setup.exchange.reason, setup.exchange.detail) == ("provider_broken", "json")
-
     def test_a_large_response_that_does_not_begin_as_json_is_refused(self, setup):
         setup.forwarding.head_received(200, JSON, 100_000, b"<html>")
         assert (setup.exchange.reason, setup.exchange.detail) == ("provider_broken", "json")

@@ -13,8 +13,7 @@ from relay.infra.answers.counts import AnswerCounts
 from relay.infra.answers.summary import DailySummary
 from relay.policy.answers.answer_rules import AnswerRules
 from relay.policy.answers.content import MAX_BYTES, TooLarge
-from relay.policy.answers.question import read_parameters
-from relay.policy.answers.received import ReceivedAnswer
+from relay.policy.answers.question import ReceivedAnswer, read_parameters
 
 _log = logging.getLogger(__name__)
 

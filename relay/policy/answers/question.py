@@ -1,4 +1,4 @@
-"""Reads the parameters of a call, for the rules about what was asked."""
+"""A call with its answer, as they wait for the check; reads the parameters of the call."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,6 +14,18 @@ class Question(NamedTuple):
 
     path: bytes
     query: bytes
+    body: bytes
+
+
+class ReceivedAnswer(NamedTuple):
+    """The answer of an institution to one call, until it is checked. `is_sampled` is how it was chosen."""
+
+    org_code: str
+    api_code: str
+    is_sampled: bool
+    question: Question
+    status: int
+    headers: Mapping[bytes, bytes]
     body: bytes
 
 

@@ -48,7 +48,7 @@ def _find_unquoted(path: str, value: object) -> str:
         inner = ((f"{path}[{index}]", member) for index, member in enumerate(value))
     else:
         return path if isinstance(value, int | float) else ""
-    return next((found for place, member in inner if (found := _find_unquoted(place, member))), "")
+    return next(filter(None, (_find_unquoted(place, member) for place, member in inner)), "")
 
 
 def _check_object(path: str, fields: tuple[Field, ...], members: Mapping[str, object]) -> Iterator[str]:

@@ -16,7 +16,7 @@ def summary(caplog):
     return DailySummary()
 
 
-def test_the_end_of_a_day_is_one_line_and_one_for_each_broken_institution(summary, caplog):
+def test_a_day_is_one_line_and_one_for_each_broken_institution(summary, caplog):
     for org_code, verdict in ((BANK, BROKEN), (BANK, Verdict(())), (CARD, Verdict(()))):
         summary.record(org_code, "BA04", verdict, "20261130")
     assert caplog.messages == []

@@ -8,8 +8,7 @@ import pytest
 from relay.infra.answers.counts import AnswerCounts
 from relay.infra.answers.watch import EACH_S, MAX_WAITING, MAX_WAITING_BYTES, PER_SECOND, AnswerWatch
 from relay.policy.answers.content import MAX_BYTES
-from relay.policy.answers.question import Question
-from relay.policy.answers.received import ReceivedAnswer
+from relay.policy.answers.question import Question, ReceivedAnswer
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 
 BANK = "ZBAA000001"
