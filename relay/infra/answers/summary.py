@@ -42,6 +42,10 @@ class DailySummary:
         self._broken.clear()
         self._rules.clear()
 
+    def end(self) -> None:
+        """Logs the day so far: the process ends."""
+        self.turn("")
+
     def _log_day(self) -> None:
         _log.info("answers checked: day=%s institutions=%d answers=%d with_violations=%d",
                   self._day, len(self._checked), self._checked.total(), self._broken.total())  # fmt: skip

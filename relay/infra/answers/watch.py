@@ -126,6 +126,7 @@ class AnswerWatch:
             if answer is not None:
                 self._taken_bytes += len(answer.body)
                 self._check_within_share(answer)
+        self._summary.end()
 
     def _check_within_share(self, answer: ReceivedAnswer) -> None:
         """Checks an answer, then pauses for as long as its share of a core demands."""

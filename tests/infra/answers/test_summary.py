@@ -41,3 +41,10 @@ def test_numbers_without_quotes_are_remarked_once_for_an_institution(summary, ca
     assert caplog.messages == [
         f"answers have numbers or booleans without quotes, accepted: org_code={BANK} api_code=BA04 field=trans_cnt"
     ]
+
+
+def test_the_end_of_the_process_logs_the_day_so_far(summary, caplog):
+    summary.record(BANK, "BA04", Verdict(()), "20261130")
+    summary.end()
+    summary.end()
+    assert caplog.messages == ["answers checked: day=20261130 institutions=1 answers=1 with_violations=0"]
