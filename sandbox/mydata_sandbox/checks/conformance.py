@@ -6,9 +6,11 @@ from typing import Final
 
 from mydata_sandbox.checks.field_types import describe_type, is_value
 from relay.domain.api import Api, Field, Presence
+from relay.standard.catalogue import load_rsp_codes
 
 _SUCCESS: Final = "00000"
 _COUNT_DIGITS: Final = 9
+_CODE_LENGTH: Final = 5
 _ALWAYS: Final = frozenset({"rsp_code", "rsp_msg"})
 
 
@@ -16,9 +18,9 @@ def find_violations(api: Api, body: object) -> list[str]:
     """Returns the violations of the standard in a response's JSON body, one line each with its JSON path.
 
     Checked are required fields, types, lengths, code tables, no null and no empty value, `xxx_cnt` against `xxx_list`
-    as numbers, and unknown fields. Numbers and booleans stand for their text: see `find_remarks`. A response whose
-    rsp_code is not 00000 may hold only rsp_code and rsp_msg (규격 첨부1). The lines contain names and rules, never
-    values.
+    as numbers, unknown fields, and codes that the standard does not have, which are named. Numbers and booleans stand
+    for their text: see `find_remarks`. A response whose rsp_code is not 00000 may hold only rsp_code and rsp_msg (규격
+    첨부1). Except for such codes, the lines contain names and rules, never values.
     """
     if not isinstance(body, dict):
         return ["$: must be an object"]
@@ -26,7 +28,13 @@ def find_violations(api: Api, body: object) -> list[str]:
     code = body.get("rsp_code", _SUCCESS)
     if code != _SUCCESS and any(field.name == "rsp_code" for field in fields):
         fields = tuple(field for field in fields if field.name in _ALWAYS)
-    return list(_check_object("$", fields, body))
+    return [*_check_code(code), *_check_object("$", fields, body)]
+
+
+def _check_code(code: object) -> Iterator[str]:
+    text = _to_text(code)
+    if len(text) == _CODE_LENGTH and text.isdigit() and text not in load_rsp_codes():
+        yield f"$.rsp_code: {text} is not in the standard"
 
 
 def find_strict_violations(api: Api, body: object) -> list[str]:

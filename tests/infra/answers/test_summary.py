@@ -48,3 +48,11 @@ def test_the_end_of_the_process_logs_the_day_so_far(summary, caplog):
     summary.end()
     summary.end()
     assert caplog.messages == ["answers checked: day=20261130 institutions=1 answers=1 with_violations=0"]
+
+
+def test_some_unknown_codes_are_named(summary, caplog):
+    for number in range(9):
+        verdict = Verdict((Violation(Rule.CODE_UNKNOWN, "rsp_code"),), unknown_code=f"7000{number}")
+        summary.record(BANK, "BA04", verdict, "20261130")
+    summary.end()
+    assert caplog.messages[-1].endswith("rules=code_unknown:9 unknown_codes=70000,70001,70002,70003,70004")

@@ -128,3 +128,9 @@ def test_the_example_of_the_page_for_institutions_is_valid(page):
     body = rest.splitlines()[0]
     assert f"Content-Length: {len(body.encode())}" in headers.splitlines()
     assert find_violations(APIS["은행-001"], json.loads(body)) == []
+
+
+@pytest.mark.parametrize("code", ["77777", 77777])
+def test_a_code_that_is_not_in_the_standard_is_named(code):
+    body = {"rsp_code": code, "rsp_msg": "없음"}
+    assert find_violations(APIS["은행-001"], body) == ["$.rsp_code: 77777 is not in the standard"]
