@@ -118,18 +118,19 @@ class AnswerWatch:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                answer = self._queue.get(timeout=_TURN_S)
-            except Empty:
-                self._summary.turn(day_in_korea(self._clock()))
-                continue
-            if answer is not None:
-                self._taken_bytes += len(answer.body)
-                self._check_within_share(answer)
+            self._stopping.wait(self._check_next())
         self._summary.end()
 
-    def _check_within_share(self, answer: ReceivedAnswer) -> None:
-        """Checks an answer, then pauses for as long as its share of a core demands."""
+    def _check_next(self) -> float:
+        """Checks the next answer, once there is one, and drops it. Returns the seconds to pause for its share."""
+        try:
+            answer = self._queue.get(timeout=_TURN_S)
+        except Empty:
+            self._summary.turn(day_in_korea(self._clock()))
+            return 0.0
+        if answer is None:  # the thread must end
+            return 0.0
+        self._taken_bytes += len(answer.body)
         share = SAMPLE_SHARE if answer.is_sampled else ALL_SHARE
         started = time.thread_time()
         try:
@@ -138,5 +139,4 @@ class AnswerWatch:
             self.counts.skipped[FAILED] += 1
             _log.error("check of an answer failed: org_code=%s api_code=%s error=%s",
                        answer.org_code, answer.api_code, type(error).__name__)  # fmt: skip
-        del answer
-        self._stopping.wait(min((time.thread_time() - started) * (1 / share - 1), _MAX_PAUSE_S))
+        return min((time.thread_time() - started) * (1 / share - 1), _MAX_PAUSE_S)

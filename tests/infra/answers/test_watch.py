@@ -2,6 +2,7 @@
 
 import json
 import threading
+import weakref
 
 import pytest
 
@@ -111,6 +112,21 @@ def test_an_error_of_a_check_names_no_value_and_ends_nothing(watch, counts, capl
     assert "check of an answer failed: org_code=ZBAA000001" in caplog.text
     assert "error=KeyError" in caplog.text
     assert "Traceback" not in caplog.text
+
+
+class Headers(dict):
+    """Headers that may be referenced weakly."""
+
+
+def test_a_checked_answer_is_dropped_at_once(watch, counts):
+    headers, freed = Headers(), threading.Event()
+    reference = weakref.ref(headers, lambda _: freed.set())
+    watch.add(answer()._replace(headers=headers))
+    del headers
+    watch.start()
+    assert counts.recorded.wait(10)
+    assert freed.wait(10)
+    assert reference() is None
 
 
 def test_a_watch_that_never_started_stops(watch):
