@@ -58,12 +58,24 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class PeriodRule:
-    """조회 기간 (규격 3.3.2): the fields of its first and last day, and its maximum length in a scheduled call."""
+    """조회 기간 (규격 3.3.2): the fields of its first and last day, and its maximum length in a scheduled call.
+
+    `rows` are members of the response's rows: one of them lies within the period.
+    """
 
     start: str
     end: str
     scheduled_days: int = 0
     scheduled_months: int = 0
+    rows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """A member of the response's rows by which the standard sorts them (정렬)."""
+
+    field: str
+    is_descending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,8 @@ class Api:
     `path` is the URI after the base path with the placeholders `{industry}` and `{card_id}`; `resource` is the part
     after the industry. `industries` must offer the API, `later` must offer it at a later date ("bank*"). `scope` may
     contain `{industry}`; it is "" when no token is required. `cycle` is None except for data APIs. `asset` is None for
-    calls without an asset: lists, and card data about the customer as a whole (points, bills, loans).
+    calls without an asset: lists, and card data about the customer as a whole (points, bills, loans). `order` has the
+    sort keys of the response's rows, first key first, none if the standard demands no order.
     """
 
     api_id: str
@@ -103,6 +116,13 @@ class Api:
     response: Message
     period: PeriodRule | None = None
     asset: AssetRule | None = None
+    order: tuple[SortKey, ...] = ()
+
+    @property
+    def rows(self) -> Field | None:
+        """The only list of the response, that of its rows; None without one."""
+        lists = [field for field in self.response.body if field.type == "array"]
+        return lists[0] if len(lists) == 1 else None
 
     def path_for(self, industry: str) -> str:
         """Returns the path of this API in one industry; `{card_id}` remains."""

@@ -8,7 +8,16 @@ from typing import Final, Protocol
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault, Refusal
 from relay.policy.call import envelope, oauth_envelope
-from relay.policy.response.rsp_code import HEAD_BYTES, find_rsp_code, judge_rsp_code
+from relay.policy.response.rsp_code import (
+    CHARSET,
+    HEAD_BYTES,
+    find_last_rsp_code,
+    find_rsp_code,
+    judge_beginning,
+    judge_code,
+    judge_rsp_code,
+)
+from relay.policy.response.streamed_text import StreamedText
 from relay.standard.catalogue import load_rsp_codes
 
 
@@ -50,6 +59,20 @@ _RSP_CODES: Final = frozenset(load_rsp_codes())
 
 def _record_data(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
     exchange.rsp_code, exchange.reason = judge_rsp_code(exchange.status, headers, body, _RSP_CODES)
+
+
+def record_beginning(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    """Records rsp_code and fault of a large data response as its beginning shows them."""
+    exchange.rsp_code, exchange.reason = judge_beginning(exchange.status, headers, body, _RSP_CODES)
+
+
+def record_end(exchange: Exchange, text: StreamedText, *, lacks_code: bool) -> None:
+    """Records what only the end of a large data response shows: a code that its beginning lacks, and its charset."""
+    if lacks_code:
+        code = find_last_rsp_code(text.tail)
+        exchange.rsp_code, exchange.reason = judge_code(exchange.status, code, _RSP_CODES, is_text=text.is_utf8)
+    elif not text.is_utf8:
+        exchange.rsp_code, exchange.reason = "", CHARSET
 
 
 def _record_oauth(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:

@@ -8,18 +8,12 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import UpstreamRequest
 from relay.gateway.caller_connection import CallerConnection
-from relay.gateway.dialect import DATA, Dialect
+from relay.gateway.dialect import DATA, Dialect, record_beginning, record_end
 from relay.gateway.judge import is_usual
 from relay.policy.call.plan import ApiRules
 from relay.policy.response.completeness import EndDetector, build_end_detector, is_complete
-from relay.policy.response.rsp_code import (
-    HEAD_BYTES,
-    NO_CODE,
-    begins_as_json,
-    ends_as_json,
-    is_json,
-    is_plain_success,
-)
+from relay.policy.response.rsp_code import NO_CODE, begins_as_json, is_json, is_plain_success
+from relay.policy.response.streamed_text import StreamedText
 from relay.wire.head import RequestHead
 
 _LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -44,13 +38,12 @@ class Forwarding:
         "_dialect",
         "_end_of_body",
         "_exchange",
-        "_headers",
         "_is_done",
         "_lacks_code",
         "_paused",
         "_request",
         "_strict",
-        "_tail",
+        "_text",
         "_tran_id",
         "call",
     )
@@ -135,9 +128,8 @@ class Forwarding:
 
     def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Forwards the head of a large response and the beginning of its body."""
-        self._headers: Mapping[bytes, bytes] = headers
         self._end_of_body: EndDetector | None = None
-        self._tail = b""
+        self._text: StreamedText | None = None
         self._lacks_code = self._chunked = False
         if not self.accepts(status, headers):
             return
@@ -146,9 +138,13 @@ class Forwarding:
             return
         self._end_of_body = build_end_detector(headers)
         self._exchange.status = status
-        self._dialect.record(self._exchange, headers, body)
-        self._lacks_code = self._exchange.reason == NO_CODE
-        self._exchange.reason = "" if self._lacks_code else self._exchange.reason
+        if self._dialect is DATA:
+            self._text = StreamedText(headers)
+            record_beginning(self._exchange, headers, body)
+            self._lacks_code = self._exchange.reason == NO_CODE
+            self._exchange.reason = "" if self._lacks_code else self._exchange.reason
+        else:
+            self._dialect.record(self._exchange, headers, body)
         self._chunked = length is None
         self._connection.write(
             self._dialect.response_head(status, self._tran_id, headers, length, close=self._connection.will_close)
@@ -157,8 +153,12 @@ class Forwarding:
 
     def _record(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
         """Records the result, and who is at fault for a 4xx without rsp_code."""
+        self._dialect.record(self._exchange, headers, body)
+        self._blame_request()
+
+    def _blame_request(self) -> None:
+        """Records a 4xx without rsp_code as the operator's fault if its request was unusual."""
         exchange = self._exchange
-        self._dialect.record(exchange, headers, body)
         if exchange.reason == NO_CODE and exchange.status in _REFUSALS and not self._is_usual():
             exchange.reason = FAULTS["request_unusual"].name
 
@@ -175,7 +175,8 @@ class Forwarding:
         if not body:
             return
         self._exchange.bytes_out += len(body)
-        self._tail = body[-HEAD_BYTES:] if len(body) >= HEAD_BYTES else (self._tail + body)[-HEAD_BYTES:]
+        if self._text is not None:
+            self._text.feed(body)
         if self._end_of_body is not None:
             self._end_of_body.feed(body)
         if self._chunked:
@@ -187,12 +188,12 @@ class Forwarding:
         if self._end_of_body is not None and not self._end_of_body.is_complete:
             self.request_failed(FAULTS["provider_reset"], "json")
             return
-        if self._dialect is DATA:
-            if not ends_as_json(self._headers, self._tail):
+        if self._text is not None:
+            if not self._text.ends_as_json:
                 self.request_failed(FAULTS["provider_broken"], "json")
                 return
-            if self._lacks_code:
-                self._record(self._headers, self._tail)
+            record_end(self._exchange, self._text, lacks_code=self._lacks_code)
+            self._blame_request()
         self._exchange.provider_ended = self._clock()
         if self._chunked:
             self._connection.write(_LAST_CHUNK)

@@ -13,6 +13,7 @@ from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ids import ApiType
 from relay.domain.ports import AuthorityUpstream, Recorder, ResponseReceiver, Upstream
 from relay.domain.quota import NotLeased
+from relay.gateway.answer_tap import AnswerWatch, tap_answer
 from relay.gateway.attribution import UNIDENTIFIED_TOKEN, RefusedCall, attribute_refused
 from relay.gateway.authority_forwarder import AuthorityForwarder, get_dialect
 from relay.gateway.body_filters import BodyFilters
@@ -67,13 +68,14 @@ class Gateway:
     `record` takes each closed exchange.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ports of the gateway
         self,
         plan: Plan,
         upstreams: UpstreamTable,
         dependencies: JudgeDependencies,
         *,
         authority: AuthorityUpstream,
+        answers: AnswerWatch,
         recorder: Recorder,
         connection_registry: ConnectionRegistry,
         clock: Callable[[], float],
@@ -82,6 +84,7 @@ class Gateway:
         self._authority_forwarder = AuthorityForwarder(authority, connection_registry, clock, self._close)
         self._pending_calls = PendingCalls()
         self._filters = BodyFilters()
+        self._answers = answers
         self.record = recorder.record
         self._connection_registry = connection_registry
         self._clock = clock
@@ -267,6 +270,7 @@ class Gateway:
             receiver = Withholding(forwarding, withheld, self._filters)
         if scheduled is not None and rules.transfer is not None and rules.transfer.has_pages:
             receiver = scheduled.pages = PageWatcher(receiver)
+        receiver = tap_answer(receiver, self._answers, institution, exchange, head, body)
         is_scheduled = exchange.api_type == _SCHEDULED
         try:
             forwarding.attach(upstream.send(request.write, receiver, exchange.operator, is_scheduled))

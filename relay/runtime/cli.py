@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "keys": "List, rotate and prune the keys that sign tokens.",
     "migrate": "Create or upgrade the tables of the ledger.",
     "probe": "Call an institution and show DNS, connection, TLS, request and answer.",
+    "providers": "List the institutions and show which rules their answers break.",
     "restart": "Replace the workers of a running gateway one by one.",
     "schema": "Print the JSON Schema of a settings file.",
     "secret": "Print the hash of a client secret.",

@@ -4,7 +4,9 @@ Notation of `apis/*.yaml`: one mapping entry per API, keyed by api_id; one entry
 follows the standard's table, `타입(길이) | 필수 | 항목명 | 조건·비고`. 필수 is Y, N or C (conditional, see last column
 for the condition). A field with a code table or members is a mapping of `row`, `codes`, `fields`. `header` names a
 group of `headers.yaml`. `asset` has the request field that names the asset of a call (absent for none), `period` those
-of the first and last day. `method`, `version` and `resource` make the path; content types follow from the method.
+of the first and last day, and as `rows` the members of the response's rows of which one lies between them. `order` has
+the members that sort the rows; `-` before a name means descending. `method`, `version` and `resource` make the path;
+content types follow from the method.
 """
 
 import re
@@ -16,7 +18,7 @@ from typing import Any, Final
 
 import yaml
 
-from relay.domain.api import Api, AssetRule, Catalogue, Cycle, Field, Message, PeriodRule, Presence
+from relay.domain.api import Api, AssetRule, Catalogue, Cycle, Field, Message, PeriodRule, Presence, SortKey
 from relay.domain.ids import INDUSTRIES
 
 _INDUSTRY_FILES: Final = ("bank", "card", "invest", "insu", "efin", "capital", "ginsu", "telecom", "p2p")
@@ -36,11 +38,11 @@ _LENGTHS: Final = {
 }
 _TYPE: Final = re.compile(r"([A-Za-z0-9|]+)(?:\(([\d,]+)\))?")
 _API_TEXTS: Final = frozenset({"name", "name_en", "api_code", "method", "version", "resource", "scope"})
-_API_KEYS: Final = _API_TEXTS | {"industries", "later", "cycle", "period", "asset", "request", "response"}
+_API_KEYS: Final = _API_TEXTS | {"industries", "later", "cycle", "period", "order", "asset", "request", "response"}
 _REQUIRED_API_KEYS: Final = frozenset({"name", "name_en", "method", "resource", "request", "response"})
 _MESSAGE_KEYS: Final = frozenset({"content_type", "header", "path", "query", "body"})
 _FIELD_KEYS: Final = frozenset({"row", "codes", "fields"})
-_PERIOD_KEYS: Final = frozenset({"start", "end", "scheduled_days", "scheduled_months"})
+_PERIOD_KEYS: Final = frozenset({"start", "end", "scheduled_days", "scheduled_months", "rows"})
 _ASSET_KEYS: Final = frozenset({"field", "seqno"})
 
 
@@ -143,7 +145,7 @@ def _parse_period(where: str, data: Any, request: Message) -> PeriodRule | None:
     if data is None:
         return None
     _check_keys(where, data, _PERIOD_KEYS)
-    rule = PeriodRule(**data)
+    rule = PeriodRule(**{**data, "rows": tuple(data.get("rows", ()))})
     names = {field.name for field in request.query + request.body if field.presence is Presence.REQUIRED}
     if not {rule.start, rule.end} <= names or bool(rule.scheduled_days) == bool(rule.scheduled_months):
         raise CatalogueError(f"{where}: a period needs two required request fields and one maximum length")
@@ -159,6 +161,18 @@ def _parse_asset(where: str, data: Any, request: Message) -> AssetRule | None:
     if fields.get(rule.field) is not Presence.REQUIRED or rule.seqno not in {"", *fields}:
         raise CatalogueError(f"{where}: an asset needs a required request field, and its seqno a request field")
     return rule
+
+
+def _parse_order(keys: Iterable[str]) -> tuple[SortKey, ...]:
+    return tuple(SortKey(key.removeprefix("-"), key.startswith("-")) for key in keys)
+
+
+def _check_rows(api: Api) -> Api:
+    """Raises CatalogueError if order or period name a member that the rows of the response do not have."""
+    names = {key.field for key in api.order} | set(api.period.rows if api.period else ())
+    if unknown := names - {field.name for field in (api.rows.fields if api.rows else ())}:
+        raise CatalogueError(f"{api.api_id}: the rows of the response have no {', '.join(sorted(unknown))}")
+    return api
 
 
 def _build_path(version: str, resource: str, industries: tuple[str, ...]) -> str:
@@ -184,7 +198,7 @@ def parse_api(api_id: str, data: Any, headers: Mapping[str, tuple[Field, ...]]) 
     if industries and data["cycle"] not in set(Cycle):
         raise CatalogueError(f"{api_id}: unknown cycle {data['cycle']}")
     request = _parse_message(f"{api_id}.request", data["request"], headers, JSON if method == "POST" else "")
-    return Api(
+    api = Api(
         api_id=api_id,
         api_code=data.get("api_code", ""),
         name=data["name"],
@@ -201,7 +215,9 @@ def parse_api(api_id: str, data: Any, headers: Mapping[str, tuple[Field, ...]]) 
         response=_parse_message(f"{api_id}.response", data["response"], headers, JSON),
         period=_parse_period(f"{api_id}.period", data.get("period"), request),
         asset=_parse_asset(f"{api_id}.asset", data.get("asset"), request),
+        order=_parse_order(data.get("order", ())),
     )
+    return _check_rows(api)
 
 
 def _iter_apis() -> Iterator[Api]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from fixtures.gateway_environment import ONE, request
 from fixtures.ledger_writer import LedgerWriter
 from fixtures.portal_environment import PortalEnvironment, open_portal_environment
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.operator.authority_client import AuthorityClient
 from mydata_sandbox.operator.client import open_session
 
@@ -51,7 +51,7 @@ class SandboxEnvironment(Environment):
         sandbox = self.portal.sandbox
         operator = sandbox.operators[0]
         async with open_session(operator.identity, sandbox.certificates.ca) as session:
-            yield AuthorityClient(session, sandbox.gateway, operator, self.portal.catalogue, find_violations)
+            yield AuthorityClient(session, sandbox.gateway, operator, self.portal.catalogue, find_strict_violations)
 
     async def wait_for_job(self, check, timeout_s: float = 20.0) -> float:
         """Returns the failures of the job `directory` once `check(failures)` is true."""

@@ -1,6 +1,7 @@
 """A real plan, and fakes of everything around the gateway."""
 
 import pytest
+from fakes.answers import AnswerWatch
 from fakes.quotas import QuotaCounters, ScheduledTransfers
 
 from relay.domain.authorization.grant import Grant, NotCached
@@ -239,7 +240,7 @@ def head():
 @pytest.fixture
 def replan():
     """Builds plans with other operators."""
-    return lambda *pairs: make_plan(*(operator(*pair) for pair in pairs))
+    return lambda *pairs, **sections: make_plan(*(operator(*pair) for pair in pairs), **sections)
 
 
 class Upstream:
@@ -305,13 +306,19 @@ def connection_registry():
 
 
 @pytest.fixture
-def gateway(plan, upstream, authority, dependencies, records, connection_registry, monotonic):
+def answers():
+    return AnswerWatch()
+
+
+@pytest.fixture
+def gateway(plan, upstream, authority, answers, dependencies, records, connection_registry, monotonic):
     upstreams = dict.fromkeys(plan.institutions, (upstream, (RequestTemplate.from_url("http://127.0.0.1:1/base"),)))
     return Gateway(
         plan,
         upstreams,
         dependencies,
         authority=authority,
+        answers=answers,
         recorder=records,
         connection_registry=connection_registry,
         clock=monotonic,

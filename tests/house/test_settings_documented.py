@@ -30,7 +30,7 @@ PAGE = "docs/reference/settings.md"
 CHAPTERS = {"relay.yaml": Settings, "providers/NAME.yaml": Provider, "directory.yaml": Directory}
 """Chapters of the page, each with the keys of a model."""
 
-INHERITED = {"checking", "timeouts", "concurrency", "queue", "adaptive_concurrency", "rate"}
+INHERITED = {"checking", "timeouts", "concurrency", "queue", "adaptive_concurrency", "answers", "rate"}
 """Keys of an institution's file whose default is a value of relay.yaml."""
 
 TYPES = {

@@ -63,9 +63,9 @@ async def test_a_post_is_forwarded_with_type_length_and_exact_bytes(env):
     }
 
 
-async def test_accept_encoding_is_forwarded(env):
+async def test_readable_codings_of_accept_encoding_are_forwarded(env):
     await env.call(env.build_get(Accept_Encoding="gzip;q=0.5, br"))
-    assert env.bank.received[0].headers["accept-encoding"] == "gzip;q=0.5, br"
+    assert env.bank.received[0].headers["accept-encoding"] == "gzip;q=0.5"
 
 
 @pytest.mark.parametrize(

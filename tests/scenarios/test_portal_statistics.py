@@ -14,7 +14,7 @@ import pytest_asyncio
 from fixtures.database_proxy import DatabaseProxy
 from fixtures.portal_environment import ONE, TWO, eventually, open_portal_environment
 from fixtures.waiting import until
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.environment.portal_registration import now
 from mydata_sandbox.operator.figures import Figures
 from mydata_sandbox.scenarios.support_apis import open_callers
@@ -202,7 +202,7 @@ async def send_operator_figures(env, figures, week):
     """Sends 지원-004 of every service and type."""
     for operator in env.sandbox.operators:
         sandbox = replace(env.sandbox, operators=(operator,))
-        async with open_callers(sandbox, sandbox.portal, env.catalogue, find_violations) as callers:
+        async with open_callers(sandbox, sandbox.portal, env.catalogue, find_strict_violations) as callers:
             for client_id in operator.client_ids:
                 for kind in TYPES:
                     call, _ = await callers.operator.call("지원-004", "", figures.body(client_id, kind, week))
@@ -212,7 +212,7 @@ async def send_operator_figures(env, figures, week):
 async def test_a_week_requested_by_the_portal_is_sent_again(env, figures):
     week = week_of(day_in_korea((now() - AGO).timestamp()))
     sandbox = env.sandbox
-    callers_context = open_callers(sandbox, sandbox.portal, env.catalogue, find_violations)
+    callers_context = open_callers(sandbox, sandbox.portal, env.catalogue, find_strict_violations)
     async with env.run_jobs(), callers_context as callers:
         bank = env.bank.org_code
         await eventually(lambda: is_week_accepted(env, week), "the week", 10.0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 from fixtures.waiting import TIMEOUT_S
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.environment.portal_registration import now
 from mydata_sandbox.environment.running import running_environment
 from mydata_sandbox.institution.provider import today_in_korea
@@ -34,14 +34,19 @@ async def day(tmp_path_factory):
         sandbox_operator, figures = running.environment.operators[0], Figures(now)
         async with open_session(sandbox_operator.identity, running.environment.certificates.ca) as session:
             client = AuthorityClient(
-                session, running.environment.gateway, sandbox_operator, running.catalogue, find_violations, figures
+                session,
+                running.environment.gateway,
+                sandbox_operator,
+                running.catalogue,
+                find_strict_violations,
+                figures,
             )
             operator = SimulatedOperator(
                 session,
                 running.environment.gateway,
                 org_code=sandbox_operator.org_code,
                 client_id=sandbox_operator.client_ids[0],
-                check=find_violations,
+                check=find_strict_violations,
                 today=today_in_korea(),
                 figures=figures,
             )
@@ -148,4 +153,4 @@ async def test_both_reports_conform_to_the_catalogue(day):
     operator_bodies, relay_bodies = day
     for api_id, bodies in (("지원-004", [body for _, body in operator_bodies]), ("지원-005", relay_bodies)):
         request_schema = replace(apis[api_id], response=apis[api_id].request)
-        assert [fault for body in bodies for fault in find_violations(request_schema, body)] == []
+        assert [fault for body in bodies for fault in find_strict_violations(request_schema, body)] == []

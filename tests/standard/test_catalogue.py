@@ -6,7 +6,7 @@ import time
 import pytest
 import yaml
 
-from relay.domain.api import Presence
+from relay.domain.api import Presence, SortKey
 from relay.domain.fault import FAULTS
 from relay.domain.ids import INDUSTRIES
 from relay.standard.catalogue import (
@@ -141,6 +141,31 @@ def test_periods_follow_the_fields_and_the_exceptions_of_3_3_2():
             )
             months = 3 if api.api_id in THREE_MONTHS else 0
             assert (api.period.scheduled_months, api.period.scheduled_days) == (months, 0 if months else 31)
+
+
+def test_rows_of_every_period_lie_in_it_by_a_day_or_month():
+    for api in load_catalogue().apis.values():
+        if api.period:
+            types = {field.name: (field.type, field.length) for field in api.rows.fields}
+            kinds = {types[name][0] for name in api.period.rows}
+            assert kinds <= {"DATE", "DTIME", "DTIME|DATE"} or {types[name] for name in api.period.rows} == {("N", "6")}
+
+
+def test_transactions_are_sorted_by_time_newest_first():
+    ordered = {api.api_id: api.order for api in load_catalogue().apis.values() if api.order}
+    assert len(ordered) == 29
+    assert {api.api_id for api in load_catalogue().apis.values() if api.period} <= set(ordered)
+    assert ordered["은행-004"] == (SortKey("trans_dtime", is_descending=True),)
+    assert ordered["은행-001"] == (
+        SortKey("account_type", is_descending=False),
+        SortKey("account_num", is_descending=False),
+    )
+
+
+@pytest.mark.parametrize("changed", [{"order": ["-trans_dtime"]}, {"order": ["limit"]}])
+def test_an_order_names_members_of_the_rows(changed):
+    with pytest.raises(CatalogueError, match="the rows of the response have no"):
+        build_api(**changed)
 
 
 def test_only_lists_and_card_summaries_name_no_asset():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from relay.domain.exchange import Exchange
+from relay.infra.answers.counts import AnswerCounts
 from relay.infra.records.exposition import Family, HistogramFamily, join_pieces
 
 BOUNDS: Final[tuple[float, ...]] = (
@@ -86,6 +87,8 @@ class Histogram:
 class Metrics:
     """Counts exchanges. Label sets are bounded: codes of the catalogue, institutions of the plan, `rsp_codes`.
 
+    `answers` has the counts of checked answers.
+
     Other codes of providers are counted under "".
 
     PERF: 1 us for each exchange; labels().inc() and observe() of the client library cost 6.
@@ -97,6 +100,7 @@ class Metrics:
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.attempts: Counter[str] = Counter()
         self.retries: Counter[str] = Counter()
+        self.answers = AnswerCounts()
         self.latency: dict[str, tuple[Histogram, Histogram, Histogram]] = {}
 
     def record(self, exchanges: Iterable[Exchange]) -> None:
@@ -181,6 +185,7 @@ class RelayCollector:
 
 
 def _build_counters(metrics: Metrics, rejected: Mapping[str, int]) -> list[tuple[Family, Mapping[Any, int]]]:
+    answers = metrics.answers
     return [
         (
             _counter("relay_requests", "Exchanges by API, institution and answer", *_REQUEST_LABELS),
@@ -193,6 +198,16 @@ def _build_counters(metrics: Metrics, rejected: Mapping[str, int]) -> list[tuple
             metrics.attempts,
         ),
         (_counter("relay_upstream_retries", "Requests sent again on a fresh connection", "org_code"), metrics.retries),
+        (
+            _counter("relay_answers_checked", "Answers checked against the standard", "org_code", "api_code", "result"),
+            answers.checked,
+        ),
+        (
+            _counter("relay_answers_broken", "Answers that break a rule", "org_code", "api_code", "rule", "field"),
+            answers.broken,
+        ),
+        (_counter("relay_answers_unknown_codes", "Answers with an unknown code", "org_code", "code"), answers.codes),
+        (_counter("relay_answers_skipped", "Answers chosen and not checked", "reason"), answers.skipped),
     ]
 
 

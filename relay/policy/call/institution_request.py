@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from relay.policy.call.envelope import JSON_TYPE
 
+_READABLE: Final = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 _NO_FIELDS: Final[frozenset[str]] = frozenset()
 
 
@@ -25,6 +27,17 @@ class RequestTemplate:
         path = url.path.encode()
         host = url.netloc.encode()
         return cls(b"GET " + path, b"POST " + path, b" HTTP/1.1\r\nHost: " + host + b"\r\nx-api-tran-id: ")
+
+
+@lru_cache(maxsize=64)
+def select_codings(accepted: bytes) -> bytes:
+    """Returns an Accept-Encoding with the codings that the relay can read, `identity` if there are none.
+
+    The relay counts a response as a success by its rsp_code, so it must find it.
+    """
+    parts = [part.strip(b" \t") for part in accepted.split(b",")]
+    kept = [part for part in parts if part.partition(b";")[0].strip(b" \t").lower() in _READABLE]
+    return b", ".join(kept) or b"identity"
 
 
 class InstitutionRequest:
@@ -75,10 +88,10 @@ class InstitutionRequest:
     def write(self, instance: int) -> bytes:
         """Returns the complete request to the instance with this index.
 
-        Of the operator's headers, x-api-tran-id, x-api-type and, unless the relay filters the response,
-        Accept-Encoding are passed. Written here are x-client-id, x-user-ci, x-consent-withheld when the customer did
-        not consent to fields of the response and, with a body, its type and length. Authorization and all other headers
-        of the operator are never passed.
+        Of the operator's headers, x-api-tran-id, x-api-type and, unless the relay filters the response, the readable
+        codings of Accept-Encoding are passed. Written here are x-client-id, x-user-ci, x-consent-withheld when the
+        customer did not consent to fields of the response and, with a body, its type and length. Authorization and all
+        other headers of the operator are never passed.
         """
         template, headers = self._templates[instance], self._headers
         is_post = self._method == "POST"
@@ -97,7 +110,7 @@ class InstitutionRequest:
         if b"x-api-type" in headers:
             parts += (b"\r\nx-api-type: ", headers[b"x-api-type"])
         if b"accept-encoding" in headers and not self._is_filtered:
-            parts += (b"\r\naccept-encoding: ", headers[b"accept-encoding"])
+            parts += (b"\r\naccept-encoding: ", select_codings(headers[b"accept-encoding"]))
         if is_post:
             parts += (b"\r\nContent-Type: ", JSON_TYPE, b"\r\nContent-Length: %d" % len(self._body))
         parts += (b"\r\n\r\n", self._body)

@@ -19,7 +19,7 @@ from relay.policy.call.withheld import select_withheld
 from relay.policy.quota.transfer_rule import TransferRule, compile_transfer_rule
 from relay.policy.settings.directory import Provider, ProviderApis, WithheldBy
 from relay.policy.settings.model import Settings
-from relay.policy.settings.scalars import Checking, ProviderTimeouts, Rate
+from relay.policy.settings.scalars import Answers, Checking, ProviderTimeouts, Rate
 
 _CONNECTIONS_PART: Final = 4
 """An operator may use a quarter of its connections at one institution: two that hang leave it a half."""
@@ -57,8 +57,9 @@ class Institution:
     `is_strict` is true for `Checking.STRICT`. `rules` are the checks of the offered APIs by api_code, `api_list` the
     response to 공통-001, `slots` the times of scheduled calls, `maintenance` the planned maintenance (None for none).
     `withholds` is true when the relay removes fields without consent from its responses. Timeouts, concurrency, queue
-    and rates come from its file, else from the relay's settings. `operator_concurrency` is how many calls of one
-    operator may be in progress here, so that connections are left for other institutions.
+    and rates come from its file, else from the relay's settings, and so does which of its `answers` are checked.
+    `operator_concurrency` is how many calls of one operator may be in progress here, so that connections are left for
+    other institutions.
     """
 
     org_code: str
@@ -77,6 +78,7 @@ class Institution:
     queue: int
     operator_concurrency: int
     is_adaptive: bool
+    answers: Answers
     weights: tuple[tuple[str, float], ...]
     rate: Rate
     scheduled_rate: Rate | None
@@ -233,6 +235,7 @@ def _compile_institution(
             if provider.adaptive_concurrency is None
             else provider.adaptive_concurrency
         ),
+        answers=provider.answers or settings.upstream.answers,
         weights=tuple((each.org_code, each.weight) for each in settings.rates.weights),
         rate=provider.rate or settings.rates.provider,
         scheduled_rate=provider.scheduled_rate or settings.rates.scheduled,

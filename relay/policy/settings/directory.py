@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from relay.policy.settings.portal import MaintenanceWindow
 from relay.policy.settings.scalars import (
+    Answers,
     ApiCode,
     BaseUrl,
     Checking,
@@ -100,6 +101,7 @@ class Provider(Section):
     concurrency: Annotated[int, Field(ge=1, le=100_000)] | None = None
     queue: Annotated[int, Field(ge=0, le=100_000)] | None = None
     adaptive_concurrency: bool | None = None
+    answers: Answers | None = None
     rate: Rate | None = None
     scheduled_rate: Rate | None = None
     scheduled_slots: Annotated[tuple[Slot, ...], Field(max_length=3)] = ()

@@ -13,6 +13,7 @@ from relay.policy.settings.portal import JobsSettings, PortalSettings, Retention
 from relay.policy.settings.rates import OverloadSettings, QuotaSettings, RateSettings
 from relay.policy.settings.scalars import (
     STDOUT,
+    Answers,
     Checking,
     FilePath,
     ListenerTimeouts,
@@ -127,6 +128,7 @@ class UpstreamSettings(Section):
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 64
     queue: Annotated[int, Field(ge=0, le=100_000)] = 64
     adaptive_concurrency: bool = True
+    answers: Answers = Answers.SAMPLE
 
 
 class AdminSettings(Section):

@@ -193,6 +193,14 @@ class Checking(StrEnum):
     OFF = "off"
 
 
+class Answers(StrEnum):
+    """Which answers of an institution are checked against the catalogue, off the calls' way."""
+
+    OFF = "off"
+    SAMPLE = "sample"
+    ALL = "all"
+
+
 class Rate(Section):
     """A rate limit: requests per second, and how many may come at once."""
 

@@ -78,7 +78,7 @@ class Counting:
         """Returns HTTP status and code.
 
         An OAuth error takes precedence over the rsp_code of its fault: the operator reads the error. Neither code nor
-        fault is a success: tokens, pages, answers with a content coding that the relay does not decode.
+        fault is a success: tokens and pages.
         """
         code = error or rsp_code
         if not code:

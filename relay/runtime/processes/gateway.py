@@ -111,6 +111,7 @@ class GatewayProcess:
         await self._load_parties()
         await relay.counters.start()
         relay.access_log.start()
+        relay.answers.start()
         if self._admin_socket is not None:
             self._ticked_at = time.monotonic()  # the start may have taken longer than a stall
             with name_owner(settings.admin.address, self.admin.port, "admin.port"):
@@ -154,7 +155,7 @@ class GatewayProcess:
         await asyncio.gather(
             self._settle(),
             self._settle_transfers(),
-            *map(asyncio.to_thread, (self.admin.stop, self.relay.access_log.stop)),
+            *map(asyncio.to_thread, (self.admin.stop, self.relay.access_log.stop, self.relay.answers.stop)),
         )
         self.relay.loop_lag.stop()
         with contextlib.suppress(TimeoutError):

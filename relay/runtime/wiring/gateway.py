@@ -43,7 +43,7 @@ from relay.primitives.gradual_release import release_gradually
 from relay.runtime.build_form import get_build_form
 from relay.runtime.settings.job_names import get_job_names
 from relay.runtime.settings.loading import LoadedSettings
-from relay.runtime.wiring.counting import build_counting
+from relay.runtime.wiring.counting import build_answer_watch, build_counting
 from relay.runtime.wiring.gateway_state import GatewayState, PoolTable, prepare_gateway_state
 from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.parties import build_parties, callers_by_org_code
@@ -79,6 +79,7 @@ class Relay:
         self.state = state = prepare_gateway_state(loaded, None, self._build_pool)
         self.contexts = {index: ReloadableContext(context) for index, context in state.contexts.items()}
         self.metrics = Metrics(load_rsp_codes())
+        self.answers = build_answer_watch(self.metrics.answers)
         self.access_log = AccessLog(settings.access_log.path, settings.access_log.queue, is_shared=is_worker)
         limits = state.limits
         self.counters = build_quota_counters(settings.quotas, limits.data)
@@ -105,6 +106,7 @@ class Relay:
             state.upstreams,
             self._build_judges(state),
             authority=self.authority,
+            answers=self.answers,
             recorder=self.records,
             connection_registry=self.connection_registry,
             clock=time.monotonic,

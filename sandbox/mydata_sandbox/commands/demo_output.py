@@ -56,8 +56,9 @@ def print_calls(console: Console, calls: Iterable[Call]) -> None:
         for call in group:
             for line in _iter_lines(call, path_width):
                 console.print(line, width=WIDTH, no_wrap=True, overflow="ignore", crop=False)
-            for reason in call.why:
-                console.print(Padding(Text(reason, style="red"), (0, 0, 0, 2), expand=False), width=WIDTH)
+            for texts, style in ((call.why, "red"), (call.remarks, "yellow")):
+                for text in texts:
+                    console.print(Padding(Text(text, style=style), (0, 0, 0, 2), expand=False), width=WIDTH)
         console.print()
 
 

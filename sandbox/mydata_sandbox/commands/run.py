@@ -12,7 +12,7 @@ from typing import Final
 import click
 from aiohttp import web
 
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.commands.relay_option import (
     DEFAULT_FOLDER,
     RELAY_HELP,
@@ -156,7 +156,7 @@ async def _serve_control_api(running: RunningEnvironment) -> AsyncIterator[Porta
     environment, portal = running.environment, running.environment.portal
     if portal is None or running.portal is None:
         raise RuntimeError("a sandbox has a portal")
-    async with open_callers(environment, portal, running.catalogue, find_violations) as callers:
+    async with open_callers(environment, portal, running.catalogue, find_strict_violations) as callers:
         control = Control(
             running.portal, callers.portal, RELAY_CODE, now, running.issuer.issue, lambda: _start_login(running)
         )
@@ -178,7 +178,7 @@ async def _start_login(running: RunningEnvironment) -> str:
     caller, bank = environment.operators[0], environment.institutions["bank"]
     async with open_session(caller.identity, environment.certificates.ca) as session:
         client = AuthorityClient(
-            session, environment.gateway, caller, running.catalogue, find_violations
+            session, environment.gateway, caller, running.catalogue, find_strict_violations
         ).select_service(PAGE_SERVICE)
         if problem := await wait_for_registration(lambda: client.check_registration(bank)):
             log = "" if running.pid is None else f"; see {environment.folder / 'relay.log'}"

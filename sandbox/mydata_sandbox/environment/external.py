@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.environment.build import build
 from mydata_sandbox.environment.relay_address import RelayAddress
 from mydata_sandbox.environment.running import RunningEnvironment
@@ -61,7 +61,7 @@ async def wait_for_relay(running: RunningEnvironment, report: Callable[[str], ob
     last = ""
     try:
         async with asyncio.timeout(timeout_s), open_session(caller.identity, environment.certificates.ca) as session:
-            client = AuthorityClient(session, environment.gateway, caller, running.catalogue, find_violations)
+            client = AuthorityClient(session, environment.gateway, caller, running.catalogue, find_strict_violations)
             while problem := explain(await client.check_registration(bank)):
                 if problem != last:
                     report(problem)

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import aiohttp
 import uvloop
 
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.environment.build import build
 from mydata_sandbox.environment.model import SandboxEnvironment
 from mydata_sandbox.environment.serving import serve_environment
@@ -72,7 +72,7 @@ class RunningEnvironment:
             institutions={entry.org_code: entry for entry in environment.institutions.values()},
             certifiers=environment.certifiers,
             catalogue=self.catalogue,
-            check=find_violations,
+            check=find_strict_violations,
         )
 
     async def issue_tokens(self) -> tuple[IssuedToken, ...]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from mydata_sandbox.checks.conformance import find_remarks
 from mydata_sandbox.credentials.authority import CertificateFiles
 from mydata_sandbox.operator.figures import Figures
 from mydata_sandbox.operator.request_values import MissingValue, build_next_page, build_request
@@ -36,7 +37,10 @@ class IssuedToken:
 
 @dataclass(slots=True)
 class Call:
-    """A call of an API with all its pages. `path` has a placeholder for card_id: it identifies an asset."""
+    """A call of an API with all its pages. `path` has a placeholder for card_id: it identifies an asset.
+
+    `why` says what failed, `remarks` what is accepted and should be otherwise.
+    """
 
     api_id: str
     industry: str
@@ -48,13 +52,12 @@ class Call:
     ms: float = 0.0
     ok: bool = False
     why: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
-        """Returns the call as JSON, without `why` when it is empty."""
+        """Returns the call as JSON, without `why` and `remarks` when they are empty."""
         fields = asdict(self) | {"ms": round(self.ms, 2)}
-        if not self.why:
-            del fields["why"]
-        return fields
+        return {name: value for name, value in fields.items() if value != []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class SimulatedOperator:
             call.why += self._find_problems(api, page)
             if page.body is None or call.why:
                 return
+            call.remarks = call.remarks or find_remarks(page.body)
             bodies.append(page.body)
             cursor = page.body.get("next_page")
             if cursor is None:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.portal.failure_modes import FailurePlan, apply_failure, build_huge
 from mydata_sandbox.portal.registry import EVERYTHING
 from mydata_sandbox.portal.service import TOKEN, PortalService, ReceivedRequest, Reply
@@ -56,7 +56,11 @@ class ReceivedCall:
 
     def faults(self) -> list[str]:
         """Validates the response against the catalogue and returns the violations."""
-        return find_violations(self.api, self.answer) if self.api is not None and self.status == HTTPStatus.OK else []
+        return (
+            find_strict_violations(self.api, self.answer)
+            if self.api is not None and self.status == HTTPStatus.OK
+            else []
+        )
 
 
 class SimulatedPortal:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.portal.comparing import compare
 from mydata_sandbox.portal.registry import EVERYTHING, SimulatedRegistry
 from relay.domain.api import Api, Catalogue
@@ -254,7 +254,7 @@ class PortalService:
 def _validate(api: Api, values: Body | None) -> Body:
     """Returns the fields of a request, validated against the catalogue."""
     whole = replace(api, response=replace(api.request, body=(*api.request.query, *api.request.body)))
-    if values is None or find_violations(whole, values):
+    if values is None or find_strict_violations(whole, values):
         raise Refused(HTTPStatus.BAD_REQUEST, "40001", "invalid_request")
     return values
 

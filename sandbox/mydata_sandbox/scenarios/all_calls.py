@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations, find_violations
 from mydata_sandbox.environment.portal_registration import now
 from mydata_sandbox.environment.running import RunningEnvironment
 from mydata_sandbox.institution.provider import today_in_korea
@@ -34,9 +34,11 @@ async def make_all_calls(running: RunningEnvironment, report: Callable[[Call], o
     caller, bank, figures = environment.operators[0], environment.institutions["bank"], Figures(now)
     async with (
         open_session(caller.identity, environment.certificates.ca) as session,
-        open_callers(environment, portal_model, running.catalogue, find_violations) as callers,
+        open_callers(environment, portal_model, running.catalogue, find_strict_violations) as callers,
     ):
-        client = AuthorityClient(session, environment.gateway, caller, running.catalogue, find_violations, figures)
+        client = AuthorityClient(
+            session, environment.gateway, caller, running.catalogue, find_strict_violations, figures
+        )
         operator = SimulatedOperator(
             session,
             environment.gateway,

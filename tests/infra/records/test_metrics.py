@@ -4,6 +4,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from relay.infra.records.metrics import BOUNDS, GAUGES, Metrics, RelayCollector
+from relay.policy.answers.answer_rules import Verdict
+from relay.policy.answers.rules import Rule, Violation
 
 LABELS = [*map(str, BOUNDS), "+Inf"]
 
@@ -121,3 +123,15 @@ def test_a_label_set_is_written_again_with_its_new_number(exchange):
             f'relay_requests_total{{api_code="BA01",org_code="bank",rsp_code="00000",status="200"}} {total}.0\n' in text
         )
         assert f'relay_total_latency_seconds_count{{org_code="bank"}} {total}.0\n' in text
+
+
+def test_checked_answers_are_counted_by_api_rule_and_field():
+    metrics = Metrics(())
+    verdict = Verdict((Violation(Rule.ORDER, "trans_list[].trans_dtime"),), unknown_code="77777")
+    metrics.answers.record("bank", "BA04", verdict)
+    metrics.answers.skipped["queue"] += 1
+    values = samples(metrics)
+    assert values["relay_answers_checked_total", "BA04", "bank", "broken"] == 1
+    assert values["relay_answers_broken_total", "BA04", "bank", "order", "trans_list[].trans_dtime"] == 1
+    assert values["relay_answers_unknown_codes_total", "77777", "bank"] == 1
+    assert values["relay_answers_skipped_total", "queue"] == 1

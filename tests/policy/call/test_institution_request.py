@@ -3,7 +3,7 @@
 import pytest
 
 from relay.policy.call.envelope import JSON_TYPE
-from relay.policy.call.institution_request import InstitutionRequest, RequestTemplate
+from relay.policy.call.institution_request import InstitutionRequest, RequestTemplate, select_codings
 
 TRAN_ID = b"ZOPA000001M00000000000001"
 SENT = {
@@ -102,3 +102,19 @@ def test_each_instance_gets_its_own_path_and_host():
         [b"GET /v1 HTTP/1.1", b"Host: a.example"],
         [b"GET /base/v1 HTTP/1.1", b"Host: b.example"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "passed"),
+    [
+        (b"gzip", b"gzip"),
+        (b"gzip, deflate", b"gzip, deflate"),
+        (b"GZIP;q=0.5 , br,\tx-gzip", b"GZIP;q=0.5, x-gzip"),
+        (b"identity;q=1, *;q=0", b"identity;q=1"),
+        (b"br, zstd", b"identity"),
+        (b"*", b"identity"),
+        (b"", b"identity"),
+    ],
+)
+def test_only_codings_that_the_relay_reads_are_passed(accepted, passed):
+    assert select_codings(accepted) == passed

@@ -10,10 +10,11 @@ from relay.policy.call.envelope import JSON_TYPE, find_flaw
 from relay.policy.response.completeness import is_complete
 from relay.policy.response.rsp_code import (
     begins_as_json,
-    ends_as_json,
+    find_last_rsp_code,
     find_rsp_code,
     is_json,
     is_plain_success,
+    judge_beginning,
     judge_rsp_code,
 )
 from relay.standard.catalogue import load_rsp_codes
@@ -28,6 +29,7 @@ KNOWN = frozenset(load_rsp_codes())
 GZIP = {b"content-encoding": b"gzip"}
 GOOD = b'{"rsp_code":"00000","rsp_msg":"a"}'
 LATE = b'{"account_list":[' + b" " * 5000 + b'],"rsp_code":"00000"}'
+KOREAN_LATE = '{"rsp_code":"00000","rsp_msg":"success","reg_date":"20200101","prod_name":"자유입출금통장"}'
 KOREAN = '{"rsp_code":"00000","rsp_msg":"성공입니다"}'
 
 
@@ -44,6 +46,11 @@ KOREAN = '{"rsp_code":"00000","rsp_msg":"성공입니다"}'
         (b'{"rsp_code":50001.5}', ""),
         (b'{"rsp_code":"abcde"}', ""),
         (b'{"rsp_code":"', ""),
+        (b'{"data":{"rsp_code":"00000"}}', ""),
+        (b'{"data":{"rsp_code":"00000"},"rsp_code":"40402"}', "40402"),
+        (b'{"list":[{"rsp_code":"00000"}]}', ""),
+        (b'[{"rsp_code":"00000"}]', ""),
+        (b'{"list":[{"a":"1"}],"rsp_code":"00000"', "00000"),
         (b'{"rsp_msg":"\\"rsp_code\\":\\"00000\\""}', ""),
         (b'{"result":"OK"}', ""),
         (b"", ""),
@@ -60,7 +67,7 @@ def test_the_code_is_found_anywhere_in_the_body(body, code):
         (200, {}, b'{"rsp_code":"00001"}', ("00001", "")),
         (200, {}, LATE, ("00000", "")),
         (200, {}, KOREAN.encode(), ("00000", "")),
-        (200, {}, KOREAN.encode()[:40], ("00000", "")),  # split within a character by the check, not by the sender
+        (200, {}, KOREAN.encode()[:41], ("", "answer_charset")),  # split within a character
         (200, {}, b'{"rsp_code":"40402"}', ("40402", "")),  # operators read the code, not the status
         (404, {}, b'{"rsp_code":"40402"}', ("40402", "")),
         (200, {}, b'{"result":"OK"}', ("", "answer_without_code")),
@@ -76,8 +83,14 @@ def test_the_code_is_found_anywhere_in_the_body(body, code):
         (400, GZIP, compress(b'{"rsp_code":"40402"}'), ("40402", "")),
         (200, {b"content-encoding": b"deflate"}, zlib.compress(GOOD), ("00000", "")),
         (200, GZIP, compress(b'{"result":"OK"}'), ("", "answer_without_code")),
-        (200, GZIP, compress(LATE), ("", "")),
-        (200, {b"content-encoding": b"br"}, b"\x0b\x02", ("", "")),
+        (200, GZIP, compress(LATE), ("00000", "")),
+        (200, GZIP, compress(LATE)[:-4], ("", "answer_without_code")),
+        (200, GZIP, b"no gzip", ("", "answer_without_code")),
+        (200, GZIP, compress(KOREAN_LATE.encode("euc-kr")), ("", "answer_charset")),
+        (200, {}, KOREAN_LATE.encode(), ("00000", "")),
+        (200, {}, KOREAN_LATE.encode("euc-kr"), ("", "answer_charset")),
+        (200, {}, b'{"data":{"rsp_code":"00000"}}', ("", "answer_without_code")),
+        (200, {b"content-encoding": b"br"}, b"\x0b\x02", ("", "answer_without_code")),
     ],
 )
 def test_each_kind_of_response_is_judged(status, headers, body, judged):
@@ -97,6 +110,11 @@ def test_each_kind_of_response_is_judged(status, headers, body, judged):
         (b"<html>", False),
         (GOOD[:-1], False),
         (GOOD[:-4], False),
+        (b'{"rsp_code":"00000","trans_list":[{"a":"1"},{"a":"2"}', False),
+        (b' {"rsp_code":"00000","trans_list":[{"a":"1"} ', False),
+        (b'{"rsp_code":"00000","memo":"}"}', True),
+        (b'{"rsp_code":"00000","memo":"{"}', True),
+        (b'{"rsp_code":"00000","memo":"}{{"}', True),
         (b"[1,", False),
         (GOOD.decode().encode("utf-16"), False),
         (GOOD.decode().encode("utf-16-be"), False),
@@ -105,18 +123,47 @@ def test_each_kind_of_response_is_judged(status, headers, body, judged):
 )
 def test_non_json_is_detected_by_its_first_and_last_byte(body, is_valid):
     assert is_json({}, body) is is_valid
-    assert is_json(GZIP, body)
+    assert is_json(GZIP, compress(body)) is is_valid
+    assert is_json({b"content-encoding": b"br"}, body)
 
 
-def test_large_responses_are_checked_at_beginning_and_end():
+def test_large_responses_are_checked_at_their_beginning():
     body = b" " + json.dumps({"a": [1] * 1000}).encode() + b"\n"
     assert begins_as_json({}, body)
-    assert ends_as_json({}, body[-100:])
     assert not begins_as_json({}, b"<html>")
-    assert not ends_as_json({}, b'"a":')
     assert begins_as_json({}, b"\xef\xbb\xbf[1]")
     assert begins_as_json(GZIP, b"\x1f")
-    assert ends_as_json(GZIP, b"\x1f")
+
+
+@pytest.mark.parametrize(
+    ("tail", "code"),
+    [
+        (b'"1"}],"rsp_code":"00000"}', "00000"),
+        (b'"1"}],"rsp_code":"40402","more":[{"a":"1"}]} ', "40402"),
+        (b'"rsp_code":"00000"}}', ""),
+        (b'"rsp_code":"00000"}]}', ""),
+        (b'"1"}]}', ""),
+    ],
+)
+def test_the_code_in_the_last_bytes_is_that_of_the_whole_body(tail, code):
+    assert find_last_rsp_code(tail) == code
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "judged"),
+    [
+        ({}, GOOD[:-2], ("00000", "")),
+        ({}, KOREAN.encode()[:41], ("00000", "")),  # split within a character by the parts
+        ({}, b'{"rows":[', ("", "answer_without_code")),
+        ({}, b'{"data":{"rsp_code":"00000"}, "list":[{', ("", "answer_without_code")),
+        ({}, KOREAN_LATE.encode("euc-kr"), ("", "answer_charset")),
+        (GZIP, compress(GOOD * 100)[:60], ("00000", "")),
+        (GZIP, b"no gzip", ("", "answer_without_code")),
+        ({b"content-encoding": b"br"}, GOOD, ("", "answer_without_code")),
+    ],
+)
+def test_the_beginning_of_a_large_response_is_judged(headers, body, judged):
+    assert judge_beginning(200, headers, body, KNOWN) == judged
 
 
 CALL = b"ZOPA000001M00000000000001"
@@ -140,6 +187,9 @@ def test_a_plain_success_passes_every_check(body):
         (200, {}, b'{"rsp_code":"000000","rsp_msg":"a"}'),
         (200, {}, GOOD[:-1]),
         (200, {}, KOREAN.encode("euc-kr")),
+        (200, {}, KOREAN_LATE.encode("euc-kr")),
+        (200, {}, b'{"rsp_code":"00000","trans_list":[{"a":"1"}'),
+        (200, {}, b'{"rsp_code":"00000","memo":"{"}'),  # the single checks accept it
         (200, {b"x-api-tran-id": b"ZOPA000001M00000000000002"}, GOOD),
         (200, {b"x-api-tran-id": None}, GOOD),
         (200, {b"content-type": b"text/html"}, GOOD),

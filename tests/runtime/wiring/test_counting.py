@@ -3,7 +3,9 @@
 import pytest
 
 from relay.domain.exchange import Exchange
-from relay.runtime.wiring.counting import build_counting
+from relay.infra.answers.counts import AnswerCounts
+from relay.policy.answers.question import Question, ReceivedAnswer
+from relay.runtime.wiring.counting import build_answer_watch, build_counting
 
 
 def exchange(**fields):
@@ -42,3 +44,11 @@ def test_an_api_outside_the_standard_is_not_counted():
 
 def test_counting_rules_are_built_once():
     assert build_counting() is build_counting()
+
+
+def test_answers_are_held_against_the_codes_of_the_standard():
+    counts = AnswerCounts()
+    body = b'{"rsp_code":"50010","rsp_msg":"a"}'
+    question = Question(b"/v1/bank/accounts", b"limit=1", b"")
+    build_answer_watch(counts).check(ReceivedAnswer("ZBAA000001", "BA01", True, question, 500, {}, body))
+    assert counts.checked == {("ZBAA000001", "BA01", "clean"): 1}

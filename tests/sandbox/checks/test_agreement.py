@@ -7,16 +7,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from mydata_sandbox.checks import weeks
+from mydata_sandbox.checks.conformance import find_remarks, find_violations
 from mydata_sandbox.checks.field_types import is_value
 from mydata_sandbox.checks.withheld import remove_members
 from mydata_sandbox.world.shared import EXTRA_CONSENTS
 
 from relay.domain.ids import INDUSTRIES
+from relay.policy.answers.answer_rules import AnswerRules
 from relay.policy.call import withheld
 from relay.policy.call.fields import compile_field_check
 from relay.policy.call.member_filter import MemberFilter
 from relay.policy.statistics import weeks as relay_weeks
-from relay.standard.catalogue import load_catalogue
+from relay.standard.catalogue import load_catalogue, load_rsp_codes
+from relay.standard.examples import load_examples
 
 
 def iter_fields(fields):
@@ -134,3 +137,42 @@ def test_sandbox_and_relay_know_the_same_additional_consents():
     sandboxes = {(name, industry) for industry in INDUSTRIES for name in EXTRA_CONSENTS.get(industry, ())}
     assert relays - sandboxes == KNOWN_DIFFERENCES
     assert sandboxes - relays == set()
+
+
+STATUSES = {code: row.http for code, row in load_rsp_codes().items()}
+ANSWERS = [
+    (load_catalogue().apis[api_id], call["request"], call["response"])
+    for calls in load_examples().values()
+    for api_id, call in calls.items()
+    if load_catalogue().apis[api_id].industries
+]
+
+
+def iter_places(value):
+    """Yields each object and list of an answer with each of its keys."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from iter_places(value[key])
+
+
+def copy(body):
+    return json.loads(json.dumps(body))
+
+
+@given(st.sampled_from(ANSWERS), st.data())
+def test_sandbox_and_relay_find_the_same_answers_spoilt(answer, data):
+    """One value of an example is replaced or removed; what depends on the call is the relay's alone."""
+    api, request, body = answer[0], answer[1], copy(answer[2])
+    places = list(iter_places(body))
+    holder, key = places[data.draw(st.integers(0, len(places) - 1))]
+    if key == "rsp_code" or data.draw(st.booleans()):
+        del holder[key]
+    else:
+        holder[key] = data.draw(VALUES | st.sampled_from(["0", "1", "20260101", "true"]))
+    own_rules = {"code_missing", "order", "period", "limit", "next_page"}
+    verdict = AnswerRules(api, STATUSES).check(200, {}, json.dumps(body).encode(), request)
+    relays = [rule for rule, _ in verdict.violations if rule not in own_rules]
+    if body.get("rsp_code") == "00000":
+        assert bool(find_violations(api, body)) == bool(relays)
+        assert verdict.violations or bool(find_remarks(body)) == bool(verdict.style)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_remarks, find_strict_violations, find_violations
 
 from relay.standard.catalogue import load_catalogue
 
@@ -51,8 +51,10 @@ def test_a_missing_required_field_is_reported():
         ("account_type", "9999", "must be one of 1001"),
         ("account_num", "1" * 21, "must be aN(20)"),
         ("is_consent", "Y", "must be Boolean"),
-        ("is_consent", True, "must be a JSON string"),
-        ("seqno", 1, "must be a JSON string"),
+        ("is_consent", 1, "must be Boolean"),
+        ("seqno", 12345678, "must be aN(7)"),
+        ("seqno", {}, "must be aN(7)"),
+        ("seqno", 1.5, "must be aN(7)"),
         ("seqno", None, "has no value and must be left out"),
         ("prod_name", "", "has no value and must be left out"),
         ("prod_name", "가" * 101, "must be AH(300)"),
@@ -67,6 +69,21 @@ def test_an_invalid_value_is_reported_by_path_only(name, value, words):
 
 def test_a_count_is_the_length_of_its_list():
     assert validate(account_cnt="2") == ["$.account_cnt: is not the number of account_list"]
+
+
+def test_counts_are_compared_as_numbers():
+    for count in (1, "1", "001"):
+        assert validate(account_cnt=count) == []
+    assert validate(account_cnt=2) == ["$.account_cnt: is not the number of account_list"]
+
+
+def test_numbers_and_booleans_that_fit_are_one_remark():
+    body = ACCOUNTS | {"account_cnt": 2, "account_list": [ACCOUNT | {"is_consent": True, "seqno": 1}] * 2}
+    assert find_violations(APIS["은행-001"], body) == []
+    assert find_remarks(body) == ["$.account_cnt: should be a JSON string, like all values"]
+    assert find_remarks(body["account_list"]) == ["$[0].is_consent: should be a JSON string, like all values"]
+    assert find_remarks(ACCOUNTS) == []
+    assert find_strict_violations(APIS["은행-001"], body) == find_remarks(body)
 
 
 def test_a_list_holds_objects():
@@ -111,3 +128,9 @@ def test_the_example_of_the_page_for_institutions_is_valid(page):
     body = rest.splitlines()[0]
     assert f"Content-Length: {len(body.encode())}" in headers.splitlines()
     assert find_violations(APIS["은행-001"], json.loads(body)) == []
+
+
+@pytest.mark.parametrize("code", ["77777", 77777])
+def test_a_code_that_is_not_in_the_standard_is_named(code):
+    body = {"rsp_code": code, "rsp_msg": "없음"}
+    assert find_violations(APIS["은행-001"], body) == ["$.rsp_code: 77777 is not in the standard"]

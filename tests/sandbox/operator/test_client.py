@@ -5,6 +5,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from mydata_sandbox.checks.conformance import find_violations
 from mydata_sandbox.operator.client import IssuedToken, SimulatedOperator
 from mydata_sandbox.operator.figures import Figures
 
@@ -166,3 +167,15 @@ async def test_an_api_with_a_scope_is_not_called_without_a_token(call_all, gatew
     (call,) = await call_all("카드-001", token="")
     assert (call.ok, call.status, call.why) == (False, 0, ["not called: no token"])
     assert gateway.requests == []
+
+
+async def test_numbers_without_quotes_are_a_remark_and_no_failure(call_all, gateway):
+    gateway.pages[None] = gateway.pages[None] | {"card_cnt": 0}
+    gateway.pages["second"] = gateway.pages["second"] | {"card_cnt": 1}
+    (call,) = await call_all("카드-001", check=find_violations_of_counts)
+    assert (call.ok, call.why) == (True, [])
+    assert call.row()["remarks"] == ["$.card_cnt: should be a JSON string, like all values"]
+
+
+def find_violations_of_counts(api, body):
+    return [line for line in find_violations(api, body) if "card_cnt" in line]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aiohttp.test_utils import TestServer
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.environment.portal_registration import build_portal
 from mydata_sandbox.environment.serving import build_server_context
 from mydata_sandbox.operator.client import open_session
@@ -67,6 +67,6 @@ async def caller(served, with_portal):
             credentials = ClientCredentials(
                 org_code, letter, "지원-001", account.client_id, secret or account.client_secret
             )
-            return SupportCaller(session, served, credentials, load_catalogue(), find_violations)
+            return SupportCaller(session, served, credentials, load_catalogue(), find_strict_violations)
 
         yield build_caller

@@ -1,7 +1,7 @@
 """Rows follow the catalogue, for each kind of institution (규격 7장)."""
 
 import pytest
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.portal.rows import Service, build_certifier_row, build_org_row, build_service_row, group_by_operator
 
 from relay.domain.registry import Organisation, OrgType
@@ -26,14 +26,14 @@ def organisation(kind):
 @pytest.mark.parametrize("kind", OrgType)
 def test_rows_of_all_kinds_follow_the_catalogue(kind, op_type):
     row = build_org_row(organisation(kind), op_type)
-    assert find_violations(APIS["지원-002"], ANSWER | {"org_list": [row]}) == []
+    assert find_strict_violations(APIS["지원-002"], ANSWER | {"org_list": [row]}) == []
 
 
 @pytest.mark.parametrize("kind", [OrgType.OWN_API, OrgType.THROUGH_RELAY, OrgType.OPERATOR, OrgType.RELAY])
 def test_rows_for_certifiers_follow_the_catalogue(kind):
     for op_type in "IMD":
         row = build_certifier_row(organisation(kind), op_type)
-        assert find_violations(APIS["지원-006"], ANSWER | {"org_list": [row]}) == []
+        assert find_strict_violations(APIS["지원-006"], ANSWER | {"org_list": [row]}) == []
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_deleted_institution_has_only_code_and_type():
 @pytest.mark.parametrize("op_type", ["I", "M", "D"])
 def test_rows_of_services_follow_the_catalogue(op_type):
     rows = group_by_operator([("ZOPA000001", build_service_row(SERVICE, op_type))])
-    assert find_violations(APIS["지원-003"], ANSWER | {"org_list": rows}) == []
+    assert find_strict_violations(APIS["지원-003"], ANSWER | {"org_list": rows}) == []
     assert ("client_secret" in rows[0]["service_list"][0]) == (op_type != "D")
 
 

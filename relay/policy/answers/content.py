@@ -1,0 +1,66 @@
+"""Reads the body of an answer: content coding, charset, JSON."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from relay.domain.strict_json import DuplicateName, read_object
+from relay.policy.answers.rules import Rule
+
+MAX_BYTES: Final = 512 * 1024
+"""Size up to which an answer is held against the rules, also after decoding: a page of 500 rows has 200 KiB."""
+
+_GZIP_OR_ZLIB: Final = 47
+"""`wbits` of zlib: the largest window, header detected."""
+_CODINGS: Final = frozenset({b"gzip", b"x-gzip", b"deflate"})
+
+
+class ContentError(ValueError):
+    """A body that cannot be read; `rule` is the one that it breaks."""
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule.value)
+        self.rule = rule
+
+
+class TooLarge(ValueError):
+    """A body that is larger than MAX_BYTES after decoding. It breaks no rule."""
+
+
+def read_content(headers: Mapping[bytes, bytes], body: bytes) -> dict[str, Any]:
+    """Returns the JSON object of a body with these headers. Raises ContentError, TooLarge."""
+    coding = headers.get(b"content-encoding", b"identity").lower()
+    if coding != b"identity":
+        body = _decompress(coding, body)
+    try:
+        return read_object(body)
+    except UnicodeDecodeError:
+        raise ContentError(Rule.CHARSET) from None
+    except DuplicateName:
+        raise ContentError(Rule.DUPLICATE) from None
+    except ValueError:
+        raise ContentError(Rule.OBJECT if _is_json(body) else Rule.JSON) from None
+
+
+def _decompress(coding: bytes, body: bytes) -> bytes:
+    if coding not in _CODINGS:
+        raise ContentError(Rule.CODING)
+    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        text = inflater.decompress(body, MAX_BYTES)
+    except zlib.error:
+        raise ContentError(Rule.CODING) from None
+    if inflater.unconsumed_tail:
+        raise TooLarge
+    if not inflater.eof:
+        raise ContentError(Rule.CODING)
+    return text
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return not isinstance(value, dict)
