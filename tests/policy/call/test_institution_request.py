@@ -102,3 +102,9 @@ def test_each_instance_gets_its_own_path_and_host():
         [b"GET /v1 HTTP/1.1", b"Host: a.example"],
         [b"GET /base/v1 HTTP/1.1", b"Host: b.example"],
     ]
+
+
+def test_the_consent_is_for_the_adapter_alone():
+    _, fields, _ = lines(write("GET", b"/v1/a", SENT, url="http://adapter/ZBAC000001", consent="c1"))
+    assert fields[b"x-relay-consent"] == b"c1"
+    assert b"x-relay-consent" not in lines(write("GET", b"/v1/a", SENT | {b"x-relay-consent": b"forged"}))[1]
