@@ -44,10 +44,18 @@ async def _collect(collection: PageCollection, institution: AdaptedInstitution, 
     started = loop.time()
     deadline, enough_at = started + institution.total_s, started + _PARTIAL * institution.total_s
     while not collection.is_complete:
-        telegram = await institution.core.exchange(lambda number: collection.build_request(number, clock()), deadline)
-        collection.accept(telegram)
-        if loop.time() > enough_at:
-            collection.stop()
+        try:
+            telegram = await institution.core.exchange(
+                lambda number: collection.build_request(number, clock()), deadline
+            )
+        except Refusal:
+            collection.stop()  # the rows of earlier telegrams are a page; the next one continues behind them
+            if not collection.is_complete:
+                raise
+        else:
+            collection.accept(telegram)
+            if loop.time() > enough_at:
+                collection.stop()
 
 
 def _describe_code(field: str, code: str) -> str:

@@ -56,6 +56,15 @@ async def test_a_page_ends_early_when_most_time_is_used(plan, listed_core, monke
     assert (len(body["trans_list"]), "next_page" in body) == (3, True)
 
 
+async def test_rows_before_a_fault_are_a_page(plan, listed_core):
+    listed_core.responses = [rows(0, 3, "Y"), Refusal(FAULTS["provider_reset"], "closed")]
+    body = json.loads((await serve(plan, "BA04", PERIOD | {"limit": "100"})).body)
+    assert (len(body["trans_list"]), "next_page" in body) == (3, True)
+    listed_core.responses = [rows(3, 1)]
+    body = json.loads((await serve(plan, "BA04", PERIOD | {"limit": "100", "next_page": body["next_page"]})).body)
+    assert [int(row["trans_no"]) for row in body["trans_list"]] == [3]
+
+
 async def test_what_cannot_be_converted_is_50007_with_its_place(plan, listed_core):
     listed_core.responses = [b"000200" + b"x" * 200]
     assert await catch(serve(plan, "BA12", ACCOUNT)) == (

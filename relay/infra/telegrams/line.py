@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -26,8 +27,8 @@ TelegramWriter = Callable[[str], bytes]
 _MAX_UNSENT: Final = 1_048_576
 """A line with more bytes waiting to be sent is closed: the core reads nothing."""
 
-DROPPED_EVERY_S: Final = 60.0
-"""Seconds between two log lines about dropped telegrams."""
+LOGGED_EVERY_S: Final = 60.0
+"""Seconds between two log lines about the same event of the lines of one institution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +110,20 @@ class Line(asyncio.Protocol):
     async def _manage(self, action: LineAction) -> None:
         """Sends a telegram of line management and waits for its answer. Raises Refusal."""
         self._management = answered = self._loop.create_future()
-        self._write(self._settings.link.encode_line_request(action, self._context(self._numbers.take())))
         try:
+            self._write(self._encode_management(action))
             async with asyncio.timeout(self._settings.answer_s):
                 while await answered != action:
                     self._management = answered = self._loop.create_future()
         except TimeoutError:
             raise Refusal(FAULTS["provider_silent"], f"line_{action}") from None
+        except ConversionError as error:
+            raise Refusal(FAULTS["conversion_failed"], str(error)) from None
         finally:
             self._management = None
+
+    def _encode_management(self, action: LineAction) -> bytes:
+        return self._settings.link.encode_line_request(action, self._context(self._numbers.take()))
 
     async def _test_when_silent(self) -> None:
         """Tests the line whenever it was silent for `test_s`; closes it without an answer."""
@@ -214,7 +220,7 @@ class Line(asyncio.Protocol):
         except ConversionError:
             if self._settings.requests == 1:
                 raise
-            self._log_dropped("header cannot be read")
+            self._log("telegram dropped", "its header cannot be read")
             return
         if header.line is not None:
             self._receive_management(header)
@@ -222,7 +228,7 @@ class Line(asyncio.Protocol):
         has_numbers = self._settings.link.unique_digits > 0
         pending = self._finish(header.unique_number.lstrip("0") if has_numbers else "")
         if pending is None:
-            self._log_dropped("no request waits for it")
+            self._log("telegram dropped", "no request waits for it")
             if not has_numbers:
                 self._fail(Refusal(FAULTS["provider_broken"], "unexpected_telegram"))
             return
@@ -241,11 +247,11 @@ class Line(asyncio.Protocol):
         if header.line == "end":
             self.retire()
 
-    def _log_dropped(self, reason: str) -> None:
-        count = self._settings.throttle.count_event(f"dropped {reason}", self._loop.time())
+    def _log(self, event: str, reason: str) -> None:
+        """Logs an event of a line, with its number since the last such line of the log."""
+        count = self._settings.throttle.count_event(event, self._loop.time())
         if count:
-            org_code = self._settings.org_code
-            _log.warning("telegrams dropped: org_code=%s reason=%s telegrams=%d", org_code, f'"{reason}"', count)
+            _log.warning('%s: org_code=%s reason="%s" count=%d', event, self._settings.org_code, reason, count)
 
     # the end
 
@@ -260,12 +266,14 @@ class Line(asyncio.Protocol):
         transport = self._transport
         if transport is not None and not transport.is_closing():
             if "end" in self._settings.management:
-                self._write(self._settings.link.encode_line_request("end", self._context(self._numbers.take())))
+                with suppress(ConversionError):
+                    self._write(self._encode_management("end"))
             transport.close()
         self._end(Refusal(FAULTS["provider_reset"], "closed"))
 
     def _fail(self, refusal: Refusal) -> None:
         """Aborts the connection; all requests under way end with the refusal."""
+        self._log("line closed", refusal.detail)
         if self._transport is not None:
             self._transport.abort()
         self._end(refusal)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import socket
 import ssl
 from collections import deque
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.infra.diagnostics.causes import classify_error
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.dns.happy_eyeballs import connect_socket
-from relay.infra.telegrams.line import DROPPED_EVERY_S, Line, LineSettings, TelegramWriter
+from relay.infra.telegrams.line import LOGGED_EVERY_S, Line, LineSettings, TelegramWriter
 from relay.infra.telegrams.unique_numbers import UniqueNumbers
 from relay.policy.mediation.link import Link
 from relay.policy.settings.core import CoreSettings, split_address
@@ -57,6 +58,13 @@ class _Slot:
     failed_at: float = 0.0
 
 
+def _keep_alive(connected: socket.socket) -> None:
+    """Has the kernel detect a core that has gone without closing the connection: after 2 minutes of silence."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 3)):
+        connected.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class Lines:
     """The lines of one institution. `start` opens them, `exchange` uses them, `close` ends them.
 
@@ -73,7 +81,7 @@ class Lines:
         now: float,
     ) -> None:
         requests = core.requests if link.unique_digits else 1
-        throttle = LogThrottle(DROPPED_EVERY_S)
+        throttle = LogThrottle(LOGGED_EVERY_S)
         self._settings = LineSettings(org_code, link, requests, core.answer_s, core.test_s, throttle)
         self._numbers = UniqueNumbers(link.unique_digits, now)
         self._context = context
@@ -84,6 +92,7 @@ class Lines:
         self._waiting: deque[asyncio.Future[Line]] = deque()
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_retired = False
         self._outage = OutageLog(f"core: org_code={org_code}")
 
     @property
@@ -106,6 +115,7 @@ class Lines:
 
     async def close(self) -> None:
         """Ends all lines. Requests under way end without response."""
+        self._is_retired = True
         lines = list(self._lines)
         for task in self._tasks:
             task.cancel()
@@ -115,7 +125,8 @@ class Lines:
         self._refuse_waiting(Refusal(FAULTS["provider_reset"], "closed"))
 
     def retire(self) -> None:
-        """Opens no line any more, and closes each when its requests have ended."""
+        """Opens no line any more, and closes each when its requests have ended. Refuses further requests."""
+        self._is_retired = True
         for task in self._tasks:
             task.cancel()
         for line in list(self._lines):
@@ -149,6 +160,8 @@ class Lines:
 
     def _check_reachable(self) -> None:
         """Raises Refusal if no line could be opened just now; else has the next attempt made at once."""
+        if self._is_retired:
+            raise Refusal(FAULTS["provider_reset"], "replaced")
         if not self._lines:
             self._wanted.set()
             failed_at = max(slot.failed_at for slot in self._slots)
@@ -192,6 +205,9 @@ class Lines:
                 await self._open(line, slot)
             except (OSError, UnicodeError, Refusal) as error:
                 self._record_failure(slot, error)
+            except Exception as error:  # a bug must not leave the institution without this line
+                _log.exception("line not opened: org_code=%s", self._settings.org_code)
+                self._record_failure(slot, error)
             else:
                 await self._use(line, slot)
                 if line.has_answered:
@@ -219,6 +235,7 @@ class Lines:
         else:
             connected = await connect_socket(loop, slot.host, slot.port, open_tls_socket)
             options = {"ssl": self._context, "server_hostname": slot.host, "ssl_handshake_timeout": self._connect_s}
+        _keep_alive(connected)
         await loop.create_connection(lambda: line, sock=connected, **options)
 
     async def _use(self, line: Line, slot: _Slot) -> None:

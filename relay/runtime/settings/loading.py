@@ -1,7 +1,7 @@
 """Loads the settings: `relay.yaml`, the institutions' files, the directory and environment variables."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -81,6 +81,7 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
     for files in telegrams.values():
         problems += files.problems
         parsed_files += files.parsed
+    problems += _check_requests(providers, telegrams)
     problems += check_consistency(None if settings is None else ModelFile(path, settings), providers, directory)
     pairs = [(provider.file, provider.model) for provider in providers]
     references = [] if settings is None else list(find_references(path, settings, pairs))
@@ -109,6 +110,19 @@ def _read_telegrams(providers: Sequence[ModelFile[Provider]]) -> dict[str, Teleg
             folder = Path(model.telegrams or provider.file.with_suffix("") / "telegrams")
             telegrams[model.org_code] = load_telegram_files(folder, model.industry, list_offered_apis(model))
     return telegrams
+
+
+def _check_requests(
+    providers: Sequence[ModelFile[Provider]], telegrams: Mapping[str, TelegramFiles]
+) -> Iterator[SettingsProblem]:
+    """Yields lines that are to carry several requests although their telegrams have no unique number."""
+    for provider in providers:
+        core, files = provider.model.core, telegrams.get(provider.model.org_code)
+        if core is None or core.requests == 1 or files is None or files.institution is None:
+            continue
+        if not files.institution.link.unique_digits:
+            wrong = f"is {core.requests}, but telegrams have no unique number"
+            yield provider.build_problem("core.requests", wrong, "1, or a field = $unique_number in the header")
 
 
 def _complete_timeouts(settings: Settings, provider: Provider) -> Provider:

@@ -138,6 +138,7 @@ async def test_retired_lines_end_after_their_requests(open_lines, core, telegram
     lines.retire()
     writer.write(telegrams[1](telegram))
     await exchange
+    assert await catch(begin(lines, telegrams)) == ("provider_reset", "replaced")
     await until(lambda: not lines.open_lines, "no line")
     await until(lambda: (b"0800", b"002") in core.management, "the end telegram")
 

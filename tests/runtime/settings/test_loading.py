@@ -266,3 +266,12 @@ def test_problems_of_layouts_are_reported_with_the_others(folder, telegrams):
 
 def test_without_telegrams_no_adapter_is_needed(folder):
     assert not load_settings(folder.path, {}).needs_adapter
+
+
+def test_several_requests_on_a_line_need_a_unique_number(folder, telegrams):
+    folder.put("providers/savings.yaml", "core.requests", 2)
+    assert load_settings(folder.path, {}).needs_adapter
+    link = telegrams / "link.yaml"
+    link.write_text(link.read_text().replace("n(12)  = $unique_number", "n(12)  = 1"))
+    (line,) = get_lines(folder)
+    assert line.startswith("providers/savings.yaml: core.requests: is 2, but telegrams have no unique number")
