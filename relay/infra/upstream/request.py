@@ -8,6 +8,7 @@ from typing import Final
 from relay.domain.fault import FAULTS, Fault
 from relay.domain.ports import RequestWriter, ResponseReceiver
 from relay.infra.diagnostics.causes import classify_error
+from relay.policy.upstream.adapter_headers import FAULT_HEADER, read_fault
 from relay.wire.client import ClientConnection
 from relay.wire.head import ResponseHead
 from relay.wire.response_handler import ResponseFailure
@@ -21,12 +22,16 @@ _CONNECT_FAULTS: Final = {
 
 
 class RequestPool(ABC):
-    """What a request needs of its pool. PERF: a class, since calls of a Protocol are slow in the compiled form."""
+    """What a request needs of its pool. PERF: a class, since calls of a Protocol are slow in the compiled form.
+
+    `is_adapter`: the peer is the adapter, whose responses may report a fault of the institution's core.
+    """
 
     def __init__(self, first_byte_s: float, total_s: float) -> None:
         self.first_byte_s = first_byte_s
         self.total_s = total_s
         self.may_retry = True
+        self.is_adapter = False
 
     @abstractmethod
     def dial(self, request: "PoolRequest") -> None:
@@ -193,6 +198,10 @@ class PoolRequest:
 
     def response_received(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
         """Passes on a whole response, then frees the connection, or closes it if the receiver refuses the response."""
+        if self._pool.is_adapter and FAULT_HEADER in headers:
+            fault, detail = read_fault(headers)
+            self.fail(fault, detail)
+            return
         receiver, self._receiver = self._receiver, None
         connection = self.connection
         is_accepted = False
