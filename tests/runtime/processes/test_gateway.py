@@ -12,6 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from relay.infra.authority.liveness import SILENT_S
 from relay.runtime.cli import main
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.settings.loading import SettingsError, load_settings
@@ -48,6 +49,12 @@ async def test_it_is_unready_once_another_ledger_answers(process):
     process.listeners.start()
     process.relay.grants.is_wrong = True
     assert process.list_unready_parts() == ["ledger"]
+
+
+async def test_it_is_unready_while_a_needed_adapter_is_silent(process):
+    process.listeners.start()
+    process.relay.adapter_liveness = SimpleNamespace(age=SILENT_S + 1)
+    assert process.list_unready_parts() == ["adapter"]
 
 
 @pytest.mark.usefixtures("tables")
