@@ -86,7 +86,7 @@ class Lines:
         connect_s: float,
         now: float,
     ) -> None:
-        requests = core.requests if link.unique_digits else 1
+        requests = min(core.requests, 10**link.unique_digits - 1) if link.unique_digits else 1
         throttle = LogThrottle(LOGGED_EVERY_S)
         self._settings = LineSettings(org_code, link, requests, core.answer_s, core.test_s, throttle)
         self._numbers = UniqueNumbers(link.unique_digits, now)
@@ -224,6 +224,7 @@ class Lines:
                 await self._use(line, slot)
                 if line.has_answered:
                     pause_s = FIRST_PAUSE_S
+                    continue  # some cores close after each response
             self._wanted.clear()
             shortest_s = FIRST_PAUSE_S * random.uniform(0.5, 1.0)  # noqa: S311 - spreads reconnections
             await asyncio.sleep(shortest_s)
