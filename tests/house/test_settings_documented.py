@@ -25,7 +25,12 @@ MANUALS = {
 }
 """Example files with every key of a model; comments end with `default: ...`."""
 
-ALSO = {"config/providers/hangaram-bank.yaml": "config/providers/haneul-savings-bank.yaml"}
+ALSO = {
+    "config/providers/hangaram-bank.yaml": (
+        "config/providers/haneul-savings-bank.yaml",
+        "config/providers/eunha-savings-bank.yaml",
+    )
+}
 """Files with the keys that the example cannot have: those of an institution that speaks telegrams."""
 
 NO_VALUE = {"none", "relay"}
@@ -76,8 +81,8 @@ def written(node, lines, place=()):
 def manual(root, file):
     """Returns the documented default of each key; of several list entries the first that has the key."""
     keys = {}
-    for each in (file, ALSO.get(file)):
-        text = "" if each is None else (root / each).read_text()
+    for each in (file, *ALSO.get(file, ())):
+        text = (root / each).read_text()
         entries = written(yaml.compose(text), text.splitlines())
         keys |= {place: default for place, default in reversed([*entries]) if keys.get(place) is None}
     return keys

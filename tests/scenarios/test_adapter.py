@@ -156,3 +156,12 @@ async def test_a_request_without_response_is_50003(env):
     answer = await env.call(build_call(env, "BA12"))
     assert (answer.status, answer.rsp_code) == (500, "50003")
     assert (await env.get_exchange()).reason == "provider_silent"
+
+
+async def test_an_adapter_that_is_away_is_50001_and_comes_back(env):
+    await env.stop_adapter()
+    answer = await env.call(build_call(env, "BA12"))
+    assert (answer.status, answer.rsp_code) == (500, "50001")
+    assert (await env.get_exchange()).reason == "adapter_unreachable"
+    await env.start_roles()
+    assert (await call_once(env))[1].rsp_code == "00000"

@@ -1,6 +1,7 @@
 """Lines of several cores at one adapter: a stuck core delays nobody else, and responses match by number."""
 
 import asyncio
+import ssl
 
 import pytest
 from fixtures.adapter_environment import AdapterEnvironment
@@ -9,7 +10,7 @@ from fixtures.telegram_core import TelegramCore, answer_nothing
 from fixtures.waiting import until
 
 ENVIRONMENT_CLASS = AdapterEnvironment
-STUCK = "ZBAC000009"
+STUCK, SECURE = "ZBAC000009", "ZBAC000010"
 FUND = {"currency_code": "KRW", "eval_amt": "110", "inv_principal": "90", "fund_num": "98.789"}
 DETAIL = "/v1/bank/accounts/invest/detail"
 TIMEOUTS = {"connect_s": 1, "first_byte_s": 6, "total_s": 7}
@@ -18,9 +19,20 @@ OF_ONE_OPERATOR = REQUESTS // 2
 """One operator leaves places to others."""
 
 
-def ENVIRONMENT(_):  # noqa: N802 - read by conftest
+class SecureCore(TelegramCore):
+    """A core behind TLS, with the name of its certificate."""
+
+    host = "localhost"
+
+
+def ENVIRONMENT(certificates):  # noqa: N802 - read by conftest
+    pair = certificates.providers["bank"]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.private_key)
     busy = TelegramCore(BANK, core={"requests": REQUESTS}, timeouts=TIMEOUTS)
-    return [busy, TelegramCore(STUCK, core={"answer_s": 3, "requests": REQUESTS}, timeouts=TIMEOUTS)], {}
+    stuck = TelegramCore(STUCK, core={"answer_s": 3, "requests": REQUESTS}, timeouts=TIMEOUTS)
+    secure = SecureCore(SECURE, context, timeouts=TIMEOUTS, link="tls", ca=str(certificates.ca))
+    return [busy, stuck, secure], {}
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -84,3 +96,21 @@ async def test_a_core_that_reads_nothing_delays_no_other_institution(env):
     for number in range(20):
         assert await call_all(env, [str(number + 1)]) == [str(number + 1)]
     assert (await hanging).rsp_code in {"50003", "50005"}
+
+
+async def test_lines_may_use_tls(env):
+    secure = env.institutions[SECURE]
+    secure.script = answer_account
+    assert await call_all(env, ["42"], SECURE) == ["42"]
+    (wire,) = secure.wires
+    assert wire.writer.get_extra_info("cipher")
+
+
+async def test_a_tls_line_is_opened_again(env):
+    secure = env.institutions[SECURE]
+    secure.script = answer_account
+    (former,) = secure.wires
+    former.reset()
+    await until(lambda: secure.wires and former not in secure.wires, "another line")
+    await until(lambda: env.adapter.state.lines[SECURE][1].open_lines, "an open line")
+    assert await call_all(env, ["43"], SECURE) == ["43"]

@@ -1,7 +1,8 @@
 """One line (회선): a TCP connection that carries telegrams, and line management (회선 관리) on it.
 
-A response reaches the request with its unique number, or the only request under way where the header has none. All
-others are dropped: late ones, doubled ones, those of other parties. A line whose state is unknown is closed.
+A response reaches the request with its unique number. All others are dropped: late ones, doubled ones, those of other
+parties. Where telegrams have no unique number, each request has a connection of its own. A line whose state is unknown
+is closed.
 """
 
 import asyncio
@@ -152,6 +153,8 @@ class Line(asyncio.Protocol):
             self.free()
             raise Refusal(FAULTS["provider_reset"], "closed")
         number = self._numbers.take()
+        while number and number.lstrip("0") in self._pending:  # numbers of few digits come again soon
+            number = self._numbers.take()
         try:
             telegram = write(number)
         except BaseException:
@@ -230,9 +233,10 @@ class Line(asyncio.Protocol):
         if pending is None:
             self._log("telegram dropped", "no request waits for it")
             if not has_numbers:
-                self._fail(Refusal(FAULTS["provider_broken"], "unexpected_telegram"))
+                self.retire()
             return
         self.has_answered = True
+        self._retires = self._retires or not has_numbers
         if not pending.answer.done():
             pending.answer.set_result(telegram)
         self.free()

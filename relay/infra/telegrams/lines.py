@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 import socket
 import ssl
@@ -13,6 +14,7 @@ from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.infra.diagnostics.causes import classify_error
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.dns.happy_eyeballs import connect_socket
+from relay.infra.telegrams.acceptor import Acceptor
 from relay.infra.telegrams.line import LOGGED_EVERY_S, Line, LineSettings, TelegramWriter
 from relay.infra.telegrams.unique_numbers import UniqueNumbers
 from relay.policy.mediation.link import Link
@@ -29,6 +31,9 @@ MAX_PAUSE_S: Final = 5.0
 
 REFUSED_S: Final = 1.0
 """So long after a failed attempt calls are refused at once; later ones wait for the next attempt."""
+
+UNOPENED: Final = "unopened"
+"""The cause of a line that the core opens, and has not opened."""
 
 MAX_WAITING: Final = 1024
 """Calls of one institution that may wait for a line. The gateway's own limits are lower."""
@@ -68,7 +73,8 @@ def _keep_alive(connected: socket.socket) -> None:
 class Lines:
     """The lines of one institution. `start` opens them, `exchange` uses them, `close` ends them.
 
-    `context` is None on a leased line without TLS, `connect_s` limits the opening of a connection.
+    `context` is None on a leased line without TLS, `connect_s` limits the opening of a connection. With `core.listen`
+    the core opens the lines, and calls are refused while there is none.
     """
 
     def __init__(
@@ -80,7 +86,7 @@ class Lines:
         connect_s: float,
         now: float,
     ) -> None:
-        requests = core.requests if link.unique_digits else 1
+        requests = min(core.requests, 10**link.unique_digits - 1) if link.unique_digits else 1
         throttle = LogThrottle(LOGGED_EVERY_S)
         self._settings = LineSettings(org_code, link, requests, core.answer_s, core.test_s, throttle)
         self._numbers = UniqueNumbers(link.unique_digits, now)
@@ -88,6 +94,10 @@ class Lines:
         self._connect_s = connect_s
         addresses = map(split_address, core.addresses)
         self._slots = [_Slot(host, port) for host, port in addresses for _ in range(core.lines)]
+        self._acceptor: Acceptor | None = None
+        if core.listen is not None:
+            self._acceptor = Acceptor(org_code, core.listen, core.peers)
+            self._slots = [_Slot("", 0, UNOPENED, math.inf) for _ in range(core.lines)]
         self._lines: list[Line] = []
         self._waiting: deque[asyncio.Future[Line]] = deque()
         self._wanted = asyncio.Event()
@@ -104,6 +114,8 @@ class Lines:
         """Begins to open the lines and keeps them open."""
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._keep_open(slot)) for slot in self._slots]
+        if self._acceptor is not None:
+            self._tasks.append(loop.create_task(self._acceptor.run()))
 
     async def exchange(self, write: TelegramWriter, deadline: float) -> bytes:
         """Sends a request on a free line and returns the response. `deadline` is loop time.
@@ -212,6 +224,7 @@ class Lines:
                 await self._use(line, slot)
                 if line.has_answered:
                     pause_s = FIRST_PAUSE_S
+                    continue  # some cores close after each response
             self._wanted.clear()
             shortest_s = FIRST_PAUSE_S * random.uniform(0.5, 1.0)  # noqa: S311 - spreads reconnections
             await asyncio.sleep(shortest_s)
@@ -221,8 +234,13 @@ class Lines:
     async def _open(self, line: Line, slot: _Slot) -> None:
         """Connects and starts a line. Raises OSError, UnicodeError (no valid host name), Refusal."""
         try:
-            async with asyncio.timeout(self._connect_s):
-                await self._connect(line, slot)
+            if self._acceptor is not None:
+                connected = await self._acceptor.take()
+                _keep_alive(connected)
+                await asyncio.get_running_loop().create_connection(lambda: line, sock=connected)
+            else:
+                async with asyncio.timeout(self._connect_s):
+                    await self._connect(line, slot)
             await line.start()
         except BaseException:
             line.close()
@@ -248,11 +266,12 @@ class Lines:
             await line.closed.wait()
         finally:
             self._lines.remove(line)
+            slot.cause = "" if self._acceptor is None else UNOPENED
 
     def _record_failure(self, slot: _Slot, error: Exception) -> None:
         """Notes why a line is not open. When no line can be opened, waiting calls are refused."""
         slot.cause = error.fault.name if isinstance(error, Refusal) else classify_error(error)
-        slot.failed_at = asyncio.get_running_loop().time()
+        slot.failed_at = asyncio.get_running_loop().time() if self._acceptor is None else math.inf
         if self._lines or not all(each.cause for each in self._slots):
             return
         self._outage.record_failure(slot.cause)

@@ -14,6 +14,7 @@ from relay.wire.head import ResponseHead
 from relay.wire.response_handler import ResponseFailure
 
 _TRAN_ID: Final = b"x-api-tran-id"  # shows to which call a response belongs
+_UNREACHABLE: Final = FAULTS["adapter_unreachable"]
 _CONNECT_FAULTS: Final = {
     **{cause: f"connect_{cause}" for cause in ("refused", "reset", "unreachable")},
     "time_out": "connect_timeout",
@@ -175,7 +176,8 @@ class PoolRequest:
         """Ends a request without a connection; the record has the causes at all addresses."""
         name = _CONNECT_FAULTS.get(cause, cause)
         causes = dict.fromkeys([*(self.causes or {}).values(), cause])
-        self.fail(FAULTS.get(name, FAULTS["connect_failed"]), " ".join(causes))
+        fault = FAULTS.get(name, FAULTS["connect_failed"])
+        self.fail(_UNREACHABLE if self._pool.is_adapter else fault, " ".join(causes))
 
     def _finish(self) -> None:
         """Leaves the pool with a connection whose response was read."""
@@ -252,4 +254,5 @@ class PoolRequest:
                 self._pool.record_failure_of(connection)
             error = connection.error if connection is not None else None
             cause = "" if error is None else f"_{classify_error(error)}"
-            self.fail(FAULTS["provider_reset"], f"{failure}{cause}")
+            fault = _UNREACHABLE if self._pool.is_adapter else FAULTS["provider_reset"]
+            self.fail(fault, f"{failure}{cause}")

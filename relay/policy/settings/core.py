@@ -2,11 +2,11 @@
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from relay.policy.settings.scalars import Seconds, Section
+from relay.policy.settings.scalars import Network, Seconds, Section, build_error
 
 _ADDRESS = re.compile(r"(?:([A-Za-z0-9.-]+)|\[([0-9A-Fa-f:.]+)\]):([0-9]{1,5})")
 
@@ -24,13 +24,16 @@ CoreAddress = Annotated[str, AfterValidator(_check_address), Field(description="
 
 
 class CoreSettings(Section):
-    """Lines (회선) to a core that speaks telegrams. The adapter keeps `lines` connections open to each address.
+    """Lines (회선) to a core that speaks telegrams. The adapter keeps `lines` connections open to each of `addresses`.
 
-    One line carries `requests` at once; more than one needs a unique number in the header. `answer_s` is how long a
-    response may take, `test_s` how long a line is silent before it is tested.
+    Or the core opens them: then the adapter listens at `listen`, for connections from `peers` only. One line carries
+    `requests` at once; more than one needs a unique number in the header. `answer_s` is how long a response may take,
+    `test_s` how long a line is silent before it is tested.
     """
 
-    addresses: Annotated[tuple[CoreAddress, ...], Field(min_length=1, max_length=16)]
+    addresses: Annotated[tuple[CoreAddress, ...], Field(max_length=16)] = ()
+    listen: CoreAddress | None = None
+    peers: tuple[Network, ...] = ()
     lines: Annotated[int, Field(ge=1, le=64)] = 2
     requests: Annotated[int, Field(ge=1, le=256)] = 1
     answer_s: Seconds = 10.0
@@ -39,7 +42,17 @@ class CoreSettings(Section):
     @property
     def capacity(self) -> int:
         """How many requests all lines carry at once."""
-        return len(self.addresses) * self.lines * self.requests
+        return max(1, len(self.addresses)) * self.lines * self.requests
+
+    @model_validator(mode="after")
+    def _check_opening(self) -> Self:
+        if bool(self.addresses) == (self.listen is not None):
+            wrong = "is set, and addresses, too" if self.addresses else "is missing, and addresses, too"
+            raise build_error("listen", wrong, "addresses to open lines, or listen for lines that the core opens")
+        if bool(self.peers) != (self.listen is not None):
+            wrong = "is set, but listen is not" if self.peers else "is empty, but listen is set"
+            raise build_error("peers", wrong, "the networks of the core, with listen only")
+        return self
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -175,6 +175,8 @@ def _check_language(provider: Provider) -> None:
         raise build_error("base_urls", f"is set, {speaks}", "core.addresses, and no base_urls")
     if provider.core is None:
         raise build_error("core", f"is missing, {speaks}", describe_section(CoreSettings))
+    if provider.core.listen is not None and provider.link is LinkKind.TLS:
+        raise build_error("link", "is tls, but the core opens the lines", "leased_line, or core.addresses")
     if provider.authentication is AuthenticationMethod.HOSTED:
         raise build_error("authentication", f"is hosted, {speaks}", "none, redirect or app")
 

@@ -88,11 +88,11 @@ class AdapterProcess:
     def commit(self, prepared: AdapterState) -> None:
         """Puts a prepared state in force: opens new lines, and closes replaced ones when their calls have ended."""
         former, self.state = self.state, prepared
-        for lines in prepared.find_new_lines(former):
-            lines.start()
         if former is not None:
             for lines in former.find_new_lines(prepared):
-                lines.retire()
+                lines.retire()  # frees an address on which new ones may listen
+        for lines in prepared.find_new_lines(former):
+            lines.start()
 
     async def _serve(self, stack: AsyncExitStack, listener: UnixListener) -> LimitedSite:
         app = build_adapter_application(compile_routes(load_catalogue()), self._get_plan)

@@ -76,8 +76,9 @@ class Relay:
         self.registry = RegistryFollower(self.ledger.registry, time.time)
         self.authority = _authority_pool(settings.authority, self.watch, loop)
         self.authority_liveness = ProcessLiveness(settings.authority.socket, time.monotonic)
+        had_adapter = loaded.needs_adapter  # one that a reload needs first does not run, and the others must stay ready
         self.adapter_liveness = ProcessLiveness(
-            settings.adapter.socket, time.monotonic, "adapter", lambda: self.loaded.needs_adapter
+            settings.adapter.socket, time.monotonic, "adapter", lambda: had_adapter and self.loaded.needs_adapter
         )
         self._adapter_socket = settings.adapter.socket
         self.state = state = prepare_gateway_state(loaded, None, self._build_pool)

@@ -75,3 +75,18 @@ async def test_conversions_that_fail_open_no_breaker(stand):
 async def test_an_institution_of_the_standard_reports_no_fault(stand):
     await answer(stand, report(b"relay_broken"))
     assert stand.events(0) == [("response", 500, b"{}")]
+
+
+async def test_an_adapter_that_is_away_is_a_fault_of_the_relay(stand):
+    stand.pool.is_adapter = True
+    stand.dialer.error = "no_socket"
+    await stand.send()
+    stand.loop.turn()
+    assert stand.events(0) == [("failed", "adapter_unreachable", "no_socket")]
+
+
+async def test_an_adapter_that_ends_during_a_call_is_a_fault_of_the_relay(stand):
+    stand.pool.is_adapter = True
+    await stand.send()
+    stand.disconnect(-1)
+    assert stand.events(0)[0][:2] == ("failed", "adapter_unreachable")

@@ -24,7 +24,25 @@ def test_what_is_no_address_is_refused(address):
         CoreSettings(addresses=(address,))
 
 
-@pytest.mark.parametrize("change", [{"addresses": ()}, {"lines": 0}, {"requests": 0}, {"answer_s": 0}, {"line": 1}])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "listen: is missing, and addresses, too"),
+        ({"addresses": ["core:1"], "listen": "0.0.0.0:1", "peers": ["10.0.0.0/8"]}, "listen: is set, and addresses"),
+        ({"listen": "0.0.0.0:1"}, "peers: is empty, but listen is set"),
+        ({"addresses": ["core:1"], "peers": ["10.0.0.0/8"]}, "peers: is set, but listen is not"),
+    ],
+)
+def test_lines_are_opened_by_one_side(values, words):
+    with pytest.raises(ValidationError, match=words):
+        CoreSettings.model_validate(values)
+
+
+def test_the_lines_that_a_core_opens_are_bounded():
+    assert CoreSettings(listen="0.0.0.0:9100", peers=("10.0.0.0/8",), lines=3).capacity == 3
+
+
+@pytest.mark.parametrize("change", [{"lines": 0}, {"requests": 0}, {"answer_s": 0}, {"line": 1}])
 def test_a_value_that_makes_no_line_is_refused(change):
     with pytest.raises(ValidationError):
         CoreSettings.model_validate({"addresses": ["core:1"], **change})

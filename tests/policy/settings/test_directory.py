@@ -135,6 +135,10 @@ def test_an_institution_that_speaks_telegrams_needs_the_adapter():
         ({"telegrams": "a"}, "telegrams: is set, but speaks is standard"),
         (ADAPTED | {"core": None}, "core: is missing, but speaks is telegram; expected: a section with the keys addr"),
         (ADAPTED | {"base_urls": ["http://a.example"]}, "base_urls: is set, but speaks is telegram"),
+        (
+            ADAPTED | {"link": "tls", "ca": "a", "core": {"listen": "0.0.0.0:1", "peers": ["10.0.0.0/8"]}},
+            "link: is tls, but the core opens the lines",
+        ),
         (ADAPTED | {"authentication": "hosted"}, "authentication: is hosted, but speaks is telegram"),
     ],
 )

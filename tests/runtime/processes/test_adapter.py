@@ -127,6 +127,6 @@ async def test_sighup_reloads(adapter):
 
 
 async def test_unusable_settings_are_an_error(adapter):
-    adapter.put(core={"addresses": []})
-    with pytest.raises(SettingsError, match=r"core\.addresses"):
+    adapter.put(core={"addresses": ["nowhere"]})
+    with pytest.raises(SettingsError, match=r"core\.addresses\[0\]"):
         AdapterProcess(adapter.folder.path)
