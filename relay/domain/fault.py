@@ -154,7 +154,7 @@ _TABLE: Final = [
             True,
         ),
         ("provider_silent", 500, "50003", "정보제공자의 응답 시간이 초과되었습니다", True),
-        ("conversion_failed", 500, "50007", "전문 변환 오류 (중계기관)"),
+        ("conversion_failed", 500, "50007", "전문 변환 오류 (중계기관)", True),
     ),
     *_rows(
         FaultOwner.RELAY,

@@ -66,6 +66,7 @@ def check_consistency(
     problems: list[SettingsProblem] = []
     if relay is not None:
         problems += _check_relay(relay)
+        problems += _check_sockets(relay, needs_adapter=any(provider.model.needs_adapter for provider in providers))
     problems += _check_org_codes(relay, providers)
     for provider in providers:
         problems += _check_provider(provider, relay)
@@ -77,7 +78,7 @@ def check_consistency(
 
 
 def _check_relay(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
-    checks = _check_ports, _check_sockets, _check_ledger_url, _check_redis_urls, _check_certifiers, _check_portal
+    checks = _check_ports, _check_ledger_url, _check_redis_urls, _check_certifiers, _check_portal
     for check in checks:
         yield from check(relay)
     defaults = relay.model.upstream.timeouts
@@ -110,8 +111,10 @@ def _check_ports(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
             yield relay.build_problem(other_key, f"is also the port of {key}", "another port or another address")
 
 
-def _check_sockets(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
-    paths = {"authority.socket": relay.model.authority.socket, "adapter.socket": relay.model.adapter.socket}
+def _check_sockets(relay: ModelFile[Settings], *, needs_adapter: bool) -> Iterator[SettingsProblem]:
+    paths = {"authority.socket": relay.model.authority.socket}
+    if needs_adapter:
+        paths["adapter.socket"] = relay.model.adapter.socket
     if relay.model.gateway.workers != 1:
         paths["gateway.socket"] = relay.model.gateway.socket
     for key, path in paths.items():

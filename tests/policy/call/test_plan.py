@@ -1,6 +1,5 @@
 """The compiled plan: the institution of a call, its settings, and its response to 공통-001."""
 
-import gc
 import json
 
 import pytest
@@ -332,20 +331,6 @@ def test_a_day_of_maintenance_is_compiled_from_the_file():
     compiled = plan(provider(maintenance=[down]), provider("ZBAA000002"))
     assert compiled.institutions["ZBAA000001"].maintenance is not None
     assert compiled.institutions["ZBAA000002"].maintenance is None
-
-
-def test_a_replaced_plan_leaves_no_reference_cycle():
-    """A gateway freezes large states for the collector: a cycle would never be freed."""
-    given, providers = settings(), (provider(), provider("ZCDA000001", "card"))
-    parties = Parties.from_directory(Directory())
-    compile_plan(given, providers, parties, CATALOGUE, "0123456789ab")
-    gc.collect()
-    gc.disable()
-    try:
-        compile_plan(given, providers, parties, CATALOGUE, "0123456789ab")
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
 
 
 @pytest.mark.parametrize(
