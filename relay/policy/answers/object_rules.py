@@ -43,7 +43,7 @@ class ObjectRules:
         get = members.get
         for name, matches, is_required, path, field in self._scalars:
             value = get(name)
-            if value.__class__ is str and matches(value):  # type: ignore[arg-type]
+            if value.__class__ is str and matches(value):
                 continue
             if value is None and name not in members:
                 if is_required:
