@@ -154,6 +154,7 @@ _TABLE: Final = [
             True,
         ),
         ("provider_silent", 500, "50003", "정보제공자의 응답 시간이 초과되었습니다", True),
+        ("conversion_failed", 500, "50007", "전문 변환 오류 (중계기관)", True),
     ),
     *_rows(
         FaultOwner.RELAY,
@@ -162,6 +163,7 @@ _TABLE: Final = [
         ("authority_busy", 500, "50001", "인가서버의 동시 처리 한도를 초과하였습니다", True),
         ("authority_unreachable", 500, "50001", "인가서버에 연결할 수 없습니다", True),
         ("authority_silent", 500, "50003", "인가서버의 응답 시간이 초과되었습니다", True),
+        ("adapter_unreachable", 500, "50001", "중계기관 시스템 장애가 발생하였습니다", True),
         ("no_descriptors", 500, "50001", "중계기관 시스템 장애가 발생하였습니다", True),
         ("relay_broken", 500, "50001", "중계기관 시스템 장애가 발생하였습니다", True),
         ("ledger_unreachable", 500, "50001", "중계기관이 전송요구 내역을 확인할 수 없습니다", True),

@@ -19,6 +19,7 @@ from relay.wire.head import RequestHead
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 _TRAN_ID: Final = b"x-api-tran-id"
 _REFUSALS: Final = range(400, 500)
+_MALFORMED: Final = FAULTS["parameter_malformed"]
 
 
 class Forwarding:
@@ -214,7 +215,8 @@ class Forwarding:
         else:
             exchange.reason, exchange.rsp_code = fault.name, fault.rsp_code
             exchange.status, exchange.error = self._dialect.status(fault), self._dialect.error(fault)
-            connection.send_response(self._dialect.refusal(Refusal(fault), self._tran_id, close=connection.will_close))
+            refusal = Refusal(fault, detail if fault is _MALFORMED else "")  # of the adapter, which names the parameter
+            connection.send_response(self._dialect.refusal(refusal, self._tran_id, close=connection.will_close))
         self._close_exchange()
 
     def reject(self, fault: Fault, detail: str) -> None:

@@ -256,6 +256,7 @@ class Gateway:
             ci=grant.ci,
             withheld=withheld,
             is_filtered=filters_body,
+            consent=(grant.consent.hex() or grant.jti) if institution.is_adapted else "",
         )
         tran_id, rules = head.headers[b"x-api-tran-id"], institution.rules[exchange.api_code]
         close, scheduled = self._close, None

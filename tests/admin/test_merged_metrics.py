@@ -18,6 +18,7 @@ HIGHEST = {
     "relay_quota_gateways",
     "relay_ledger_age_seconds",
     "relay_authority_age_seconds",
+    "relay_adapter_age_seconds",
     "relay_directory_operators",
     "relay_directory_number",
     "relay_directory_age_seconds",

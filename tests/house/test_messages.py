@@ -20,7 +20,7 @@ RAISED = {
     "_invalid",
     "_not_configured",
 }
-PACKAGES = ["domain", "policy", "wire", "endpoint", "infra", "gateway", "oauth", "portal"]
+PACKAGES = ["domain", "policy", "wire", "endpoint", "infra", "gateway", "oauth", "portal", "adapter"]
 
 
 def texts(node):

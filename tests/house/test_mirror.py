@@ -27,6 +27,7 @@ ELSEWHERE = {
         "tests/gateway/test_connection_registry.py",
         "a protocol, and data that the registry fills",
     ),
+    "relay/adapter/institutions.py": ("tests/adapter/test_mediation.py", "a protocol, and values of the plan"),
     "relay/domain/quota.py": ("tests/policy/quota/test_lease_book.py", "an exception, and the key of a call"),
     "relay/policy/settings/rates.py": ("tests/policy/settings/test_model.py", "sections without checks of their own"),
     "relay/policy/settings/redis_url.py": ("tests/policy/settings/test_portal.py", "a value of jobs.redis"),

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
-from relay.policy.settings import authority, portal, scalars
+from relay.policy.settings import authority, core, portal, scalars
 from relay.policy.settings import directory as registry
 from relay.policy.settings import model as settings
 from relay.policy.settings.directory import Directory, Provider
@@ -25,6 +25,14 @@ MANUALS = {
 }
 """Example files with every key of a model; comments end with `default: ...`."""
 
+ALSO = {
+    "config/providers/hangaram-bank.yaml": (
+        "config/providers/haneul-savings-bank.yaml",
+        "config/providers/eunha-savings-bank.yaml",
+    )
+}
+"""Files with the keys that the example cannot have: those of an institution that speaks telegrams."""
+
 NO_VALUE = {"none", "relay"}
 PAGE = "docs/reference/settings.md"
 CHAPTERS = {"relay.yaml": Settings, "providers/NAME.yaml": Provider, "directory.yaml": Directory}
@@ -40,6 +48,7 @@ TYPES = {
     "sqlite:PATH, postgresql://HOST/DATABASE, or file:PATH or env:NAME that holds such a URL": "ledger URL",
     "redis://HOST:PORT/0, or file:PATH or env:NAME that holds such a URL": "Redis URL",
     "https://host[:port][/path], or http:// on a leased line": "URL",
+    "HOST:PORT, for example 10.20.0.5:9100": "HOST:PORT",
     "a path, /mydata/login": "URL path",
     "an address or network, for example 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32": "network",
     "10 letters or digits, in quotes": "기관코드",
@@ -71,8 +80,12 @@ def written(node, lines, place=()):
 
 def manual(root, file):
     """Returns the documented default of each key; of several list entries the first that has the key."""
-    text = (root / file).read_text()
-    return dict(reversed([*written(yaml.compose(text), text.splitlines())]))
+    keys = {}
+    for each in (file, *ALSO.get(file, ())):
+        text = (root / each).read_text()
+        entries = written(yaml.compose(text), text.splitlines())
+        keys |= {place: default for place, default in reversed([*entries]) if keys.get(place) is None}
+    return keys
 
 
 def default_at(model, place):
@@ -125,7 +138,7 @@ def documented_default(model, place):
 
 
 def models():
-    modules = (scalars, settings, authority, portal, registry)
+    modules = (scalars, settings, authority, core, portal, registry)
     return [
         value
         for module in modules

@@ -31,7 +31,8 @@ async def module_env(request, tmp_path_factory, certificates):
         lambda _: ([Institution(BANK, "bank", timeouts=SHORT_TIMEOUTS), Institution(CARD, "card")], {}),
     )
     institutions, sections = make(certificates)
-    env = GatewayEnvironment(tmp_path_factory.mktemp("env"), certificates, institutions, **sections)
+    build = getattr(request.module, "ENVIRONMENT_CLASS", GatewayEnvironment)
+    env = build(tmp_path_factory.mktemp("env"), certificates, institutions, **sections)
     try:
         await env.open()
         yield env

@@ -34,6 +34,8 @@ OTHER_TESTS = {
     "authority_busy": "test_authority_failures",
     "authority_silent": "test_authority_failures",
     "authority_unreachable": "test_authority_failures",
+    "conversion_failed": "test_broken_telegrams",
+    "adapter_unreachable": "test_adapter",
 }
 """Faults that need more than one call, and the module that tests them."""
 

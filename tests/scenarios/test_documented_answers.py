@@ -40,6 +40,7 @@ async def running(tmp_path_factory):
         yield environment
 
 
+@pytest.mark.full
 async def test_every_answer_of_the_demo_fits_its_schema(running, monkeypatch):
     document = build_json_schema(load_document_source())
     answers = []
@@ -56,6 +57,7 @@ async def test_every_answer_of_the_demo_fits_its_schema(running, monkeypatch):
     assert len(set(answers)) >= 88  # the relay itself calls 지원-001 to -003
 
 
+@pytest.mark.full
 async def test_generated_token_calls_get_no_failure_of_the_relay(running):
     assert await asyncio.to_thread(drive, running.environment) >= {200, 302, 400}
 

@@ -161,7 +161,7 @@ class Drive:
             assert not answer["rsp_msg"].startswith(PARAMETER_REFUSALS), response.text
 
 
-@pytest.mark.parametrize("industry", ["bank", "card"])
+@pytest.mark.parametrize("industry", [pytest.param("bank", marks=pytest.mark.full), "card"])
 async def test_generated_calls_get_no_failure_of_the_relay(env, industry):
     assert await drive(env, industry, 6) >= {"00000", "40001", "40002", "40004", "40303", "40304"}
 

@@ -1,4 +1,4 @@
-"""Checks whether the authority answers, every second over a new connection, independent of the pool."""
+"""Checks whether authority and adapter answer, every second over a new connection, independent of their pools."""
 
 import asyncio
 import logging
@@ -19,12 +19,23 @@ _REQUEST: Final = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: authority\r\nConnection:
 _ANSWER: Final = b"HTTP/1.1 200 "
 
 
-class AuthorityLiveness:
-    """Holds the time of the authority's last answer at `path`. `clock` is monotonic; the start counts as an answer."""
+class ProcessLiveness:
+    """Holds the time of the last answer of a process at `path`. `clock` is monotonic; the start counts as an answer.
 
-    def __init__(self, path: str, clock: Callable[[], float]) -> None:
+    `name` is that of the process in logs. While it is not needed, it is not asked, and counts as alive.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        clock: Callable[[], float],
+        name: str = "authority",
+        is_needed: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._name = name
+        self._is_needed = is_needed
         self._answered_at = clock()
         self._silent_since: float | None = None
 
@@ -34,9 +45,9 @@ class AuthorityLiveness:
         return self._clock() - self._answered_at
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Checks until `stop`. Logs one line when the authority falls silent and one when it answers again."""
+        """Checks until `stop`. Logs one line when the process falls silent and one when it answers again."""
         while not stop.is_set():
-            self._record(await self._check())
+            self._record(await self._check() if self._is_needed() else "")
             await wait_for_event(stop, EVERY_S)
 
     def _record(self, problem: str) -> None:
@@ -44,14 +55,14 @@ class AuthorityLiveness:
         if not problem:
             self._answered_at = now
             if self._silent_since is not None:
-                _log.warning("authority answers again: silent_s=%.0f", now - self._silent_since)
+                _log.warning("%s answers again: silent_s=%.0f", self._name, now - self._silent_since)
                 self._silent_since = None
         elif self._silent_since is None:
             self._silent_since = now
-            _log.error("authority does not answer: socket=%s reason=%s", self._path, problem)
+            _log.error("%s does not answer: socket=%s reason=%s", self._name, self._path, problem)
 
     async def _check(self) -> str:
-        """Sends one request. Returns the problem, "" if the authority answers."""
+        """Sends one request. Returns the problem, "" if the process answers."""
         try:
             async with asyncio.timeout(RESPONSE_S):
                 reader, writer = await asyncio.open_unix_connection(self._path)

@@ -19,7 +19,7 @@ _FAILED: Final = frozenset(
             "breaker_open",
             "no_descriptors",
         ),
-        *("authority_unreachable", "authority_silent"),
+        *("authority_unreachable", "authority_silent", "adapter_unreachable"),
     }
 )
 _AUTHORITY: Final = ""

@@ -15,6 +15,7 @@ from typing import Any, Final
 import aiohttp
 
 from relay.domain.api import SUCCESS, Api, Catalogue
+from relay.domain.authorization.digest import digest_text
 from relay.domain.ids import ApiType
 from relay.domain.institution import Holding, InstitutionError
 from relay.domain.strict_json import read_object
@@ -25,6 +26,7 @@ from relay.infra.user_agent import HEADERS
 from relay.policy.consent.holdings import ListApi, distinguish_labels, find_list_apis, read_holdings, remove_duplicates
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.scalars import ProviderTimeouts
+from relay.policy.upstream.adapter_headers import CONSENT_HEADER, list_base_urls
 
 PAGE_ROWS: Final = 500
 """Rows of a page: the maximum of the standard (규격 1.6)."""
@@ -60,7 +62,7 @@ class HttpInstitutionClient:
     It logs when an institution begins to fail, and when it responds again.
 
     `context_of` returns the TLS context for an institution, None on a leased line. `serial` returns 14 new characters
-    (0-9A-Z) for each 거래고유번호.
+    (0-9A-Z) for each 거래고유번호. `adapter` is the unix socket of the adapter, for institutions that need it.
     """
 
     def __init__(
@@ -69,11 +71,13 @@ class HttpInstitutionClient:
         catalogue: Catalogue,
         context_of: Callable[[Provider], ssl.SSLContext | None],
         serial: Callable[[], str],
+        adapter: str = "",
     ) -> None:
         self._relay = relay
         self._catalogue = catalogue
         self._context_of = context_of
         self._serial = serial
+        self._adapter = adapter
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._outages = OutageLogs()
         self._lists: SharedLists[Sequence[Holding]] = SharedLists(HOLDINGS_S)
@@ -141,6 +145,8 @@ class HttpInstitutionClient:
         query = {"org_code": provider.org_code, "search_timestamp": "0", "limit": str(PAGE_ROWS)}
         while True:
             headers = self._headers() | {"x-api-type": ApiType.USER_CONSENT, "x-user-ci": ci, "x-client-id": client_id}
+            if provider.needs_adapter:
+                headers[CONSENT_HEADER.decode()] = digest_text(f"{ci} {client_id}").hex()
             request = _InstitutionRequest(api.api_id, api.method, path, headers, query)
             body = _parse_success(request, *await self._send_to_any(provider, request))
             holdings += read_holdings(call, body)
@@ -161,7 +167,7 @@ class HttpInstitutionClient:
     async def _send_to_any(self, provider: Provider, request: _InstitutionRequest) -> tuple[int, bytes]:
         """Returns status and body from the first base URL of the institution that accepts a connection."""
         session = self._session(provider)
-        for base_url in provider.base_urls:
+        for base_url in list_base_urls(provider):
             try:
                 return await _send(session, base_url, request)
             except _UNREACHABLE:
@@ -175,7 +181,7 @@ class HttpInstitutionClient:
         if session is None:
             timeouts = provider.timeouts or ProviderTimeouts()
             session = aiohttp.ClientSession(
-                connector=create_tcp_connector(ssl=self._context_of(provider) or True),
+                connector=self._create_connector(provider),
                 timeout=aiohttp.ClientTimeout(total=timeouts.total_s, sock_connect=timeouts.connect_s),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -184,6 +190,11 @@ class HttpInstitutionClient:
             )
             self._sessions[provider.org_code] = session
         return session
+
+    def _create_connector(self, provider: Provider) -> aiohttp.BaseConnector:
+        if provider.needs_adapter:
+            return aiohttp.UnixConnector(self._adapter, force_close=True)
+        return create_tcp_connector(ssl=self._context_of(provider) or True)
 
 
 def _is_offered(provider: Provider, api: Api) -> bool:

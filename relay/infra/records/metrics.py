@@ -33,6 +33,7 @@ GAUGES: Final = {
     "relay_transfers_lost": "Scheduled transfers since the start that were not kept: they may be repeated",
     "relay_ledger_age_seconds": "Seconds since the last answer of the ledger",
     "relay_authority_age_seconds": "Seconds since the last answer of the authority",
+    "relay_adapter_age_seconds": "Seconds since the last answer of the adapter, 0 while no institution needs it",
     "relay_directory_operators": "Operators in the plan",
     "relay_directory_number": "Number of changes of the portal's registry; 0 without one",
     "relay_directory_age_seconds": "Seconds since the last sync with the portal; 0 without a portal",

@@ -19,7 +19,7 @@ SHUTDOWN_S: Final = 1.0
 """How long a closed TLS connection waits for the institution's close_notify; uvloop's default is 30 s."""
 
 UNIX = "authority"
-"""The host in the base URL of a Unix socket."""
+"""The host in the base URL of a Unix socket, for logs."""
 
 
 class NotConnected(Exception):
@@ -135,10 +135,12 @@ class Dialer:
 
 
 class UnixDialer(Dialer):
-    """Connects to a process on this machine by the path of its Unix socket."""
+    """Connects to a process on this machine by the path of its Unix socket. `name` is that of the process in logs."""
 
-    def __init__(self, path: str, timeouts: ProviderTimeouts, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__((f"http://{UNIX}",), None, timeouts, loop)
+    def __init__(
+        self, path: str, timeouts: ProviderTimeouts, loop: asyncio.AbstractEventLoop, name: str = UNIX
+    ) -> None:
+        super().__init__((f"http://{name}",), None, timeouts, loop)
         self._path = path
 
     async def _connect(self, instance: Instance, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:

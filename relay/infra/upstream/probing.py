@@ -8,12 +8,15 @@ from typing import Final
 from relay.infra.upstream.dialing import Instance
 from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.directory import Provider
+from relay.policy.upstream.adapter_headers import LINES_PATH
 
 TIMEOUT_S: Final = 2.0
 """How long an institution may take to accept a connection."""
 
 CACHED_S: Final = 5.0
 """How long a result is used without a new attempt."""
+
+_OPEN: Final = b"HTTP/1.1 200 "
 
 _Key = tuple[str, tuple[str, ...]]
 
@@ -22,12 +25,16 @@ class Probes:
     """The Probe of the support APIs. Concurrent probes of one institution share one attempt.
 
     `get_context` returns the TLS context for an institution, None on a leased line; it raises TlsError if the files
-    are unusable. `clock` is monotonic, in seconds. Belongs to one event loop.
+    are unusable. `clock` is monotonic, in seconds. `adapter` is the unix socket of the adapter, which knows whether the
+    lines of its institutions are open. Belongs to one event loop.
     """
 
-    def __init__(self, get_context: Callable[[Provider], ssl.SSLContext | None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, get_context: Callable[[Provider], ssl.SSLContext | None], clock: Callable[[], float], adapter: str = ""
+    ) -> None:
         self._get_context = get_context
         self._clock = clock
+        self._adapter = adapter
         self._results: dict[_Key, tuple[float, bool | None]] = {}
         self._running: dict[_Key, asyncio.Task[bool | None]] = {}
 
@@ -61,6 +68,8 @@ class Probes:
         except TlsError:
             return None
         attempts = [asyncio.create_task(_accepts(Instance.of(url), context)) for url in provider.base_urls]
+        if provider.needs_adapter:
+            attempts = [asyncio.create_task(_has_line(self._adapter, provider.org_code))]
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 for attempt in asyncio.as_completed(attempts):
@@ -83,3 +92,17 @@ async def _accepts(instance: Instance, context: ssl.SSLContext | None) -> bool:
         return False
     writer.transport.abort()
     return True
+
+
+async def _has_line(adapter: str, org_code: str) -> bool:
+    """Returns whether the adapter has an open line to the core of an institution."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(adapter)
+        try:
+            head = f"GET /{org_code}{LINES_PATH} HTTP/1.1\r\nHost: adapter\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode())
+            return await reader.readexactly(len(_OPEN)) == _OPEN
+        finally:
+            writer.transport.abort()
+    except (OSError, EOFError):
+        return False

@@ -8,11 +8,13 @@ from typing import Final
 from relay.domain.fault import FAULTS, Fault
 from relay.domain.ports import RequestWriter, ResponseReceiver
 from relay.infra.diagnostics.causes import classify_error
+from relay.policy.upstream.adapter_headers import FAULT_HEADER, read_fault
 from relay.wire.client import ClientConnection
 from relay.wire.head import ResponseHead
 from relay.wire.response_handler import ResponseFailure
 
 _TRAN_ID: Final = b"x-api-tran-id"  # shows to which call a response belongs
+_UNREACHABLE: Final = FAULTS["adapter_unreachable"]
 _CONNECT_FAULTS: Final = {
     **{cause: f"connect_{cause}" for cause in ("refused", "reset", "unreachable")},
     "time_out": "connect_timeout",
@@ -21,12 +23,16 @@ _CONNECT_FAULTS: Final = {
 
 
 class RequestPool(ABC):
-    """What a request needs of its pool. PERF: a class, since calls of a Protocol are slow in the compiled form."""
+    """What a request needs of its pool. PERF: a class, since calls of a Protocol are slow in the compiled form.
+
+    `is_adapter`: the peer is the adapter, whose responses may report a fault of the institution's core.
+    """
 
     def __init__(self, first_byte_s: float, total_s: float) -> None:
         self.first_byte_s = first_byte_s
         self.total_s = total_s
         self.may_retry = True
+        self.is_adapter = False
 
     @abstractmethod
     def dial(self, request: "PoolRequest") -> None:
@@ -170,7 +176,8 @@ class PoolRequest:
         """Ends a request without a connection; the record has the causes at all addresses."""
         name = _CONNECT_FAULTS.get(cause, cause)
         causes = dict.fromkeys([*(self.causes or {}).values(), cause])
-        self.fail(FAULTS.get(name, FAULTS["connect_failed"]), " ".join(causes))
+        fault = FAULTS.get(name, FAULTS["connect_failed"])
+        self.fail(_UNREACHABLE if self._pool.is_adapter else fault, " ".join(causes))
 
     def _finish(self) -> None:
         """Leaves the pool with a connection whose response was read."""
@@ -193,6 +200,10 @@ class PoolRequest:
 
     def response_received(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
         """Passes on a whole response, then frees the connection, or closes it if the receiver refuses the response."""
+        if self._pool.is_adapter and FAULT_HEADER in headers:
+            fault, detail = read_fault(headers)
+            self.fail(fault, detail)
+            return
         receiver, self._receiver = self._receiver, None
         connection = self.connection
         is_accepted = False
@@ -243,4 +254,5 @@ class PoolRequest:
                 self._pool.record_failure_of(connection)
             error = connection.error if connection is not None else None
             cause = "" if error is None else f"_{classify_error(error)}"
-            self.fail(FAULTS["provider_reset"], f"{failure}{cause}")
+            fault = _UNREACHABLE if self._pool.is_adapter else FAULTS["provider_reset"]
+            self.fail(fault, f"{failure}{cause}")

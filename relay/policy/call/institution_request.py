@@ -7,6 +7,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from relay.policy.call.envelope import JSON_TYPE
+from relay.policy.upstream.adapter_headers import CONSENT_HEADER
 
 _READABLE: Final = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 _NO_FIELDS: Final[frozenset[str]] = frozenset()
@@ -45,7 +46,8 @@ class InstitutionRequest:
 
     `method`, `target`, `headers` and `body` are those of the operator's checked request. `client_id` and `ci` name the
     service and the customer. `withheld` are the response fields without the customer's consent (규격 6.2). With
-    `is_filtered` the relay removes them itself, which needs a response without content coding.
+    `is_filtered` the relay removes them itself, which needs a response without content coding. `consent` is for the
+    adapter alone: the id that a `next_page` is bound to.
 
     PERF: one object with a method in place of a closure and its context, 1 us less for each call.
     """
@@ -54,6 +56,7 @@ class InstitutionRequest:
         "_body",
         "_ci",
         "_client_id",
+        "_consent",
         "_headers",
         "_is_filtered",
         "_method",
@@ -74,6 +77,7 @@ class InstitutionRequest:
         ci: bytes,
         withheld: frozenset[str] = _NO_FIELDS,
         is_filtered: bool = False,
+        consent: str = "",
     ) -> None:
         self._templates = templates
         self._method = method
@@ -84,6 +88,7 @@ class InstitutionRequest:
         self._ci = ci
         self._withheld = withheld
         self._is_filtered = is_filtered
+        self._consent = consent
 
     def write(self, instance: int) -> bytes:
         """Returns the complete request to the instance with this index.
@@ -107,6 +112,8 @@ class InstitutionRequest:
         ]
         if self._withheld and not self._is_filtered:
             parts += (b"\r\nx-consent-withheld: ", " ".join(sorted(self._withheld)).encode())
+        if self._consent:
+            parts += (b"\r\n", CONSENT_HEADER, b": ", self._consent.encode())
         if b"x-api-type" in headers:
             parts += (b"\r\nx-api-type: ", headers[b"x-api-type"])
         if b"accept-encoding" in headers and not self._is_filtered:

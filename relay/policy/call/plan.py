@@ -56,10 +56,10 @@ class Institution:
 
     `is_strict` is true for `Checking.STRICT`. `rules` are the checks of the offered APIs by api_code, `api_list` the
     response to 공통-001, `slots` the times of scheduled calls, `maintenance` the planned maintenance (None for none).
-    `withholds` is true when the relay removes fields without consent from its responses. Timeouts, concurrency, queue
-    and rates come from its file, else from the relay's settings, and so does which of its `answers` are checked.
-    `operator_concurrency` is how many calls of one operator may be in progress here, so that connections are left for
-    other institutions.
+    `withholds` is true when the relay removes fields without consent from its responses: always for cores that speak
+    telegrams. `is_adapted`: the adapter converts its calls. Timeouts, concurrency, queue and rates come from its file,
+    else from the relay's settings, and so does which of its `answers` are checked. `operator_concurrency` is how many
+    calls of one operator may be in progress here, so that connections are left for other institutions.
     """
 
     org_code: str
@@ -73,6 +73,7 @@ class Institution:
     slots: Slots
     maintenance: MaintenanceCalendar | None
     withholds: bool
+    is_adapted: bool
     timeouts: ProviderTimeouts
     concurrency: int
     queue: int
@@ -225,9 +226,10 @@ def _compile_institution(
         api_list=api_list,
         slots=compile_slots(provider.scheduled_slots),
         maintenance=compile_maintenance(provider.maintenance),
-        withholds=provider.withholding is WithheldBy.RELAY,
+        withholds=provider.withholding is WithheldBy.RELAY or provider.needs_adapter,
+        is_adapted=provider.needs_adapter,
         timeouts=provider.timeouts or settings.upstream.timeouts,
-        concurrency=provider.concurrency or settings.upstream.concurrency,
+        concurrency=provider.concurrency or _count_lines(provider) or settings.upstream.concurrency,
         queue=settings.upstream.queue if provider.queue is None else provider.queue,
         operator_concurrency=_limit_operator(settings.gateway.limits.connections_per_operator),
         is_adaptive=(
@@ -241,6 +243,11 @@ def _compile_institution(
         scheduled_rate=provider.scheduled_rate or settings.rates.scheduled,
         settings=provider,
     )
+
+
+def _count_lines(provider: Provider) -> int:
+    """Returns how many telegrams the lines of an institution carry at once, 0 without lines."""
+    return 0 if provider.core is None else provider.core.capacity
 
 
 def _limit_operator(connections: int) -> int:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote, unquote_to_bytes
@@ -146,21 +146,29 @@ def compile_name_check(names: Iterable[str]) -> NameCheck:
     """
     known = frozenset(names)
     by_reading = {reading: name for name in known for reading in get_name_readings(name)}
-    reserved = frozenset(by_reading)
+    return partial(_check_names, known, frozenset(by_reading), by_reading)
 
-    def check(parameters: Mapping[str, object]) -> None:
-        # PERF: 0.2 us when all names are known; 0.4 us more for each unknown name that is cached
-        if parameters.keys() <= known:
-            return
-        if len(parameters) > _MAX_NAMES:
-            raise Refusal(FAULTS["parameter_malformed"], f"파라미터는 {_MAX_NAMES}개까지")
-        for name in parameters:
-            if len(name) > _MAX_NAME_LENGTH:
-                raise Refusal(FAULTS["parameter_malformed"], f"파라미터의 이름은 {_MAX_NAME_LENGTH}자까지")
-            if name not in known and not reserved.isdisjoint(readings := get_name_readings(name)):
-                raise Refusal(FAULTS["parameter_ambiguous"], by_reading[min(reserved & readings)])
 
-    return check
+def _check_names(
+    known: frozenset[str],
+    reserved: frozenset[str],
+    by_reading: Mapping[str, str],
+    parameters: Mapping[str, object],
+) -> None:
+    """Raises Refusal unless each name is known or resembles no known one; `reserved` are the keys of `by_reading`.
+
+    PERF: 0.3 us when all names are known; 0.4 us more for each unknown name that is cached. A nested function would be
+    a reference cycle in the compiled form: 0.2 MB of each replaced plan were never freed.
+    """
+    if parameters.keys() <= known:
+        return
+    if len(parameters) > _MAX_NAMES:
+        raise Refusal(FAULTS["parameter_malformed"], f"파라미터는 {_MAX_NAMES}개까지")
+    for name in parameters:
+        if len(name) > _MAX_NAME_LENGTH:
+            raise Refusal(FAULTS["parameter_malformed"], f"파라미터의 이름은 {_MAX_NAME_LENGTH}자까지")
+        if name not in known and not reserved.isdisjoint(readings := get_name_readings(name)):
+            raise Refusal(FAULTS["parameter_ambiguous"], by_reading[min(reserved & readings)])
 
 
 def get_name_readings(name: str) -> frozenset[str]:

@@ -148,6 +148,12 @@ class AuthoritySettings(Section):
     pages: PagesSettings | None = None
 
 
+class AdapterSettings(Section):
+    """The process that converts between the standard and the telegrams of institutions, on a unix socket."""
+
+    socket: Annotated[FilePath, Field(validate_default=True)] = "adapter.sock"
+
+
 class CertifierKind(StrEnum):
     """인증서 본인확인기관 (auth_type 0, org_type 05) or 전자서명인증사업자 (auth_type 1, org_type 06)."""
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
+from relay.policy.settings.core import CoreSettings
 from relay.policy.settings.portal import MaintenanceWindow
 from relay.policy.settings.scalars import (
     Answers,
@@ -37,6 +38,13 @@ class ProviderApis(Section):
 
     left_out: frozenset[ApiCode] = frozenset()
     turned_on: frozenset[ApiCode] = frozenset()
+
+
+class Language(StrEnum):
+    """What the institution's server speaks: the APIs of the standard, or telegrams (전문) of its core."""
+
+    STANDARD = "standard"
+    TELEGRAM = "telegram"
 
 
 class LinkKind(StrEnum):
@@ -87,12 +95,18 @@ class WithheldBy(StrEnum):
 
 
 class Provider(Section):
-    """`providers/NAME.yaml`: one institution (정보제공자): its APIs, addresses, TLS, limits and authentication."""
+    """`providers/NAME.yaml`: one institution (정보제공자): its APIs, addresses, TLS, limits and authentication.
+
+    With `speaks: telegram` the adapter calls the core at `core.addresses`; `telegrams` is the folder of its layouts.
+    """
 
     org_code: OrgCode
     name: Text
     industry: Industry
-    base_urls: Annotated[tuple[BaseUrl, ...], Field(min_length=1, max_length=16)]
+    speaks: Language = Language.STANDARD
+    base_urls: Annotated[tuple[BaseUrl, ...], Field(max_length=16)] = ()
+    core: CoreSettings | None = None
+    telegrams: FilePath | None = None
     version: Version = "v1"
     min_version: Version | None = None
     apis: ProviderApis = ProviderApis()
@@ -116,8 +130,14 @@ class Provider(Section):
     certificate: FilePath | None = None
     private_key: SecretReference | None = None
 
+    @property
+    def needs_adapter(self) -> bool:
+        """Whether the adapter converts the calls of this institution."""
+        return self.speaks is not Language.STANDARD
+
     @model_validator(mode="after")
     def _check_sections(self) -> Self:
+        _check_language(self)
         scheme = "https" if self.link is LinkKind.TLS else "http"
         for index, url in enumerate(self.base_urls):
             if urlsplit(url).scheme != scheme:
@@ -139,6 +159,26 @@ class Provider(Section):
         if self.min_version and int(self.min_version[1:]) > int(self.version[1:]):
             raise build_error("min_version", f"is above version {self.version}", f"v1 to {self.version}")
         return self
+
+
+def _check_language(provider: Provider) -> None:
+    """Raises the error of a section that does not belong to what the institution speaks."""
+    speaks = f"but speaks is {provider.speaks}"
+    if not provider.needs_adapter:
+        if not provider.base_urls:
+            raise build_error("base_urls", f"is missing, {speaks}", "1 to 16 URLs of the institution")
+        for name in ("core", "telegrams"):
+            if getattr(provider, name) is not None:
+                raise build_error(name, f"is set, {speaks}", "speaks: telegram, or no such key")
+        return
+    if provider.base_urls:
+        raise build_error("base_urls", f"is set, {speaks}", "core.addresses, and no base_urls")
+    if provider.core is None:
+        raise build_error("core", f"is missing, {speaks}", describe_section(CoreSettings))
+    if provider.core.listen is not None and provider.link is LinkKind.TLS:
+        raise build_error("link", "is tls, but the core opens the lines", "leased_line, or core.addresses")
+    if provider.authentication is AuthenticationMethod.HOSTED:
+        raise build_error("authentication", f"is hosted, {speaks}", "none, redirect or app")
 
 
 def _check_maintenance(key: str, window: MaintenanceWindow) -> None:

@@ -8,7 +8,13 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from relay.policy.settings.authority import AuthoritySettings, CertifierSettings, LedgerSettings, TokenSettings
+from relay.policy.settings.authority import (
+    AdapterSettings,
+    AuthoritySettings,
+    CertifierSettings,
+    LedgerSettings,
+    TokenSettings,
+)
 from relay.policy.settings.portal import JobsSettings, PortalSettings, RetentionSettings, StatisticsSettings
 from relay.policy.settings.rates import OverloadSettings, QuotaSettings, RateSettings
 from relay.policy.settings.scalars import (
@@ -167,6 +173,7 @@ class Settings(Section):
     authority: Annotated[
         AuthoritySettings, Field(default_factory=dict, validate_default=True)
     ]  # resolves the default path of its socket
+    adapter: Annotated[AdapterSettings, Field(default_factory=dict, validate_default=True)]
     certifiers: tuple[CertifierSettings, ...] = ()
     portal: PortalSettings | None = None
     statistics: Annotated[StatisticsSettings, Field(default_factory=dict, validate_default=True)]

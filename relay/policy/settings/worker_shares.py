@@ -74,8 +74,9 @@ class WorkerShare:
     def divide_provider(self, provider: Provider, *, is_shared: bool) -> Provider:
         """Returns an institution with this worker's share of its own limits. What workers share in Redis is whole."""
         update: dict[str, int | Rate] = {}
-        if provider.concurrency is not None and not is_shared:
-            update["concurrency"] = self.divide(provider.concurrency)
+        concurrency = provider.concurrency or (0 if provider.core is None else provider.core.capacity)
+        if concurrency and not is_shared:
+            update["concurrency"] = self.divide(concurrency)
         if provider.queue is not None:
             update["queue"] = self.divide(provider.queue, 0)
         if not is_shared:

@@ -47,6 +47,8 @@ def command(org_code: str, path: Path, as_json: bool) -> None:
         provider = next((provider for provider in loaded.providers if provider.org_code == org_code), None)
         if provider is None:
             exit_with(f"{org_code}: no institution of {path} has this org_code", EXIT_UNUSABLE)
+        if provider.needs_adapter:
+            exit_with(f"{org_code}: speaks telegrams; `relay probe` calls HTTP servers only", EXIT_UNUSABLE)
         relay = loaded.settings.relay.org_code
         tran_id = f"{relay}R{''.join(secrets.choice(_SERIAL) for _ in range(14))}"
         steps = asyncio.run(_probe(provider, tran_id))

@@ -17,8 +17,8 @@ from relay.policy.settings.model import Settings
 from relay.policy.settings.worker_shares import count_workers
 from relay.runtime.commands.options import config_option
 from relay.runtime.commands.running import log_level_option, quiet_libraries, run_process
-from relay.runtime.processes.supervisor import Supervisor, build_command
-from relay.runtime.settings.loading import load_settings
+from relay.runtime.processes.supervisor import ADAPTER_NICENESS, Supervisor, build_command
+from relay.runtime.settings.loading import LoadedSettings, load_settings
 from relay.runtime.wiring.ledger import build_ledger
 
 ROLES: Final = {
@@ -26,6 +26,7 @@ ROLES: Final = {
     "workers": ("relay.runtime.processes.workers", "WorkersProcess"),
     "authority": ("relay.runtime.processes.authority", "AuthorityProcess"),
     "jobs": ("relay.runtime.processes.jobs", "JobsProcess"),
+    "adapter": ("relay.runtime.processes.adapter", "AdapterProcess"),
 }
 """Module and class of each role. A role is imported only in its own process: its libraries take a second."""
 
@@ -44,17 +45,19 @@ Signals: TERM or INT drain and stop (twice: at once), HUP reloads settings, USR2
 @click.option(
     "--role",
     default="all",
-    type=click.Choice(["all", "gateway", "authority", "jobs"]),
+    type=click.Choice(["all", "gateway", "authority", "jobs", "adapter"]),
     show_default=True,
-    help="all: the gateway, with authority and jobs as child processes.",
+    help="all: the gateway, with authority, jobs and, if an institution needs it, adapter as child processes.",
 )
 @click.option(
     "--until-stdin-closes",
     is_flag=True,
-    help="Stop when standard input ends (with its parent); authority and jobs defer TERM and INT until then.",
+    help="Stop when standard input ends (with its parent); all roles but the gateway defer TERM and INT until then.",
 )
 def command(path: Path, log_level: str, role: str, *, until_stdin_closes: bool) -> None:
-    """Run the relay: gateway with admin port, authority with its pages, jobs.
+    """Run the relay: gateway with admin port, authority with its pages, jobs, adapter.
+
+    The adapter runs when an institution speaks telegrams; one that is added later needs a restart.
 
     Of all instances that run jobs one leads: it syncs the registry, sends statistics and prunes the ledger.
     Logs go to stderr, access records to access_log.path. Create the ledger first: relay migrate.
@@ -68,14 +71,15 @@ def command(path: Path, log_level: str, role: str, *, until_stdin_closes: bool) 
 async def _serve(
     config: Path, role: str, log_level: str, lost_log_lines: Callable[[], int], *, until_stdin_closes: bool
 ) -> None:
-    if role in {"authority", "jobs"}:
+    if role in {"authority", "jobs", "adapter"}:
         role_process = _load(role)(config, is_child=until_stdin_closes)
         _stop_with_parent(role_process.stop, is_enabled=until_stdin_closes)
         await role_process.run()
         return
-    settings = load_settings(config, os.environ).settings
+    loaded = load_settings(config, os.environ)
+    settings = loaded.settings
     async with AsyncExitStack() as stack:
-        supervisors = _build_supervisors(config, log_level, settings) if role == "all" else ()
+        supervisors = _build_supervisors(config, log_level, loaded) if role == "all" else ()
 
         def send_sighup() -> None:
             for supervisor in supervisors:
@@ -147,11 +151,17 @@ async def _stop_all(supervisors: Sequence[Supervisor]) -> None:
         raise
 
 
-def _build_supervisors(config: Path, log_level: str, settings: Settings) -> tuple[Supervisor, ...]:
-    return (
+def _build_supervisors(config: Path, log_level: str, loaded: LoadedSettings) -> tuple[Supervisor, ...]:
+    """Returns the supervisors of authority and jobs, and of the adapter if an institution needs it."""
+    settings = loaded.settings
+    supervisors = [
         Supervisor("authority", build_command("authority", config, log_level), settings.authority.socket),
         Supervisor("jobs", build_command("jobs", config, log_level)),
-    )
+    ]
+    if loaded.needs_adapter:
+        command = build_command("adapter", config, log_level)
+        supervisors.append(Supervisor("adapter", command, settings.adapter.socket, niceness=ADAPTER_NICENESS))
+    return tuple(supervisors)
 
 
 def _stop_with_parent(stop: Callable[[], object], *, is_enabled: bool) -> None:

@@ -155,7 +155,7 @@ class AuthorityProcess:
     def _build_dependencies(self, state: AuthorityState, ledger: SqlLedger) -> None:
         client_secrets = ClientSecrets(time.monotonic)
         self._stack.callback(client_secrets.close)
-        probes = build_probes(self._tls_context)
+        probes = build_probes(self._tls_context, self.reloader.loaded.settings.adapter.socket)
         self._stack.callback(probes.close)
         self._authority = AuthorityDependencies(
             settings=state.oauth,

@@ -127,6 +127,7 @@ class GatewayProcess:
         followers.append(self._loop.create_task(relay.transfers.follow(settings.ledger.poll_s, done)))
         followers.append(self._loop.create_task(relay.jobs.follow(done)))
         followers.append(self._loop.create_task(relay.authority_liveness.follow(done)))
+        followers.append(self._loop.create_task(relay.adapter_liveness.follow(done)))
         if settings.portal is not None:
             registry = relay.registry.follow(settings.ledger.poll_s, done, relay.apply_registry)
             followers.append(self._loop.create_task(registry))
@@ -249,6 +250,7 @@ class GatewayProcess:
             ("ledger", is_ledger_stale),
             ("directory", is_registry_empty),
             ("authority", self.relay.authority_liveness.age > SILENT_S),
+            ("adapter", self.relay.adapter_liveness.age > SILENT_S),
         )
         return [part for part, is_unready in parts if is_unready]
 

@@ -92,7 +92,7 @@ class Reloader(Generic[PreparedT]):
         self._role = role
         self._share = share
         self._config = config
-        self._at_start = loaded.settings
+        self._at_start, self._had_adapter = loaded.settings, loaded.needs_adapter
         self._hangs_s = hangs_s
         self.loaded = loaded
         self.applied = self.rejected = self.keys_applied = 0
@@ -187,6 +187,8 @@ class Reloader(Generic[PreparedT]):
         check_new_certificates(self._certificates, certificates, datetime.now(UTC))
         prepared = self._role.prepare(loaded)
         restarts = sections_needing_restart(self._role.name, self._at_start, loaded.settings)
+        if loaded.needs_adapter and not self._had_adapter and self._role.name == "gateway":
+            restarts.append("adapter")  # relay serve starts it with its other child processes only
         return _Candidate(loaded, certificates, prepared, restarts)
 
     def _load(self) -> LoadedSettings:
@@ -229,8 +231,9 @@ class Reloader(Generic[PreparedT]):
 
     def _list_files(self) -> list[Path]:
         settings = self.loaded.settings
-        folders = (list_yaml_files(Path(settings.providers)), list_key_files(Path(settings.tokens.keys)))
-        return [*self._files, *folders[0], *folders[1]]
+        providers, keys = list_yaml_files(Path(settings.providers)), list_key_files(Path(settings.tokens.keys))
+        telegrams = [file for folder in self.loaded.telegram_folders for file in list_yaml_files(folder)]
+        return [*self._files, *providers, *telegrams, *keys]
 
     async def _run_on_thread(self, work: Callable[[], ResultT]) -> ResultT:
         thread = ReadingThread(work, "settings-reload")

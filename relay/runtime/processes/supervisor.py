@@ -1,4 +1,4 @@
-"""Supervises child processes of the gateway (authority, jobs, workers): starts, restarts, replaces and stops them."""
+"""Supervises child processes of the gateway: authority, jobs, adapter, workers."""
 
 import asyncio
 import logging
@@ -18,6 +18,8 @@ READY_S: Final = 30.0
 STOP_S: Final = CHILDREN_S
 NICENESS: Final = 10
 """The gateway has priority where cores are few: signatures and password hashes take whole cores."""
+ADAPTER_NICENESS: Final = 5
+"""The adapter serves data calls: it goes before authority and jobs, and after the gateway."""
 _POLL_S: Final = 0.05
 STABLE_AFTER_S: Final = 10.0
 RESTART_WAITS_S: Final = (0.2, 1.0, 3.0, 10.0)
@@ -45,6 +47,7 @@ class Supervisor:
 
     `spawn` starts a process; by default it runs the command. `is_ready` returns whether a process is ready; by default
     it is ready when it listens on `path`. A process that is to stop is killed after `stop_s`, by default STOP_S.
+    `niceness` lowers the priority of a command.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class Supervisor:
         spawn: Callable[[], ChildProcess] | None = None,
         is_ready: Callable[[ChildProcess], bool] | None = None,
         stop_s: float | None = None,
+        niceness: int = NICENESS,
     ) -> None:
         self._role = role
+        self._niceness = niceness
         self._command = command
         self._path = path
         self._spawn = spawn or self._run_command
@@ -138,7 +143,7 @@ class Supervisor:
 
     def _run_command(self) -> ChildProcess:
         """Starts a process in its own session: Ctrl-C must not reach it while calls in flight need it."""
-        return ChildProcess(self._command, NICENESS)
+        return ChildProcess(self._command, self._niceness)
 
     async def _watch(self, process: ChildProcess) -> None:
         failures = 0

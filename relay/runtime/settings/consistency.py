@@ -66,6 +66,7 @@ def check_consistency(
     problems: list[SettingsProblem] = []
     if relay is not None:
         problems += _check_relay(relay)
+        problems += _check_sockets(relay, needs_adapter=any(provider.model.needs_adapter for provider in providers))
     problems += _check_org_codes(relay, providers)
     for provider in providers:
         problems += _check_provider(provider, relay)
@@ -77,7 +78,7 @@ def check_consistency(
 
 
 def _check_relay(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
-    checks = _check_ports, _check_sockets, _check_ledger_url, _check_redis_urls, _check_certifiers, _check_portal
+    checks = _check_ports, _check_ledger_url, _check_redis_urls, _check_certifiers, _check_portal
     for check in checks:
         yield from check(relay)
     defaults = relay.model.upstream.timeouts
@@ -110,16 +111,19 @@ def _check_ports(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
             yield relay.build_problem(other_key, f"is also the port of {key}", "another port or another address")
 
 
-def _check_sockets(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
+def _check_sockets(relay: ModelFile[Settings], *, needs_adapter: bool) -> Iterator[SettingsProblem]:
     paths = {"authority.socket": relay.model.authority.socket}
+    if needs_adapter:
+        paths["adapter.socket"] = relay.model.adapter.socket
     if relay.model.gateway.workers != 1:
         paths["gateway.socket"] = relay.model.gateway.socket
     for key, path in paths.items():
         if (length := len(os.fsencode(path))) > MAX_SOCKET_BYTES:
             allowed = f"at most {MAX_SOCKET_BYTES} bytes, folder included"
             yield relay.build_problem(key, f"is a path of {length} bytes", allowed)
-    if len(set(paths.values())) < len(paths):
-        yield relay.build_problem("gateway.socket", "is also authority.socket", "another path")
+    for (key, path), (other_key, other_path) in combinations(paths.items(), 2):
+        if path == other_path:
+            yield relay.build_problem(other_key, f"is also {key}", "another path")
 
 
 def _check_ledger_url(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
@@ -222,6 +226,17 @@ def _check_apis(provider: ModelFile[Provider]) -> Iterator[SettingsProblem]:
         wrong = f"contains {code}, which is always on" if code in offered else _describe_foreign(code, industry)
         allowed = "codes from " + " ".join(sorted(later)) if later else "no codes"
         yield provider.build_problem("apis.turned_on", wrong, allowed)
+
+
+def list_offered_apis(provider: Provider) -> list[str]:
+    """Returns the api_codes of the data APIs that an institution itself offers; CM01 and CM02 are the relay's."""
+    industry, apis = provider.industry, provider.apis
+    return [
+        api.api_code
+        for api in load_catalogue().iter_apis(industry, later=True)
+        if api.api_code not in apis.left_out | MANDATORY_APIS
+        and (industry in api.industries or api.api_code in apis.turned_on)
+    ]
 
 
 def _describe_foreign(code: str, industry: str) -> str:

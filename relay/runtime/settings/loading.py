@@ -1,22 +1,24 @@
 """Loads the settings: `relay.yaml`, the institutions' files, the directory and environment variables."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from relay.policy.mediation.institution import TelegramInstitution
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import Section
-from relay.runtime.settings.consistency import ModelFile, check_consistency, merge_timeouts
+from relay.runtime.settings.consistency import ModelFile, check_consistency, list_offered_apis, merge_timeouts
 from relay.runtime.settings.environment import apply_variables
 from relay.runtime.settings.file_references import SecretMissing, find_references
 from relay.runtime.settings.generation import compute_fingerprint
 from relay.runtime.settings.messages import KeyPath, build_problems
 from relay.runtime.settings.problems import SettingsError, SettingsProblem, format_path
+from relay.runtime.settings.telegram_files import TelegramFiles, load_telegram_files
 from relay.runtime.settings.yaml_files import ParsedFile, read_yaml
 
 __all__ = ["LoadedSettings", "SecretMissing", "SettingsError", "SettingsProblem", "load_settings"]
@@ -32,7 +34,8 @@ class LoadedSettings:
     complete: those that its file omits come from `relay.yaml`. With a portal `directory` is empty, because the ledger
     holds the registry. `files` are all files read or referenced (yaml, certificates, CAs, keys), absolute and unique,
     for watching; new files may appear in the folder `settings.providers`. `fingerprint` names this generation of
-    settings, certificates and keys: see `compute_fingerprint`.
+    settings, certificates and keys: see `compute_fingerprint`. `telegrams` are the compiled layouts of institutions
+    that speak telegrams, by org_code; new files may appear in `telegram_folders`.
     """
 
     settings: Settings
@@ -41,6 +44,13 @@ class LoadedSettings:
     files: tuple[Path, ...]
     fingerprint: str
     provider_files: tuple[Path, ...] = ()
+    telegrams: Mapping[str, TelegramInstitution] = field(default_factory=dict)
+    telegram_folders: tuple[Path, ...] = ()
+
+    @property
+    def needs_adapter(self) -> bool:
+        """Whether an institution needs the adapter."""
+        return bool(self.telegrams)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
@@ -55,11 +65,11 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
     if not relay_yaml.content and relay_yaml.problems:
         raise SettingsError(problems, [path])
     providers_folder = _resolve_key(relay_yaml, "providers")
-    files, folder_problems = _list_files(path, providers_folder)
+    provider_files, folder_problems = _list_files(path, providers_folder)
     problems += folder_problems
     parsed_files = [relay_yaml]
     providers: list[ModelFile[Provider]] = []
-    for file in files:
+    for file in provider_files:
         parsed_files.append(read_yaml(file))
         provider, provider_problems = _validate(parsed_files[-1], Provider)
         problems += provider_problems
@@ -67,6 +77,11 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
             providers.append(ModelFile(file, provider))
     directory, directory_problems = _read_directory(relay_yaml, parsed_files)
     problems += directory_problems
+    telegrams = _read_telegrams(providers)
+    for files in telegrams.values():
+        problems += files.problems
+        parsed_files += files.parsed
+    problems += _check_requests(providers, telegrams)
     problems += check_consistency(None if settings is None else ModelFile(path, settings), providers, directory)
     pairs = [(provider.file, provider.model) for provider in providers]
     references = [] if settings is None else list(find_references(path, settings, pairs))
@@ -81,7 +96,33 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
         files=tuple(dict.fromkeys(watched)),
         fingerprint=compute_fingerprint(path.parent, parsed_files, references, environ),
         provider_files=tuple(provider.file for provider in providers),
+        telegrams={code: files.institution for code, files in telegrams.items() if files.institution is not None},
+        telegram_folders=tuple(files.folder for files in telegrams.values()),
     )
+
+
+def _read_telegrams(providers: Sequence[ModelFile[Provider]]) -> dict[str, TelegramFiles]:
+    """Reads the layouts of institutions that speak telegrams, by org_code."""
+    telegrams: dict[str, TelegramFiles] = {}
+    for provider in providers:
+        model = provider.model
+        if model.needs_adapter:
+            folder = Path(model.telegrams or provider.file.with_suffix("") / "telegrams")
+            telegrams[model.org_code] = load_telegram_files(folder, model.industry, list_offered_apis(model))
+    return telegrams
+
+
+def _check_requests(
+    providers: Sequence[ModelFile[Provider]], telegrams: Mapping[str, TelegramFiles]
+) -> Iterator[SettingsProblem]:
+    """Yields lines that are to carry several requests although their telegrams have no unique number."""
+    for provider in providers:
+        core, files = provider.model.core, telegrams.get(provider.model.org_code)
+        if core is None or core.requests == 1 or files is None or files.institution is None:
+            continue
+        if not files.institution.link.unique_digits:
+            wrong = f"is {core.requests}, but telegrams have no unique number"
+            yield provider.build_problem("core.requests", wrong, "1, or a field = $unique_number in the header")
 
 
 def _complete_timeouts(settings: Settings, provider: Provider) -> Provider:

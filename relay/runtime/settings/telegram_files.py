@@ -12,7 +12,7 @@ from relay.policy.mediation.institution import TelegramInstitution, compile_inst
 from relay.policy.mediation.settings import TelegramLink, TelegramMessage
 from relay.runtime.settings.messages import build_problems
 from relay.runtime.settings.problems import SettingsProblem, format_path
-from relay.runtime.settings.yaml_files import read_yaml
+from relay.runtime.settings.yaml_files import ParsedFile, read_yaml
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 
 LINK_FILE: Final = "link.yaml"
@@ -22,11 +22,17 @@ _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class TelegramFiles:
-    """The compiled files, None with problems; `files` are all files that were read, for watching."""
+    """The compiled files of `folder`, None with problems; `parsed` are all files that were read."""
 
+    folder: Path
     institution: TelegramInstitution | None
     problems: tuple[SettingsProblem, ...]
-    files: tuple[Path, ...]
+    parsed: tuple[ParsedFile, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that were read, for watching."""
+        return tuple(parsed.path for parsed in self.parsed)
 
 
 def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = ()) -> TelegramFiles:
@@ -36,13 +42,14 @@ def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = 
     """
     link_path = folder / LINK_FILE
     paths = sorted(path for path in folder.glob("*.yaml") if path.name != LINK_FILE and path.name[0] != ".")
-    link, problems = _read_model(link_path, TelegramLink)
+    parsed = [read_yaml(path) for path in (link_path, *paths)]
+    link, problems = _read_model(parsed[0], TelegramLink)
     messages: list[tuple[str, TelegramMessage]] = []
-    for path in paths:
-        message, message_problems = _read_model(path, TelegramMessage)
+    for file in parsed[1:]:
+        message, message_problems = _read_model(file, TelegramMessage)
         problems += message_problems
         if message is not None:
-            messages.append((format_path(path), message))
+            messages.append((format_path(file.path), message))
     institution = None
     if link is not None:
         missing = offered if len(messages) == len(paths) else ()  # the API of an unreadable file is unknown
@@ -53,14 +60,13 @@ def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = 
         problems += [
             SettingsProblem(problem.file, problem.key, problem.wrong, problem.allowed) for problem in layout_problems
         ]
-    return TelegramFiles(None if problems else institution, tuple(problems), (link_path, *paths))
+    return TelegramFiles(folder, None if problems else institution, tuple(problems), tuple(parsed))
 
 
-def _read_model(path: Path, model: type[_ModelT]) -> tuple[_ModelT | None, list[SettingsProblem]]:
-    parsed = read_yaml(path)
+def _read_model(parsed: ParsedFile, model: type[_ModelT]) -> tuple[_ModelT | None, list[SettingsProblem]]:
     if parsed.values is None:
         return None, parsed.problems
     try:
         return model.model_validate_json(json.dumps(parsed.values), strict=True), parsed.problems
     except ValidationError as error:
-        return None, parsed.problems + build_problems(error, model, format_path(path), {})
+        return None, parsed.problems + build_problems(error, model, format_path(parsed.path), {})

@@ -79,7 +79,11 @@ def prepare_authority_state(loaded: LoadedSettings, registry: Registry, verifier
         contexts=contexts,
         result_keys={provider.org_code: load_result_key(provider) for provider in loaded.providers},
         institutions=HttpInstitutionClient(
-            loaded.settings.relay.org_code, load_catalogue(), get_context, random_serial
+            loaded.settings.relay.org_code,
+            load_catalogue(),
+            get_context,
+            random_serial,
+            loaded.settings.adapter.socket,
         ),
     )
 

@@ -67,18 +67,25 @@ def compute_pool_key(institution: Institution) -> PoolKey:
     Raises CredentialError or SecretMissing when one of them cannot be read.
     """
     file = institution.settings
+    limits = (
+        *(institution.timeouts, institution.concurrency, institution.queue),
+        *(institution.operator_concurrency, institution.is_adaptive, institution.weights),
+    )
+    return file.base_urls, file.speaks, file.core, file.link, *limits, compute_file_digest(file)
+
+
+def compute_file_digest(file: Provider) -> bytes:
+    """Returns a hash over the contents of an institution's certificates and keys.
+
+    Raises CredentialError or SecretMissing when one of them cannot be read.
+    """
     try:
         contents = [read_file(path) for path in (file.ca, file.certificate) if path is not None]
     except OSError as error:
         raise CredentialError(describe_read_error(error.filename, error)) from error
     if file.private_key is not None:
         contents.append(read_secret(file.private_key))
-    digest = hashlib.sha256(b"\0".join(contents)).digest()
-    limits = (
-        *(institution.timeouts, institution.concurrency, institution.queue),
-        *(institution.operator_concurrency, institution.is_adaptive, institution.weights),
-    )
-    return file.base_urls, file.link, *limits, digest
+    return hashlib.sha256(b"\0".join(contents)).digest()
 
 
 def build_institution_context(provider: Provider) -> ssl.SSLContext | None:

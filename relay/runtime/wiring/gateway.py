@@ -14,7 +14,7 @@ from relay.gateway.handler import Gateway
 from relay.gateway.handshake_limits import HandshakeLimits
 from relay.gateway.judge import JudgeDependencies
 from relay.gateway.refusal_limits import RefusalLimits
-from relay.infra.authority.liveness import AuthorityLiveness
+from relay.infra.authority.liveness import ProcessLiveness
 from relay.infra.authority.upstream import AuthorityPool
 from relay.infra.process.file_limit import raise_file_limit
 from relay.infra.process.loop_lag import LoopLag
@@ -75,7 +75,12 @@ class Relay:
         self.jobs = JobStateWatcher(self.ledger.jobs, get_job_names(settings), time.time)
         self.registry = RegistryFollower(self.ledger.registry, time.time)
         self.authority = _authority_pool(settings.authority, self.watch, loop)
-        self.authority_liveness = AuthorityLiveness(settings.authority.socket, time.monotonic)
+        self.authority_liveness = ProcessLiveness(settings.authority.socket, time.monotonic)
+        had_adapter = loaded.needs_adapter  # one that a reload needs first does not run, and the others must stay ready
+        self.adapter_liveness = ProcessLiveness(
+            settings.adapter.socket, time.monotonic, "adapter", lambda: had_adapter and self.loaded.needs_adapter
+        )
+        self._adapter_socket = settings.adapter.socket
         self.state = state = prepare_gateway_state(loaded, None, self._build_pool)
         self.contexts = {index: ReloadableContext(context) for index, context in state.contexts.items()}
         self.metrics = Metrics(load_rsp_codes())
@@ -209,8 +214,12 @@ class Relay:
         )
 
     def _build_pool(self, institution: Institution, context: ssl.SSLContext | None) -> ConnectionPool:
-        dialer = Dialer(institution.settings.base_urls, context, institution.timeouts, self.loop)
-        return ConnectionPool(
+        dialer: Dialer
+        if institution.is_adapted:
+            dialer = UnixDialer(self._adapter_socket, institution.timeouts, self.loop, "adapter")
+        else:
+            dialer = Dialer(institution.settings.base_urls, context, institution.timeouts, self.loop)
+        pool = ConnectionPool(
             dialer,
             institution.concurrency,
             institution.queue,
@@ -219,6 +228,8 @@ class Relay:
             operators=OperatorLimits(institution.operator_concurrency, dict(institution.weights)),
             is_adaptive=institution.is_adaptive,
         )
+        pool.is_adapter = institution.is_adapted
+        return pool
 
     def _industry(self, org_code: str) -> str:
         institution = self.gateway.plan.institutions.get(org_code)
@@ -240,6 +251,7 @@ class Relay:
             "relay_institutions": len(self.gateway.plan.institutions),
             "relay_ledger_age_seconds": self.grants.age,
             "relay_authority_age_seconds": self.authority_liveness.age,
+            "relay_adapter_age_seconds": self.adapter_liveness.age,
             **self.counters.gauges(),
             **self.transfers.gauges(),
             **self.counter.gauges(),

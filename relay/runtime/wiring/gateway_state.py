@@ -19,6 +19,7 @@ from relay.policy.settings.authority import TokenSettings
 from relay.policy.settings.model import Settings
 from relay.policy.settings.rates import RateSettings
 from relay.policy.settings.scalars import Rate
+from relay.policy.upstream.adapter_headers import list_base_urls
 from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.wiring.credentials import (
     PoolKey,
@@ -168,13 +169,14 @@ def _build_pools(plan: Plan, current: PoolTable, build_pool: PoolBuilder) -> Poo
         if code in current and current[code][0] == key:
             pools[code] = current[code]
         else:
-            pools[code] = (key, build_pool(institution, build_institution_context(institution.settings)))
+            context = None if institution.is_adapted else build_institution_context(institution.settings)
+            pools[code] = (key, build_pool(institution, context))
     return pools
 
 
 def _build_upstreams(plan: Plan, pools: PoolTable) -> UpstreamTable:
     """Returns the pool of each institution with the addresses of its instances as written in requests."""
     return {
-        code: (pool, tuple(map(RequestTemplate.from_url, plan.institutions[code].settings.base_urls)))
+        code: (pool, tuple(map(RequestTemplate.from_url, list_base_urls(plan.institutions[code].settings))))
         for code, (_, pool) in pools.items()
     }

@@ -181,6 +181,7 @@ def _written_folder_problems(path: Path, loaded: LoadedSettings) -> Iterator[Set
     settings = loaded.settings
     folders = (
         ("authority.socket", Path(settings.authority.socket).parent, False),
+        *([("adapter.socket", Path(settings.adapter.socket).parent, False)] if loaded.needs_adapter else []),
         *([("gateway.socket", Path(settings.gateway.socket).parent, False)] if settings.gateway.workers != 1 else []),
         ("statistics.spool", Path(settings.statistics.spool), True),
     )

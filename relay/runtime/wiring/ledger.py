@@ -78,6 +78,15 @@ def load_fingerprint_key(settings: LedgerSettings, environ: Mapping[str, str] = 
     return hmac.digest(key, b"marks of the portal's secrets", "sha256")  # stored fingerprints depend on these bytes
 
 
+def load_cursor_key(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> bytes:
+    """Returns the key that seals `next_page`, derived from the first customer key for this use only.
+
+    All adapters have it, so that each opens the cursors of the others. Raises LedgerSettingsError.
+    """
+    key = _customer_key("customer_keys[0].key", settings.customer_keys[0].key, environ)
+    return hmac.digest(key, b"next_page of the adapter", "sha256")
+
+
 def _customer_key(key: str, reference: str, environ: Mapping[str, str]) -> bytes:
     to_do = f"`openssl rand -base64 {KEY_BYTES}` makes one; restore a key that is in use, never replace it"
     try:

@@ -1,4 +1,4 @@
-"""Computes connection limits of the authority's listeners, and the open files that settings need."""
+"""Computes connection limits of the listeners of authority and adapter, and the open files that settings need."""
 
 import ipaddress
 from typing import Final
@@ -13,6 +13,8 @@ _GATEWAYS: Final = 4
 """Gateways that one authority serves at once: two, and their two successors during an upgrade."""
 _OTHERS: Final = 64
 """Connections to the authority beside calls: health, revocation feed, probes of its socket."""
+_LEAST_ADAPTED: Final = 1024
+"""Connections to an adapter for calls, at least: a reload may add institutions, and the limit is that of the start."""
 _CLOSING: Final = 256
 """Refused connections of the gateway that are being closed; no other limit counts them."""
 _FILES: Final = 256
@@ -25,6 +27,21 @@ def gateway_connection_limits(settings: AuthoritySettings) -> ConnectionLimits:
     """Returns the limits of the authority's unix socket; its peers are gateways of the same user, without address."""
     limit = _GATEWAYS * settings.concurrency + _OTHERS
     return ConnectionLimits(limit, limit, Rate(per_second=limit, burst=limit))
+
+
+def adapter_connection_limits(loaded: LoadedSettings) -> ConnectionLimits:
+    """Returns the limits of the adapter's unix socket: the calls that all gateways may send at once."""
+    calls = sum(
+        provider.concurrency or provider.core.capacity for provider in loaded.providers if provider.core is not None
+    )
+    limit = max(_LEAST_ADAPTED, _GATEWAYS * calls) + _OTHERS
+    return ConnectionLimits(limit, limit, Rate(per_second=limit, burst=limit))
+
+
+def max_adapter_files(loaded: LoadedSettings) -> int:
+    """Returns how many files an adapter may have open: its gateways' connections and its lines, twice in a reload."""
+    lines = sum(provider.core.capacity for provider in loaded.providers if provider.core is not None)
+    return adapter_connection_limits(loaded).connections + 2 * lines + _FILES
 
 
 def pages_connection_limits(pages: PagesSettings) -> ConnectionLimits:

@@ -21,6 +21,9 @@ def build_support_settings(loaded: LoadedSettings, registry: Registry) -> Suppor
     return SupportSettings.of(relay, issuer, settings.portal, loaded.providers, operators)
 
 
-def build_probes(tls_context: Callable[[Provider], ssl.SSLContext | None]) -> Probes:
-    """Returns probes that test whether institutions can be reached. `tls_context` returns the context toward one."""
-    return Probes(tls_context, time.monotonic)
+def build_probes(tls_context: Callable[[Provider], ssl.SSLContext | None], adapter: str) -> Probes:
+    """Returns probes that test whether institutions can be reached. `tls_context` returns the context toward one.
+
+    `adapter` is the unix socket of the adapter.
+    """
+    return Probes(tls_context, time.monotonic, adapter)

@@ -11,6 +11,7 @@ _GATEWAY: Final = frozenset({"gateway"})
 _AUTHORITY: Final = frozenset({"authority"})
 _CALLS: Final = _GATEWAY | _AUTHORITY
 """The roles at both ends of the authority's socket."""
+_ADAPTER: Final = frozenset({"adapter"})
 
 START_ONLY: Final[Mapping[str, frozenset[str]]] = {
     "gateway.workers": _GATEWAY,
@@ -26,10 +27,11 @@ START_ONLY: Final[Mapping[str, frozenset[str]]] = {
     "authority.timeout_s": _CALLS,
     "authority.verifiers": _AUTHORITY,
     "authority.pages": _AUTHORITY,
+    "adapter.socket": _CALLS | _ADAPTER,
     "admin": _GATEWAY,
     "health": _GATEWAY,
     "access_log": _GATEWAY,
-    "reload": _ALL,
+    "reload": _ALL | _ADAPTER,
     "statistics": _GATEWAY,
     "quotas": _GATEWAY,
     "jobs": frozenset({"jobs"}),

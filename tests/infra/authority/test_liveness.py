@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from relay.infra.authority import liveness as module
-from relay.infra.authority.liveness import AuthorityLiveness
+from relay.infra.authority.liveness import ProcessLiveness
 
 OK = b"HTTP/1.1 200 OK\r\n\r\n"
 
@@ -54,7 +54,7 @@ async def check_once(liveness):
 
 
 async def test_an_answer_resets_the_age(path, clock):
-    liveness = AuthorityLiveness(path, clock)
+    liveness = ProcessLiveness(path, clock)
     clock.now = 7
     assert liveness.age == 7
     async with authority(path, OK) as requests:
@@ -74,7 +74,7 @@ async def test_an_answer_resets_the_age(path, clock):
 )
 async def test_an_invalid_answer_does_not_reset_the_age(path, clock, monkeypatch, caplog, answer, reason):
     monkeypatch.setattr(module, "RESPONSE_S", 0.1)
-    liveness = AuthorityLiveness(path, clock)
+    liveness = ProcessLiveness(path, clock)
     clock.now = 7
     async with authority(path, answer):
         await check_once(liveness)
@@ -84,7 +84,7 @@ async def test_an_invalid_answer_does_not_reset_the_age(path, clock, monkeypatch
 
 
 async def test_silence_and_its_end_are_logged_once_each(path, clock, caplog):
-    liveness = AuthorityLiveness(path, clock)
+    liveness = ProcessLiveness(path, clock)
     for clock.now in (1, 2):
         await check_once(liveness)
     async with authority(path, OK):
@@ -94,3 +94,15 @@ async def test_silence_and_its_end_are_logged_once_each(path, clock, caplog):
         f"authority does not answer: socket={path} reason=no such file or directory",
         "authority answers again: silent_s=30",
     ]
+
+
+async def test_a_process_that_is_not_needed_is_not_asked(path, clock, caplog):
+    liveness = ProcessLiveness(path, clock, "adapter", lambda: False)
+    clock.now = 20
+    await check_once(liveness)
+    assert (liveness.age, caplog.text) == (0, "")
+
+
+async def test_the_process_is_named_in_the_log(path, clock, caplog):
+    await check_once(ProcessLiveness(path, clock, "adapter"))
+    assert "adapter does not answer: socket=" in caplog.text

@@ -8,7 +8,17 @@ from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.infra.upstream.probing import CACHED_S, Probes
 from relay.infra.upstream.tls import TlsError, build_client_context, build_server_context
-from relay.policy.settings.directory import Provider
+from relay.policy.settings.core import CoreSettings
+from relay.policy.settings.directory import Language, LinkKind, Provider
+
+ADAPTED = Provider(
+    org_code="ZBAC000001",
+    name="core",
+    industry="bank",
+    speaks=Language.TELEGRAM,
+    link=LinkKind.LEASED_LINE,
+    core=CoreSettings(addresses=("core:1",)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +177,25 @@ async def test_close_cancels_running_probes(clock, silent_port, tls):
     probes.close()
     with pytest.raises(asyncio.CancelledError):
         await probing
+
+
+@pytest.mark.parametrize(("status", "expected"), [(b"200 OK", True), (b"503 Service Unavailable", False)])
+async def test_the_adapter_knows_whether_a_core_is_reached(tmp_path, clock, status, expected):
+    requests = []
+
+    async def serve(reader, writer):
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 " + status + b"\r\n\r\n")
+        writer.close()
+
+    path = str(tmp_path / "b.sock")
+    server = await asyncio.start_unix_server(serve, path)
+    try:
+        assert await Probes(lambda _: None, clock, path).reaches(ADAPTED) is expected
+    finally:
+        server.close()
+    assert requests[0].startswith(b"GET /ZBAC000001/relay/lines HTTP/1.1\r\n")
+
+
+async def test_without_adapter_a_core_is_not_reached(tmp_path, clock):
+    assert await Probes(lambda _: None, clock, str(tmp_path / "none.sock")).reaches(ADAPTED) is False

@@ -118,3 +118,9 @@ def test_each_instance_gets_its_own_path_and_host():
 )
 def test_only_codings_that_the_relay_reads_are_passed(accepted, passed):
     assert select_codings(accepted) == passed
+
+
+def test_the_consent_is_for_the_adapter_alone():
+    _, fields, _ = lines(write("GET", b"/v1/a", SENT, url="http://adapter/ZBAC000001", consent="c1"))
+    assert fields[b"x-relay-consent"] == b"c1"
+    assert b"x-relay-consent" not in lines(write("GET", b"/v1/a", SENT | {b"x-relay-consent": b"forged"}))[1]

@@ -65,7 +65,6 @@ def test_keys_that_contradict_each_other_are_refused(change, words):
         ({"org_code": "bank"}, "org_code"),
         ({"name": ""}, "name"),
         ({"industry": "bakery"}, "industry"),
-        ({"base_urls": []}, "base_urls"),
         ({"base_urls": ["https://b.example"] * 17}, "base_urls"),
         ({"version": "1"}, "version"),
         ({"apis": {"left_out": ["ba01"]}}, "apis.left_out.0"),
@@ -116,3 +115,33 @@ def test_duplicate_codes_are_refused(change, words):
     first = {**OPERATOR, "services": [SERVICE]}
     with pytest.raises(ValidationError, match=words):
         Directory.model_validate({"operators": [first, {**first, **change}]})
+
+
+CORE = {"addresses": ["10.0.0.5:9100"], "lines": 3}
+ADAPTED = {"speaks": "telegram", "link": "leased_line", "base_urls": [], "ca": None, "core": CORE}
+
+
+def test_an_institution_that_speaks_telegrams_needs_the_adapter():
+    provider = Provider.model_validate({**BANK, **ADAPTED, "telegrams": "layouts"})
+    assert (provider.needs_adapter, provider.core.capacity, provider.telegrams) == (True, 3, "layouts")
+    assert not Provider.model_validate(BANK).needs_adapter
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"base_urls": []}, "base_urls: is missing, but speaks is standard"),
+        ({"core": CORE}, "core: is set, but speaks is standard"),
+        ({"telegrams": "a"}, "telegrams: is set, but speaks is standard"),
+        (ADAPTED | {"core": None}, "core: is missing, but speaks is telegram; expected: a section with the keys addr"),
+        (ADAPTED | {"base_urls": ["http://a.example"]}, "base_urls: is set, but speaks is telegram"),
+        (
+            ADAPTED | {"link": "tls", "ca": "a", "core": {"listen": "0.0.0.0:1", "peers": ["10.0.0.0/8"]}},
+            "link: is tls, but the core opens the lines",
+        ),
+        (ADAPTED | {"authentication": "hosted"}, "authentication: is hosted, but speaks is telegram"),
+    ],
+)
+def test_keys_belong_to_what_the_institution_speaks(change, words):
+    with pytest.raises(ValidationError, match=words):
+        Provider.model_validate({**BANK, **change})

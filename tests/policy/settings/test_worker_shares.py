@@ -158,3 +158,17 @@ def test_auto_is_one_worker_for_each_cpu(workers, cpus, count):
 def test_other_numbers_of_workers_are_refused(workers):
     with pytest.raises(ValidationError):
         GatewaySettings(listeners=LISTENERS, workers=workers)
+
+
+def test_the_lines_of_a_core_are_divided():
+    adapted = {
+        "org_code": "ZBAC000001",
+        "name": "core",
+        "industry": "bank",
+        "speaks": "telegram",
+        "link": "leased_line",
+        "core": {"addresses": ["core:1"], "lines": 4, "requests": 2},
+    }
+    share = WorkerShare(slot=1, workers=4)
+    assert share.divide_provider(Provider.model_validate(adapted), is_shared=False).concurrency == 2
+    assert share.divide_provider(Provider.model_validate(adapted), is_shared=True).concurrency is None

@@ -1,6 +1,7 @@
 """Tests of `relay probe`."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -53,6 +54,11 @@ def test_machines_get_a_list(unreachable):
 def test_an_unknown_institution_is_named(unreachable):
     answer = run("ZBAA000009", "-c", unreachable)
     assert (answer.exit_code, "ZBAA000009: no institution of" in answer.output) == (2, True)
+
+
+def test_an_institution_that_speaks_telegrams_is_not_called():
+    answer = run("ZBAC000001", "-c", str(Path(__file__).parents[3] / "config/relay.yaml"))
+    assert (answer.exit_code, "ZBAC000001: speaks telegrams" in answer.output) == (2, True)
 
 
 def test_settings_that_cannot_be_read_are_named(tmp_path):

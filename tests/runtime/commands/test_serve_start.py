@@ -36,7 +36,11 @@ def read_status(pid):
     except (FileNotFoundError, ProcessLookupError):
         return {}
     fields = dict(line.split(":\t", 1) for line in text.splitlines())
-    return {} if fields["State"].startswith("Z") else fields
+    return {} if fields["State"].startswith(("Z", "X")) else fields
+
+
+def has_pending_term(pid):
+    return bool(int(read_status(pid).get("ShdPnd", "0"), 16) & TERM_PENDING)
 
 
 def wait_until(is_reached):
@@ -56,7 +60,7 @@ def test_a_second_signal_during_the_start_kills_the_children(environment):
             for pid in children:
                 os.kill(int(pid), signal.SIGSTOP)
             relay.send_signal(signal.SIGTERM)
-            wait_until(lambda: all(int(read_status(pid)["ShdPnd"], 16) & TERM_PENDING for pid in children))
+            wait_until(lambda: all(map(has_pending_term, children)))
             relay.send_signal(signal.SIGTERM)
     try:
         assert (relay.returncode, len(children)) == (0, 2)

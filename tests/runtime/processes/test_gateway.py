@@ -11,13 +11,26 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from click.testing import CliRunner
+from fixtures.telegram_core import TELEGRAMS
 
+from relay.infra.authority.liveness import SILENT_S
 from relay.runtime.cli import main
 from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.settings.loading import SettingsError, load_settings
 
 LATER = type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
 """A clock at which every certificate has expired."""
+
+
+ADAPTED = {
+    "org_code": "ZBAC000001",
+    "name": "Savings",
+    "industry": "bank",
+    "speaks": "telegram",
+    "link": "leased_line",
+    "apis": {"left_out": ["IR01", "IR02", "IR03", "IR04"]},
+    "core": {"addresses": ["127.0.0.1:1"]},
+}
 
 
 @pytest.fixture
@@ -48,6 +61,26 @@ async def test_it_is_unready_once_another_ledger_answers(process):
     process.listeners.start()
     process.relay.grants.is_wrong = True
     assert process.list_unready_parts() == ["ledger"]
+
+
+async def test_it_is_unready_while_a_needed_adapter_is_silent(process):
+    process.listeners.start()
+    process.relay.adapter_liveness = SimpleNamespace(age=SILENT_S + 1)
+    assert process.list_unready_parts() == ["adapter"]
+
+
+async def test_an_adapter_that_a_reload_needs_first_makes_nothing_unready(process, environment, caplog):
+    savings = {**ADAPTED, "telegrams": str(TELEGRAMS)}
+    (environment.folder / "providers/savings.yaml").write_text(yaml.safe_dump(savings))
+    await process.reload()
+    assert process.relay.loaded.needs_adapter
+    stop = asyncio.Event()
+    following = asyncio.ensure_future(process.relay.adapter_liveness.follow(stop))
+    await asyncio.sleep(0)
+    stop.set()
+    await following
+    assert "need a restart: role=gateway sections=adapter" in caplog.text
+    assert "adapter does not answer" not in caplog.text
 
 
 @pytest.mark.usefixtures("tables")

@@ -1,11 +1,13 @@
 """Tests of the reloader: on a thread, one at a time, whole or not at all; a file that hangs is logged once."""
 
 import asyncio
+import shutil
 import threading
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from fixtures.telegram_core import TELEGRAMS
 from mydata_sandbox.credentials.certificates import make_dev_certificates
 
 from relay.infra.files.regular import awaiting
@@ -13,6 +15,16 @@ from relay.policy.settings.worker_shares import WorkerShare
 from relay.runtime.processes.reload import Reloader
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.credentials import CredentialError
+
+SAVINGS = """
+org_code: ZBAC000001
+name: Savings
+industry: bank
+speaks: telegram
+link: leased_line
+apis: {left_out: [IR01, IR02, IR03, IR04]}
+core: {addresses: ["127.0.0.1:1"]}
+"""
 
 
 class RecordingRole:
@@ -270,3 +282,10 @@ async def test_one_process_of_a_machine_names_ending_certificates(folder, run_re
     reloader.request()
     await until(lambda: reloader.applied)
     assert find_endings(caplog) == []
+
+
+async def test_the_first_institution_that_needs_the_adapter_is_logged(scene, caplog):
+    scene.folder.write("providers/savings.yaml", SAVINGS)
+    shutil.copytree(TELEGRAMS, scene.folder.root / "providers/savings/telegrams")
+    await scene.reloader.reload()
+    assert "settings changed that need a restart: role=gateway sections=adapter" in caplog.text

@@ -1,8 +1,10 @@
 """Loading returns models, or raises every problem at once."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from fixtures.telegram_core import TELEGRAMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -214,3 +216,62 @@ def test_a_secret_in_a_file_is_never_repeated(folder, key, noise, shape):
 def test_a_secret_in_invalid_yaml_is_never_repeated(folder, before, after):
     folder.write("providers/bank.yaml", f"private_key: {before}{SECRET}{after}\n")
     assert all(SECRET not in str(problem) for problem in get_problems(folder) if "is unknown" not in problem.wrong)
+
+
+SAVINGS = """
+org_code: ZBAC000001
+name: Savings
+industry: bank
+speaks: telegram
+link: leased_line
+apis: {left_out: [IR01, IR02, IR03, IR04]}
+core: {addresses: ["127.0.0.1:1"]}
+"""
+
+
+@pytest.fixture
+def telegrams(folder):
+    """The layouts of an institution in their folder by default."""
+    folder.write("providers/savings.yaml", SAVINGS)
+    return Path(shutil.copytree(TELEGRAMS, folder.root / "providers/savings/telegrams"))
+
+
+def test_layouts_are_loaded_from_the_folder_beside_the_file(folder, telegrams):
+    loaded = load_settings(folder.path, {})
+    assert len(loaded.telegrams["ZBAC000001"].conversions) == 10
+    assert (loaded.needs_adapter, loaded.telegram_folders) == (True, (telegrams,))
+    assert {telegrams / "link.yaml", telegrams / "BA04.yaml"} <= set(loaded.files)
+
+
+def test_the_fingerprint_counts_layouts(folder, telegrams):
+    former = load_settings(folder.path, {}).fingerprint
+    layout = telegrams / "BA22.yaml"
+    layout.write_text(layout.read_text().replace("code: A022", "code: B022"))
+    assert load_settings(folder.path, {}).fingerprint != former
+
+
+def test_problems_of_layouts_are_reported_with_the_others(folder, telegrams):
+    (telegrams / "BA23.yaml").unlink()
+    layout = telegrams / "BA22.yaml"
+    layout.write_text(layout.read_text().replace("api: BA22", "api: BA99"))
+    folder.put("providers/bank.yaml", "concurrency", 0)
+    lines = get_lines(folder)
+    assert [line.partition(":")[0] for line in lines] == [
+        "providers/bank.yaml",
+        *["providers/savings/telegrams/link.yaml"] * 2,
+        "providers/savings/telegrams/BA22.yaml",
+    ]
+    assert lines[2].startswith("providers/savings/telegrams/link.yaml: has no file for BA23")
+
+
+def test_without_telegrams_no_adapter_is_needed(folder):
+    assert not load_settings(folder.path, {}).needs_adapter
+
+
+def test_several_requests_on_a_line_need_a_unique_number(folder, telegrams):
+    folder.put("providers/savings.yaml", "core.requests", 2)
+    assert load_settings(folder.path, {}).needs_adapter
+    link = telegrams / "link.yaml"
+    link.write_text(link.read_text().replace("n(12)  = $unique_number", "n(12)  = 1"))
+    (line,) = get_lines(folder)
+    assert line.startswith("providers/savings.yaml: core.requests: is 2, but telegrams have no unique number")

@@ -140,7 +140,7 @@ BAD = [
         "providers/bank.yaml",
         "base_urls",
         [],
-        "base_urls: has too few entries; expected: a list of 1 to 16 entries (https://host[:port][/path], or",
+        "base_urls: is missing, but speaks is standard; expected: 1 to 16 URLs of the institution",
     ),
     (
         "providers/bank.yaml",

@@ -5,9 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from relay.policy.settings.authority import AuthoritySettings, LedgerSettings, PagesLimits, PagesSettings
+from relay.policy.settings.core import CoreSettings
 from relay.policy.settings.model import GatewayLimits, GatewaySettings, Listener, UpstreamSettings
 from relay.runtime.wiring.listener_limits import (
+    adapter_connection_limits,
     gateway_connection_limits,
+    max_adapter_files,
     max_authority_files,
     max_gateway_files,
     pages_connection_limits,
@@ -61,3 +64,13 @@ def test_an_authority_needs_two_files_for_each_caller():
     pages = PagesSettings(url="https://a.example", limits=PagesLimits(connections=300))
     assert max_authority_files(loaded(pages=pages)) - max_authority_files(loaded()) == 600
     assert max_authority_files(loaded()) > 2 * 464
+
+
+def test_an_adapter_has_room_for_the_calls_of_four_gateways():
+    core = CoreSettings(addresses=("core:1",), lines=50, requests=10)
+    few, many = SimpleNamespace(core=core, concurrency=None), SimpleNamespace(core=core, concurrency=2000)
+    other = SimpleNamespace(core=None, concurrency=9999)
+    assert adapter_connection_limits(SimpleNamespace(providers=[few, other])).connections == 4 * 500 + 64
+    assert adapter_connection_limits(SimpleNamespace(providers=[many])).connections == 4 * 2000 + 64
+    assert adapter_connection_limits(SimpleNamespace(providers=[])).connections == 1024 + 64
+    assert max_adapter_files(SimpleNamespace(providers=[few])) > 4 * 500 + 2 * 500

@@ -46,4 +46,4 @@ def refuse(provider):
 
 async def test_a_probe_without_its_key_has_no_result(folder):
     loaded = load_settings(folder.path, {})
-    assert await build_probes(refuse).reaches(loaded.providers[0]) is None
+    assert await build_probes(refuse, "").reaches(loaded.providers[0]) is None

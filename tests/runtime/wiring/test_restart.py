@@ -27,14 +27,16 @@ def test_a_changed_section_needs_a_restart_if_listed(folder, key, value, section
         ("authority.verifiers", 3, ["authority"]),
         ("authority.queue", 3, ["gateway", "authority"]),
         ("jobs.term_s", 33, ["jobs"]),
-        ("reload.watch_s", 1, ["gateway", "authority", "jobs"]),
+        ("reload.watch_s", 1, ["gateway", "authority", "jobs", "adapter"]),
+        ("adapter.socket", "b.sock", ["gateway", "authority", "adapter"]),
     ],
 )
 def test_each_role_reports_the_sections_that_it_uses(folder, key, value, roles):
     before = load_settings(folder.path, {}).settings
     folder.put("relay.yaml", key, value)
     after = load_settings(folder.path, {}).settings
-    assert [role for role in ("gateway", "authority", "jobs") if sections_needing_restart(role, before, after)] == roles
+    names = ("gateway", "authority", "jobs", "adapter")
+    assert [role for role in names if sections_needing_restart(role, before, after)] == roles
 
 
 def test_an_added_portal_needs_a_restart_but_not_a_changed_one(folder):

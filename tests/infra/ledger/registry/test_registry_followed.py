@@ -35,7 +35,7 @@ def apply(entries, changes):
 async def test_a_follower_sees_only_committed_states(ledger, monkeypatch, page):
     monkeypatch.setattr(followed_registry, "PAGE", page)
     rng, fence = random.Random(page), await ledger.jobs.take_lead("one", 60, NOW)
-    states, registries, done = {0: ({}, {})}, [], asyncio.Event()
+    states, registries, polled, done = {0: ({}, {})}, [], asyncio.Event(), asyncio.Event()
     followed = RegistryFollower(ledger.registry, lambda: float(NOW))
 
     async def write():
@@ -46,12 +46,15 @@ async def test_a_follower_sees_only_committed_states(ledger, monkeypatch, page):
             changes = RegistryChanges(*entries, str(number), str(number))
             last = await ledger.registry.apply(changes, fence, NOW + number, judged=max(states))
             states[last] = (organisations, services)
+            if number == SYNCS // 2:
+                await polled.wait()
         done.set()
 
     async def follow():
         while not done.is_set():
             await followed.poll()
             registries.append(followed.registry)
+            polled.set()
         await followed.poll()
         registries.append(followed.registry)
 

@@ -1,0 +1,1 @@
+"""Lines (회선) to cores that speak telegrams: TCP connections, matching of responses, line management."""

@@ -1,0 +1,100 @@
+"""Lines that a core opens: from its networks only, no more than the settings allow."""
+
+import asyncio
+import socket
+
+import pytest
+from fixtures.waiting import until
+
+from relay.domain.fault import Refusal
+from relay.infra.telegrams.acceptor import Acceptor
+from relay.infra.telegrams.lines import Lines
+from relay.policy.settings.core import CoreSettings
+
+
+@pytest.fixture
+def port():
+    """A free port."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
+async def connect(port):
+    """Connects once the acceptor listens."""
+    while True:
+        try:
+            return await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.002)
+
+
+@pytest.fixture
+async def accept(port):
+    """A function that runs an acceptor."""
+    tasks = []
+
+    def run(peers):
+        acceptor = Acceptor("ZBAC000001", f"127.0.0.1:{port}", peers)
+        tasks.append(asyncio.ensure_future(acceptor.run()))
+        return acceptor
+
+    yield run
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_connection_of_the_core_is_taken(accept, port):
+    acceptor = accept(["127.0.0.0/8"])
+    _, writer = await connect(port)
+    with await acceptor.take() as connected:
+        assert connected.getpeername() == writer.get_extra_info("sockname")
+    writer.close()
+
+
+async def test_a_connection_of_others_is_closed(accept, port, caplog):
+    accept(["10.0.0.0/8"])
+    reader, writer = await connect(port)
+    assert await reader.read() == b""
+    writer.close()
+    assert 'line of a core refused: org_code=ZBAC000001 reason="not in core.peers"' in caplog.text
+
+
+async def test_connections_beyond_the_lines_are_closed(accept, port, caplog):
+    accept(["127.0.0.1"])
+    connections = [await connect(port) for _ in range(5)]
+    assert await connections[-1][0].read() == b""
+    assert 'reason="more than core.lines"' in caplog.text
+    for _, writer in connections:
+        writer.close()
+
+
+async def test_a_taken_address_is_tried_again(accept, port, caplog):
+    with socket.create_server(("127.0.0.1", port)):
+        acceptor = accept(["127.0.0.1"])
+        await until(lambda: "core.listen unavailable: org_code=ZBAC000001" in caplog.text, "the log line")
+    _, writer = await connect(port)
+    (await acceptor.take()).close()
+    writer.close()
+
+
+async def test_calls_use_the_lines_that_the_core_opens(link, core, telegrams, port):
+    settings = CoreSettings(listen=f"127.0.0.1:{port}", peers=("127.0.0.1",), lines=1)
+    lines = Lines("ZBAC000001", link, settings, None, 1.0, 1.0)
+    lines.start()
+    deadline = asyncio.get_running_loop().time() + 20
+    with pytest.raises(Refusal) as caught:
+        await lines.exchange(telegrams[0], deadline)
+    assert (caught.value.fault.name, caught.value.detail) == ("connect_failed", "unopened")
+    for _ in range(2):
+        serving = asyncio.ensure_future(core.serve(*await connect(port)))
+        await until(lambda: lines.open_lines, "a line")
+        exchange = asyncio.ensure_future(lines.exchange(telegrams[0], deadline))
+        telegram, writer = await core.telegrams.get()
+        writer.write(telegrams[1](telegram))
+        await exchange
+        writer.close()
+        await serving
+        await until(lambda: not lines.open_lines, "no line")
+    await lines.close()
