@@ -113,7 +113,7 @@ def tap_answer(
     head: RequestHead,
     body: bytes,
 ) -> ResponseReceiver:
-    """Returns `receiver`, behind a tap if the answer to this call is to be checked. PERF: 0.3 us if not."""
+    """Returns `receiver`, behind a tap if the answer to this call is to be checked. PERF: 0.1 us if not."""
     answers = institution.answers
     if answers is _OFF:
         return receiver

@@ -18,6 +18,10 @@ class Receiver:
     def __init__(self):
         self.calls = []
 
+    def response_received(self, *arguments):
+        self.calls.append(("response_received", *arguments))
+        return True
+
     def __getattr__(self, name):
         return lambda *arguments: self.calls.append((name, *arguments))
 

@@ -17,7 +17,7 @@ _MAX_DIGITS: Final = 9
 class ObjectRules:
     """The rules for the objects at one place of a response: `path` is "" for the body, else `trans_list[]`.
 
-    PERF: 0.15 us for each field of a row that is as the standard demands.
+    PERF: 5 us for each row of 은행-004, its reading included.
     """
 
     __slots__ = ("_counts", "_lists", "_names", "_path", "_scalars")

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from mydata_sandbox.certifiers.signature import SignatureCertifier
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.customer.browser_client import PageFlowError
 from mydata_sandbox.environment import running as module
 from mydata_sandbox.environment.running import running_environment
@@ -84,7 +84,7 @@ async def authority():
 @pytest.fixture
 async def client(authority, built):
     async with aiohttp.ClientSession() as session:
-        yield AuthorityClient(session, authority.url, built.operators[0], load_catalogue(), find_violations)
+        yield AuthorityClient(session, authority.url, built.operators[0], load_catalogue(), find_strict_violations)
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ async def test_each_call_without_an_authority_is_reported(tmp_path, monkeypatch)
     async with running_environment(tmp_path / "environment") as around:
         environment, asker = around.environment, around.environment.operators[0]
         async with open_session(asker.identity, environment.certificates.ca) as session:
-            client = AuthorityClient(session, environment.gateway, asker, around.catalogue, find_violations)
+            client = AuthorityClient(session, environment.gateway, asker, around.catalogue, find_strict_violations)
             calls = await make_all_calls(client, environment, Browser(None))
     assert [call.api_id[:4] for call in calls] == ["개별인증", "통합인증", "통합인증", "개별인증", "개별인증"]
     assert {(call.ok, call.status) for call in calls[1:]} == {(False, 503)}
@@ -326,7 +326,7 @@ async def test_each_call_without_a_relay_is_reported(built, unused_tcp_port):
     asker = built.operators[0]
     async with open_session(asker.identity, built.certificates.ca) as session:
         client = AuthorityClient(
-            session, f"https://127.0.0.1:{unused_tcp_port}", asker, load_catalogue(), find_violations
+            session, f"https://127.0.0.1:{unused_tcp_port}", asker, load_catalogue(), find_strict_violations
         )
         calls = await make_all_calls(client, built, Browser(None))
     assert len(calls) == 5

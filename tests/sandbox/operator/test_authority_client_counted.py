@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.operator.authority_client import AuthorityClient, Tokens
 from mydata_sandbox.operator.figures import Figures
 from mydata_sandbox.world.model import CUSTOMERS
@@ -43,7 +43,7 @@ async def client(answers, figures, built):
     app.router.add_route("*", "/{anything:.*}", handle)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
         url = str(server.make_url("")).rstrip("/")
-        yield AuthorityClient(session, url, built.operators[0], load_catalogue(), find_violations, figures)
+        yield AuthorityClient(session, url, built.operators[0], load_catalogue(), find_strict_violations, figures)
 
 
 def counted(figures, client_id):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.operator.figures import Figures
 
 from relay.standard.catalogue import load_catalogue
@@ -57,7 +57,7 @@ def consents(body, wanted=MONDAY):
 @pytest.mark.parametrize("kind", ["1", "2"])
 def test_a_week_without_calls_is_seven_days_without_institutions(figures, kind):
     body = figures.body(SERVICE, kind, WEEK)
-    assert find_violations(REQUEST, body) == []
+    assert find_strict_violations(REQUEST, body) == []
     assert [each["stat_date"] for each in body["stat_date_list"]] == [f"202611{number}" for number in range(15, 22)]
     assert {each["org_cnt"] for each in body["stat_date_list"]} == {"0"}
 
@@ -67,7 +67,7 @@ def test_calls_are_counted_by_institution_api_and_outcome(figures):
         figures.count_call(BANK, SERVICE, "BA01", ok=ok, ms=10)
     figures.count_call(CARD, SERVICE, "AU11", ok=True, ms=10)
     body = figures.body(SERVICE, "2", WEEK)
-    assert find_violations(REQUEST, body) == []
+    assert find_strict_violations(REQUEST, body) == []
     assert calls(body) == {(BANK, "BA01", "00"): (2, 1), (CARD, "AU11", "00"): (1, 0)}
 
 
@@ -75,7 +75,7 @@ def test_scheduled_calls_are_separate_and_without_consents(figures):
     figures.count_consent(BANK, SERVICE, 1)
     figures.count_call(BANK, SERVICE, "BA01", ok=True, ms=10, scheduled=True)
     body = figures.body(SERVICE, "1", WEEK)
-    assert find_violations(REQUEST, body) == []
+    assert find_strict_violations(REQUEST, body) == []
     assert calls(body) == {(BANK, "BA01", "00"): (1, 0)}
     assert "consent_own" not in day(body)["org_list"][0]
     assert calls(figures.body(SERVICE, "2", WEEK)) == {}
@@ -114,7 +114,7 @@ def test_response_times_are_whole_milliseconds(figures):
 def test_a_duration_over_the_limit_is_capped(figures):
     figures.count_call(BANK, SERVICE, "BA01", ok=True, ms=2_000_000)
     body = figures.body(SERVICE, "2", WEEK)
-    assert find_violations(REQUEST, body) == []
+    assert find_strict_violations(REQUEST, body) == []
 
 
 def test_consents_are_new_on_their_day_and_in_force_until_withdrawn(figures, clock):
@@ -127,7 +127,7 @@ def test_consents_are_new_on_their_day_and_in_force_until_withdrawn(figures, clo
     clock.now += timedelta(days=1)
     figures.count_withdrawal(BANK, SERVICE, 2)
     body = figures.body(SERVICE, "2", WEEK)
-    assert find_violations(REQUEST, body) == []
+    assert find_strict_violations(REQUEST, body) == []
     assert [consents(body, f"202611{number}") for number in range(15, 22)] == [
         {},
         {BANK: (3, 0, 2)},

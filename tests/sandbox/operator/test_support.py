@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.operator.support import PORTALS, ClientCredentials, SupportCaller
 
 from relay.domain.ids import is_tran_id
@@ -51,7 +51,7 @@ async def relay():
 async def portal(relay):
     credentials = ClientCredentials("ZPTL000001", PORTALS, "지원-101", "portal", "s3cret")
     async with aiohttp.ClientSession() as session:
-        yield SupportCaller(session, relay.url, credentials, load_catalogue(), find_violations)
+        yield SupportCaller(session, relay.url, credentials, load_catalogue(), find_strict_violations)
 
 
 async def test_credentials_of_a_token_request_are_in_the_form(portal, relay):
@@ -123,7 +123,7 @@ async def test_a_refused_token_is_not_used(portal, relay):
 async def test_a_refused_connection_has_a_reason():
     credentials = ClientCredentials("ZPTL000001", PORTALS, "지원-101", "portal", "s3cret")
     async with aiohttp.ClientSession() as session:
-        caller = SupportCaller(session, "http://127.0.0.1:1", credentials, load_catalogue(), find_violations)
+        caller = SupportCaller(session, "http://127.0.0.1:1", credentials, load_catalogue(), find_strict_violations)
         call = await caller.obtain_token("ZRLA000001")
     assert (call.ok, call.status) == (False, 0)
     assert call.why[0].startswith("ClientConnectorError")

@@ -1,5 +1,5 @@
 import pytest
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.operator import registration
 from mydata_sandbox.operator.token_issuer import TokenIssuer, TokenRefused, TokenRequest, UnknownParty
 
@@ -16,7 +16,7 @@ def issuer(built):
         institutions={entry.org_code: entry for entry in built.institutions.values()},
         certifiers=built.certifiers,
         catalogue=load_catalogue(),
-        check=find_violations,
+        check=find_strict_violations,
     )
 
 

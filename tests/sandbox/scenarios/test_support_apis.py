@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiohttp.test_utils import TestServer
-from mydata_sandbox.checks.conformance import find_violations
+from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.environment.portal_registration import build_portal, now
 from mydata_sandbox.environment.serving import build_server_context
 from mydata_sandbox.operator import registration
@@ -58,12 +58,12 @@ async def setup(with_portal, monkeypatch):
     account = model.accounts[RELAY_CODE]
     credentials = ClientCredentials(RELAY_CODE, "R", "지원-001", account.client_id, account.client_secret)
     async with (
-        open_callers(with_portal, served, CATALOGUE, find_violations) as callers,
+        open_callers(with_portal, served, CATALOGUE, find_strict_violations) as callers,
         open_session(with_portal.certificates.relay, with_portal.certificates.ca) as session,
     ):
         fake_callers = Callers(relay, callers.operator, callers.certifier)
         scenario = PortalScenario(portal, with_portal, fake_callers, CATALOGUE, Figures(now), reported.append, TUESDAY)
-        jobs = SupportCaller(session, url, credentials, CATALOGUE, find_violations)
+        jobs = SupportCaller(session, url, credentials, CATALOGUE, find_strict_violations)
         yield SimpleNamespace(
             scenario=scenario, reported=reported, relay=relay, portal=portal, jobs=jobs, session=session, url=url
         )
@@ -179,7 +179,7 @@ async def test_statistics_of_another_week_or_earlier_are_ignored(setup):
 async def test_a_tran_id_of_another_party_fails(setup, with_portal):
     account = with_portal.portal.accounts[RELAY_CODE]
     credentials = ClientCredentials(RELAY_CODE, "M", "지원-001", account.client_id, account.client_secret)
-    jobs = SupportCaller(setup.session, setup.url, credentials, CATALOGUE, find_violations)
+    jobs = SupportCaller(setup.session, setup.url, credentials, CATALOGUE, find_strict_violations)
     await jobs.obtain_token("portal")
     await setup.scenario.report_registration(known)
     assert setup.reported[0].why == ["x-api-tran-id is not the relay's (첨부14)"]
