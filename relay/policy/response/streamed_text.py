@@ -10,6 +10,7 @@ from relay.policy.response.rsp_code import HEAD_BYTES, TEXT_BYTES, is_encoded, i
 
 _GZIP_OR_ZLIB: Final = 47
 """`wbits` of zlib: the largest window, header detected."""
+_FIRST_ROW: Final = b"[{"
 _build_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
 
@@ -39,7 +40,9 @@ class StreamedText:
             return
         if self._inflater is not None:
             part = self._inflate(self._inflater, part)
-        opened, closed = part.rfind(b"["), part.rfind(b"]")
+        opened, closed = part.rfind(_FIRST_ROW), part.rfind(b"]")
+        if opened < 0 and part.startswith(b"{") and self.tail.endswith(b"["):
+            opened = 0
         if opened != closed:  # the part has one of them
             self._is_open = opened > closed
         self.tail = part[-HEAD_BYTES:] if len(part) >= HEAD_BYTES else (self.tail + part)[-HEAD_BYTES:]
@@ -50,7 +53,8 @@ class StreamedText:
     def ends_as_json(self) -> bool:
         """Whether the text can end a JSON object or array; a body without text can.
 
-        A page that is cut after a row leaves its list open. A list of lists may be cut unnoticed.
+        A page that is cut after a row leaves its list open. A list of lists may be cut unnoticed, and so may rows that
+        begin after white space: a lone `[` in a text must not make a complete page a cut one.
         """
         if not self.is_readable:
             return True

@@ -53,6 +53,7 @@ class TestParts:
         (b'["a"]', True),
         (b'{"a":["["]}', True),
         (b'{"a":[{"b":"1"}],"c":"1"}', True),
+        (b'{"a":[{"b":"1"}],"c":"["}', True),
         (b'{"a":[{"b":"1"}', False),
         (b'{"a":', False),
         (b'{"a":"', False),
