@@ -22,7 +22,7 @@ HEAD = 102
 
 def ENVIRONMENT(_):  # noqa: N802 - read by conftest
     timeouts = {"connect_s": 1, "first_byte_s": 4, "total_s": 5}
-    return [TelegramCore(BANK, core={"answer_s": 0.5}, timeouts=timeouts), Institution(CARD, "card")], {}
+    return [TelegramCore(BANK, core={"answer_s": 1.5}, timeouts=timeouts), Institution(CARD, "card")], {}
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
