@@ -1,3 +1,4 @@
+import gc
 import shutil
 from pathlib import Path
 
@@ -25,6 +26,21 @@ def test_the_example_has_no_problems():
     assert loaded.problems == ()
     assert len(loaded.institution.conversions) == 10
     assert [path.name for path in loaded.files][:2] == ["link.yaml", "BA01.yaml"]
+
+
+def test_replaced_layouts_leave_no_reference_cycle():
+    """Large states are frozen for the collector: a cycle would never be freed."""
+    load_telegram_files(EXAMPLE, "bank")
+    gc.collect()
+    gc.disable()
+    try:
+        loaded = load_telegram_files(EXAMPLE, "bank")
+        gc.collect()  # what YAML and pydantic leave
+        assert loaded.institution is not None
+        del loaded
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_problems_of_all_kinds_are_reported_at_once(folder):
