@@ -10,6 +10,7 @@ from relay.policy.mediation.errors import LayoutError, LayoutProblem
 from relay.policy.mediation.link import Link
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
+from relay.policy.mediation.mapping.records import describe_record
 from relay.policy.mediation.paging.seal import MAX_KEY_BYTES
 from relay.policy.mediation.settings import EMPTY, Paging, TelegramLink, TelegramMessage
 from relay.policy.mediation.telegram.codec import Kind
@@ -168,7 +169,7 @@ class _MessageCompiler:
         request = self._compile_message("request.fields", message.request.fields)
         response = self._compile_message("response.fields", self._bind_asset(message.response.fields))
         self._check_request(request)
-        scope = Scope(response.parts)
+        scope = Scope(describe_record(response.parts))
         output = compile_answer(self._api, message.answer, scope, self._file.problems)
         self._check_size("request.fields", request)
         self._check_size("response.fields", response)
@@ -232,14 +233,14 @@ class _MessageCompiler:
     def _check_paging(self, paging: Paging, scope: Scope, lists: Sequence[str]) -> None:
         if paging.list not in lists:
             self._file.add("paging.list", "is no list of the answer", "one of " + ", ".join(lists))
-        rows = {plan.name: plan for group in scope.groups.values() for plan in iter_fields(group.parts)}
-        fields = rows | scope.fields
+        rows = {name: field for group in scope.groups.values() for name, field in group.fields.items()}
+        fields = {**rows, **scope.fields}
         size = 0
         for index, name in enumerate(paging.key):
             if name not in fields:
                 self._file.add(f"paging.key[{index}]", f"names {name}, which the response does not have", "a field")
             else:
-                size += fields[name].codec.max_bytes + 3
+                size += fields[name].max_bytes + 3
         if size > MAX_KEY_BYTES:
             self._file.add("paging.key", "is too long for next_page", f"at most {MAX_KEY_BYTES} bytes")
         entry = self._message.answer.get(paging.list)

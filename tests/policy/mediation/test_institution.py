@@ -58,7 +58,7 @@ PROBLEMS = [
      "BA22.yaml: answer.loan_principal: has no source for the required field loan_principal"),
     (LOAN, "answer", {"balance": "balance_amt"}, "BA22.yaml: answer.balance: is unknown in the standard"),
     (LOAN, "answer", {"balance_amt": "omit"}, "BA22.yaml: answer.balance_amt: omits a required field"),
-    (LOAN, "answer", {"balance_amt": "rest"}, "BA22.yaml: answer.balance_amt: names rest, which the telegram does not"),
+    (LOAN, "answer", {"balance_amt": "rest"}, "BA22.yaml: answer.balance_amt: names rest, which the response does not"),
     (LOAN, "answer", {"balance_amt": {"field": "balance_amt", "when": {"next_repay_date": []}}},
      "BA22.yaml: answer.balance_amt: has a condition, but the field is required"),
     (LOAN, "answer", {"next_repay_date": {"rows": "message"}}, "answer.next_repay_date: has rows, but is no list"),
