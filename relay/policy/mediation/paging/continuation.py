@@ -5,13 +5,17 @@ A position is a key of texts, which `next_page` seals: the continuation key; pag
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from relay.domain.fault import FAULTS, Refusal
 from relay.policy.mediation.conversion import add_position
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.settings import ListPaging, NumberedPaging
 from relay.policy.mediation.telegram.decoding import Table
 
 Key = tuple[str, ...]
+
+_MAX_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,22 @@ class ReadResponse:
 def place_request(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> int:
     """Adds the position of one request to its context. Returns the rows that it asks for, at most `rows`.
 
-    Pages of a core have one size: that of the first request of the list, which is part of the key.
+    Pages of a core have one size: that of the first request of the list, which is part of the key. Raises Refusal
+    (40001) for a key of another kind: the settings have changed since its `next_page` was sent.
     """
-    rows = min(paging.rows, rows)
+    try:
+        return _place(context, paging, key, min(paging.rows, rows))
+    except (ValueError, IndexError):
+        raise Refusal(FAULTS["parameter_malformed"], "next_page") from None
+
+
+def _place(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> int:
     if not isinstance(paging, NumberedPaging) or paging.by == "key":
         add_position(context, paging, key, rows)
         return rows
     context["page"] = "next" if key else "first"
     if paging.by == "offset":
-        context["offset"] = key[0] if key else "0"
+        context["offset"] = str(int(key[0])) if key else "0"
     else:
         context["page_number"], rows = (key[0], int(key[1])) if key else (str(paging.first), rows)
     context["rows"] = str(rows)
@@ -49,11 +60,14 @@ def read_next_key(paging: ListPaging, response: ReadResponse) -> Key | None:
     if not isinstance(paging, NumberedPaging) or paging.by == "key":
         return _read_continuation(paging, response)
     key, received = response.key, response.received
+    following: Key
     if paging.by == "offset":
         number = int(key[0] if key else "0")
         following, read = (str(number + received),), number + received
     else:
         number = int(key[0]) if key else paging.first
+        if received > response.asked:
+            raise ConversionError(response.message, -1, paging.list, f"at most {response.asked} rows, as asked for")
         following = (str(number + 1), str(response.asked))
         read = (number - paging.first) * response.asked + received
     if paging.more:
@@ -75,7 +89,7 @@ def _matches(more: Mapping[str, Sequence[str]], table: Table) -> bool:
 
 def _read_number(name: str, response: ReadResponse) -> int:
     text = response.table.get(name)
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise ConversionError(response.message, -1, name, "a number, which tells whether there are more rows")
     return int(text)
 
