@@ -43,14 +43,14 @@ def test_only_institutions_that_speak_telegrams_have_lines(folder):
     institution = state.plan.institutions[SAVINGS]
     assert (institution.core, len(institution.conversions)) == (state.lines[SAVINGS][1], 10)
     assert institution.total_s == pytest.approx(7.6)
-    assert state.find_new_lines(None) == [state.lines[SAVINGS][1]]
+    assert state.find_new_cores(None) == [state.lines[SAVINGS][1]]
 
 
 def test_unchanged_institutions_keep_their_lines(folder):
     first = prepare(folder)
     folder.put("providers/savings.yaml", "concurrency", 9)
     second = prepare(folder, first)
-    assert second.find_new_lines(first) == []
+    assert second.find_new_cores(first) == []
 
 
 @pytest.mark.parametrize("change", [("core.lines", 3), ("core.addresses", ["127.0.0.1:2"]), ("timeouts.connect_s", 1)])
@@ -58,8 +58,8 @@ def test_changed_lines_are_replaced(folder, change):
     first = prepare(folder)
     folder.put("providers/savings.yaml", *change)
     second = prepare(folder, first)
-    assert second.find_new_lines(first) == [second.lines[SAVINGS][1]]
-    assert first.find_new_lines(second) == [first.lines[SAVINGS][1]]
+    assert second.find_new_cores(first) == [second.lines[SAVINGS][1]]
+    assert first.find_new_cores(second) == [first.lines[SAVINGS][1]]
 
 
 def test_lines_depend_on_the_header_and_not_on_apis(folder):
@@ -67,12 +67,12 @@ def test_lines_depend_on_the_header_and_not_on_apis(folder):
     api = folder.root / "providers/savings/telegrams/BA22.yaml"
     api.write_text(api.read_text().replace("code: A022", "code: B022"))
     second = prepare(folder, first)
-    assert second.find_new_lines(first) == []
+    assert second.find_new_cores(first) == []
     assert second.plan.institutions[SAVINGS].conversions["BA22"].code == "B022"
     link = folder.root / "providers/savings/telegrams/link.yaml"
     link.write_text(link.read_text().replace("= 099", "= 098"))
     third = prepare(folder, second)
-    assert third.find_new_lines(second) == [third.lines[SAVINGS][1]]
+    assert third.find_new_cores(second) == [third.lines[SAVINGS][1]]
 
 
 def test_a_missing_customer_key_is_an_error_of_the_settings(folder):
