@@ -100,6 +100,9 @@ class JsonDecoder:
     def _decode_fields(self, node: Node, objects: Sequence[Row], table: Table, places: "_Places") -> None:
         for name, column in _fetch_columns(node, objects):
             for plan in node.fields[name]:
+                if not objects:
+                    table.columns[plan.name] = []
+                    continue
                 try:
                     table.columns[plan.name] = values = plan.codec.decode(column)
                 except ValueFault as fault:

@@ -57,7 +57,8 @@ class RequestPlan:
     def names(self) -> set[str]:
         """The names of all values that the request has."""
         fields = (*self.query, *self.headers, *self.body)
-        return {plan.variable or plan.name for plan in fields} | set(PATH_VALUE.findall(self.path))
+        named = {plan.variable or plan.name for plan in fields if plan.constant is None}
+        return named | set(PATH_VALUE.findall(self.path))
 
 
 def write_request(message: str, plan: RequestPlan, resolve: Resolve) -> JsonRequest:
