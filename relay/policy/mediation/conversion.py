@@ -69,23 +69,31 @@ ResponseT_contra = TypeVar("ResponseT_contra", contravariant=True)
 
 
 class PageConversion(Protocol[RequestT_co, ResponseT_contra]):
-    """What collecting a page needs of an API, whether the core speaks telegrams or JSON.
-
-    `name` is the api_code; `response_name` names responses in errors.
-    """
+    """What collecting a page needs of an API, whether the core speaks telegrams or JSON."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102 - see the class
+    def name(self) -> str:
+        """The api_code."""
+
     @property
-    def response_name(self) -> str: ...  # noqa: D102 - see the class
+    def response_name(self) -> str:
+        """What names responses in errors."""
+
     @property
-    def output(self) -> ObjectOutput: ...  # noqa: D102 - see the class
+    def output(self) -> ObjectOutput:
+        """The body of the answer."""
+
     @property
-    def paging(self) -> ListPaging | None: ...  # noqa: D102 - see the class
+    def paging(self) -> ListPaging | None:
+        """How the core continues the list, None without pages."""
+
     @property
-    def paged_list(self) -> str: ...  # noqa: D102 - see the class
+    def paged_list(self) -> str:
+        """The list that a page limits, "" for APIs without pages."""
+
     @property
-    def rsp_codes(self) -> RspCodes: ...  # noqa: D102 - see the class
+    def rsp_codes(self) -> RspCodes:
+        """The rsp_codes of the standard."""
 
     def encode_request(self, context: Mapping[str, str]) -> RequestT_co:
         """Returns a request of the core. Raises ConversionError when a value of the context does not fit."""

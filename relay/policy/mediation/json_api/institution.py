@@ -230,7 +230,7 @@ class _MessageCompiler:
                 self._file.add(plan.key, f"is at {'.'.join(plan.keys)}, as another field", "a path of its own")
 
     def _check_subject(self, request: RequestPlan) -> None:
-        """Adds a problem when the request names neither asset nor customer: the response could be anybody's."""
+        """Adds a problem when the request names neither asset nor customer of the call."""
         asset = self._api.asset
         name = "user_ci" if asset is None else asset.field
         if name not in request.names:

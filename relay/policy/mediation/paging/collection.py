@@ -75,7 +75,7 @@ class PageCollection(Generic[RequestT, ResponseT]):
         self._position: Position | None = self._open(call.parameters.get("next_page", ""))
         self._keys = {self._position.key} if self._position else set()
         self._context: Mapping[str, str] = {}
-        self._requests = self._asked = 0
+        self._requests = self._page_size = 0
         self._first: DecodedResponse | None = None
         self._rows: list[bytes] = []
         self._lists: dict[str, list[bytes]] = {}
@@ -92,7 +92,7 @@ class PageCollection(Generic[RequestT, ResponseT]):
         paging, position = self._conversion.paging, self._position
         if paging is not None and position is not None:
             rows = self._limit - len(self._rows) + position.skip
-            self._asked = place_request(context, paging, position.key, rows)
+            self._page_size = place_request(context, paging, position.key, rows)
         self._context = context
         return self._conversion.encode_request(context)
 
@@ -131,7 +131,7 @@ class PageCollection(Generic[RequestT, ResponseT]):
         if end < len(rows):
             self._position, self.is_complete = Position(position.key, end), True
             return
-        response = ReadResponse(self._name, table, entry.rows, position.key, self._asked, len(rows))
+        response = ReadResponse(self._name, table, entry.rows, position.key, self._page_size, len(rows))
         key = None if paging is None else read_next_key(paging, response)
         if key is None or paging is None:
             self._position, self.is_complete = None, True

@@ -20,13 +20,13 @@ _MAX_DIGITS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class ReadResponse:
-    """One decoded response of a list: the key that asked for it, `asked` rows, and `received` rows of `group`."""
+    """One decoded response of a list: key and `page_size` of its request, and the `received` rows of `group`."""
 
     message: str
     table: Table
     group: str
     key: Key
-    asked: int
+    page_size: int
     received: int
 
 
@@ -66,10 +66,10 @@ def read_next_key(paging: ListPaging, response: ReadResponse) -> Key | None:
         following, read = (str(number + received),), number + received
     else:
         number = int(key[0]) if key else paging.first
-        if received > response.asked:
-            raise ConversionError(response.message, -1, paging.list, f"at most {response.asked} rows, as asked for")
-        following = (str(number + 1), str(response.asked))
-        read = (number - paging.first) * response.asked + received
+        if received > response.page_size:
+            raise ConversionError(response.message, -1, paging.list, f"at most {response.page_size} rows, as asked for")
+        following = (str(number + 1), str(response.page_size))
+        read = (number - paging.first) * response.page_size + received
     if paging.more:
         has_more = _matches(paging.more, response.table)
     elif paging.total is not None:
@@ -77,7 +77,7 @@ def read_next_key(paging: ListPaging, response: ReadResponse) -> Key | None:
     elif paging.pages is not None:
         has_more = number - paging.first + 1 < _read_number(paging.pages, response)
     else:
-        has_more = received >= response.asked
+        has_more = received >= response.page_size
     if has_more and not received:
         raise ConversionError(response.message, -1, paging.list, "rows, because there are more")
     return following if has_more else None

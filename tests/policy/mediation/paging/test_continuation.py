@@ -12,8 +12,8 @@ OFFSET = NumberedPaging(list="a", by="offset", rows=10)
 
 def place(paging, key, rows):
     context = {}
-    asked = place_request(context, paging, key, rows)
-    return asked, context
+    page_size = place_request(context, paging, key, rows)
+    return page_size, context
 
 
 def test_pages_keep_the_size_of_the_first_request():
@@ -36,9 +36,9 @@ def test_a_cursor_of_other_settings_is_refused(paging, key):
     assert (caught.value.fault.rsp_code, caught.value.detail) == ("40001", "next_page")
 
 
-def read(paging, key=(), asked=10, received=10, **values):
+def read(paging, key=(), page_size=10, received=10, **values):
     table = Table([-1], {name: [value.encode()] for name, value in values.items()})
-    return read_next_key(paging, ReadResponse("t", table, "a", key, asked, received))
+    return read_next_key(paging, ReadResponse("t", table, "a", key, page_size, received))
 
 
 @pytest.mark.parametrize(
