@@ -1,1 +1,1 @@
-"""The adapter: serves APIs of the standard for institutions whose cores speak telegrams (전문)."""
+"""The adapter: serves APIs of the standard for institutions whose cores speak telegrams (전문) or JSON of their own."""

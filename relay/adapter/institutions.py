@@ -2,21 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from relay.policy.mediation.conversion import Conversion
+from relay.policy.mediation.conversion import PageConversion
 from relay.policy.mediation.paging.seal import CursorSeal
 
 
 class Core(Protocol):
-    """The lines to the core of one institution."""
+    """The connections to the core of one institution: lines for telegrams, or HTTP connections for JSON."""
 
     @property
     def open_lines(self) -> int:
-        """The number of lines that are open."""
+        """The number of connections that are open."""
 
-    async def exchange(self, write: Callable[[str], bytes], deadline: float) -> bytes:
-        """Sends the request telegram that `write` returns for a unique number; returns the response telegram.
+    async def exchange(self, write: Callable[[str], Any], deadline: float) -> Any:
+        """Sends the request that `write` returns for a unique number; returns the response.
 
         `deadline` is loop time. Raises Refusal (50005, 50003), and ConversionError when `write` raises it.
         """
@@ -27,7 +27,7 @@ class AdaptedInstitution:
     """One institution: its conversions by api_code and its core. A call ends within `total_s`."""
 
     org_code: str
-    conversions: Mapping[str, Conversion]
+    conversions: Mapping[str, PageConversion[Any, Any]]
     core: Core
     total_s: float
 

@@ -1,8 +1,8 @@
-"""Serves one call: telegrams to the core until the page is complete, then the answer of the standard."""
+"""Serves one call: requests to the core until the page is complete, then the answer of the standard."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from relay.adapter.institutions import AdaptedInstitution, AdapterPlan
 from relay.domain.fault import FAULTS, Refusal
@@ -11,9 +11,7 @@ from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.paging.collection import Answer, PageCollection
 
 _PARTIAL: Final = 0.6
-"""After this part of a call's time, a page that has rows is answered without more telegrams."""
-
-_MAX_CORE_CODE: Final = 10
+"""After this part of a call's time, a page that has rows is answered without more requests."""
 
 
 async def serve_call(plan: AdapterPlan, api_code: str, call: Call, clock: Callable[[], float]) -> Answer:
@@ -28,37 +26,33 @@ async def serve_call(plan: AdapterPlan, api_code: str, call: Call, clock: Callab
     if conversion is None:
         raise Refusal(FAULTS["api_not_offered"])
     try:
-        collection = PageCollection(conversion, call, plan.seal)
+        collection: PageCollection[Any, Any] = PageCollection(conversion, call, plan.seal)
         await _collect(collection, institution, clock)
         answer = collection.build_answer()
     except ConversionError as error:
         raise Refusal(FAULTS["conversion_failed"], str(error)) from None
-    if answer.rsp_code == UNKNOWN_CODE and answer.core_code not in conversion.codes.codes:
-        raise Refusal(FAULTS["code_unknown"], _describe_code(conversion.codes.field, answer.core_code))
+    if answer.rsp_code == UNKNOWN_CODE and (detail := conversion.describe_unknown(answer.core_code)) is not None:
+        raise Refusal(FAULTS["code_unknown"], detail)
     return answer
 
 
-async def _collect(collection: PageCollection, institution: AdaptedInstitution, clock: Callable[[], float]) -> None:
-    """Exchanges telegrams until the page is complete. Raises Refusal, ConversionError."""
+async def _collect(
+    collection: PageCollection[Any, Any], institution: AdaptedInstitution, clock: Callable[[], float]
+) -> None:
+    """Exchanges messages until the page is complete. Raises Refusal, ConversionError."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     deadline, enough_at = started + institution.total_s, started + _PARTIAL * institution.total_s
     while not collection.is_complete:
         try:
-            telegram = await institution.core.exchange(
+            response = await institution.core.exchange(
                 lambda number: collection.build_request(number, clock()), deadline
             )
         except Refusal:
-            collection.stop()  # the rows of earlier telegrams are a page; the next one continues behind them
+            collection.stop()  # the rows of earlier responses are a page; the next one continues behind them
             if not collection.is_complete:
                 raise
         else:
-            collection.accept(telegram)
+            collection.accept(response)
             if loop.time() > enough_at:
                 collection.stop()
-
-
-def _describe_code(field: str, code: str) -> str:
-    """Returns the response code of the core for the record, if it looks like one."""
-    is_code = code.isascii() and code.isalnum() and len(code) <= _MAX_CORE_CODE
-    return f"{field}: {code}" if is_code else field

@@ -29,9 +29,10 @@ ALSO = {
     "config/providers/hangaram-bank.yaml": (
         "config/providers/haneul-savings-bank.yaml",
         "config/providers/eunha-savings-bank.yaml",
+        "config/providers/dasol-life-insurance.yaml",
     )
 }
-"""Files with the keys that the example cannot have: those of an institution that speaks telegrams."""
+"""Files with the keys that the example cannot have: those of institutions that speak telegrams or JSON."""
 
 NO_VALUE = {"none", "relay"}
 PAGE = "docs/reference/settings.md"

@@ -7,7 +7,7 @@ from typing import Final
 
 from relay.infra.upstream.dialing import Instance
 from relay.infra.upstream.tls import TlsError
-from relay.policy.settings.directory import Provider
+from relay.policy.settings.directory import Language, Provider
 from relay.policy.upstream.adapter_headers import LINES_PATH
 
 TIMEOUT_S: Final = 2.0
@@ -68,7 +68,7 @@ class Probes:
         except TlsError:
             return None
         attempts = [asyncio.create_task(_accepts(Instance.of(url), context)) for url in provider.base_urls]
-        if provider.needs_adapter:
+        if provider.speaks is Language.TELEGRAM:
             attempts = [asyncio.create_task(_has_line(self._adapter, provider.org_code))]
         try:
             async with asyncio.timeout(TIMEOUT_S):

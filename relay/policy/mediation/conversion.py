@@ -1,14 +1,14 @@
 """The conversion of one API: request telegram from a call, decoded response from a telegram."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from relay.domain.api import SUCCESS, Api
 from relay.domain.korea import format_timestamp
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.mapping.rendering import ObjectOutput
-from relay.policy.mediation.settings import EMPTY, Kinds, Paging
+from relay.policy.mediation.settings import EMPTY, Kinds, ListPaging, Paging
 from relay.policy.mediation.telegram.decoding import Decoder, Table
 from relay.policy.mediation.telegram.encoding import Encoder
 from relay.policy.mediation.telegram.framing import Framing
@@ -28,6 +28,9 @@ RspCodes = Mapping[str, tuple[int, str]]
 
 UNKNOWN_CODE: Final = "50005"
 """The rsp_code for response codes of the core that no table has."""
+
+
+_MAX_CORE_CODE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,53 @@ class DecodedResponse:
     def is_success(self) -> bool:
         """Whether the core has answered with data, possibly none."""
         return self.rsp_code == SUCCESS
+
+
+RequestT_co = TypeVar("RequestT_co", covariant=True)
+ResponseT_contra = TypeVar("ResponseT_contra", contravariant=True)
+
+
+class PageConversion(Protocol[RequestT_co, ResponseT_contra]):
+    """What collecting a page needs of an API, whether the core speaks telegrams or JSON."""
+
+    @property
+    def name(self) -> str:
+        """The api_code."""
+
+    @property
+    def response_name(self) -> str:
+        """What names responses in errors."""
+
+    @property
+    def output(self) -> ObjectOutput:
+        """The body of the answer."""
+
+    @property
+    def paging(self) -> ListPaging | None:
+        """How the core continues the list, None without pages."""
+
+    @property
+    def paged_list(self) -> str:
+        """The list that a page limits, "" for APIs without pages."""
+
+    @property
+    def rsp_codes(self) -> RspCodes:
+        """The rsp_codes of the standard."""
+
+    def encode_request(self, context: Mapping[str, str]) -> RequestT_co:
+        """Returns a request of the core. Raises ConversionError when a value of the context does not fit."""
+
+    def decode_response(self, response: ResponseT_contra, context: Mapping[str, str], /) -> DecodedResponse:
+        """Returns the decoded response to the request of the same context. Raises ConversionError."""
+
+    def describe_unknown(self, core_code: str) -> str | None:
+        """Returns where an unknown response code is, with the code if it looks like one; None for a known code."""
+
+
+def describe_code(field: str, code: str) -> str:
+    """Returns the response code of the core for the record, if it looks like one."""
+    is_code = code.isascii() and code.isalnum() and len(code) <= _MAX_CORE_CODE
+    return f"{field}: {code}" if is_code else field
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +147,18 @@ class Conversion:
         return self.api.api_code
 
     @property
+    def response_name(self) -> str:
+        """What names responses in errors."""
+        return f"{self.name} response"
+
+    @property
     def paged_list(self) -> str:
         """The list that a page limits, "" for APIs without pages. Without `paging` one telegram has all of its rows."""
-        if self.paging is not None:
-            return self.paging.list
-        lists = self.output.lists
-        return lists[0].name if lists and "next_page" in self.parameters else ""
+        return find_paged_list(self.paging, self.output, self.parameters)
+
+    def describe_unknown(self, core_code: str) -> str | None:
+        """Returns where an unknown response code is, with the code if it looks like one; None for a known code."""
+        return None if core_code in self.codes.codes else describe_code(self.codes.field, core_code)
 
     def encode_request(self, context: Mapping[str, str]) -> bytes:
         """Returns the request telegram. Raises ConversionError when a value of the context does not fit."""
@@ -118,7 +174,7 @@ class Conversion:
 
         Fields with a variable must have its value in the context. Only the header of a failure is decoded.
         """
-        message = f"{self.name} response"
+        message = self.response_name
         expected = {name: value for name, value in context.items() if name not in TIMES}
         expected |= {"kind": self.kinds.response, "code": self.response_code}
         decoder = Decoder(message, data, expected)
@@ -137,6 +193,13 @@ class Conversion:
         if self.codes.is_in_header:
             decoder.decode_body(self.response, table)
         return DecodedResponse(SUCCESS, core_code, text, table)
+
+
+def find_paged_list(paging: ListPaging | None, output: ObjectOutput, parameters: Collection[str]) -> str:
+    """Returns the list that a page limits, "" for APIs without pages. Without `paging` one response has all rows."""
+    if paging is not None:
+        return paging.list
+    return output.lists[0].name if output.lists and "next_page" in parameters else ""
 
 
 def build_context(call: Call, unique_number: str, now: float, sequence: int = 1) -> dict[str, str]:
@@ -160,7 +223,7 @@ def build_context(call: Call, unique_number: str, now: float, sequence: int = 1)
     }
 
 
-def add_position(context: dict[str, str], paging: Paging, key: Sequence[str], rows: int) -> None:
+def add_position(context: dict[str, str], paging: ListPaging, key: Sequence[str], rows: int) -> None:
     """Adds the values of one request of a list: `$rows`, `$page` (first or next), `$key`, and `$key.FIELD` for each."""
     context["rows"] = str(rows)
     context["page"] = "next" if any(key) else "first"

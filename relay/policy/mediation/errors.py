@@ -22,6 +22,10 @@ class ConversionError(Exception):
         return f"{place}: {self.field}: expected {self.expected}"
 
 
+class ForeignResponse(ConversionError):
+    """A response does not repeat a value of its request: it may be that of another one."""
+
+
 class ValueFault(Exception):
     """A codec or check refuses the value of row `index`, at byte `position` of the value; its caller adds the place."""
 

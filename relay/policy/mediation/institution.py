@@ -6,12 +6,13 @@ from typing import Final, Literal
 
 from relay.domain.api import SUCCESS, Api, Catalogue
 from relay.policy.mediation.conversion import CONTEXT_NAMES, Conversion, ResponseCodePlan, RspCodes
-from relay.policy.mediation.errors import LayoutError, LayoutProblem
+from relay.policy.mediation.errors import LayoutError, LayoutProblem, ValueFault
+from relay.policy.mediation.file_checks import FileProblems, check_paging, check_response_codes
 from relay.policy.mediation.link import Link
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
-from relay.policy.mediation.paging.seal import MAX_KEY_BYTES
-from relay.policy.mediation.settings import EMPTY, Paging, TelegramLink, TelegramMessage
+from relay.policy.mediation.mapping.records import describe_record
+from relay.policy.mediation.settings import Management, TelegramLink, TelegramMessage
 from relay.policy.mediation.telegram.codec import Kind
 from relay.policy.mediation.telegram.framing import Framing
 from relay.policy.mediation.telegram.notation import Item
@@ -37,17 +38,6 @@ class TelegramInstitution:
     conversions: Mapping[str, Conversion]
 
 
-@dataclass(slots=True)
-class _File:
-    """Problems of one file while it is compiled."""
-
-    name: str
-    problems: list[LayoutError]
-
-    def add(self, key: str, wrong: str, allowed: str = "") -> None:
-        self.problems.append(LayoutError(key, wrong, allowed))
-
-
 def compile_institution(
     link: tuple[str, TelegramLink],
     messages: Iterable[tuple[str, TelegramMessage]],
@@ -61,14 +51,14 @@ def compile_institution(
     Each model comes with the name of its file. `industry` is that of the institution: it must have the APIs.
     `rsp_codes` are those of the standard. Each API of `offered`, by api_code, must have a file.
     """
-    link_file = _File(link[0], [])
+    link_file = FileProblems(link[0])
     compiled_link = _compile_link(link[1], link_file, rsp_codes)
     files = [link_file]
     apis = {api.api_code: api for api in catalogue.iter_apis(industry, later=True)}
     conversions: dict[str, Conversion] = {}
     names: dict[str, str] = {}
     for name, message in messages:
-        file = _File(name, [])
+        file = FileProblems(name)
         files.append(file)
         api = apis.get(message.api)
         if api is None:
@@ -90,7 +80,7 @@ def _report(file: str, link_file: str, error: LayoutError) -> LayoutProblem:
     return LayoutProblem(link_file if error.key.startswith("header[") else file, error.key, error.wrong, error.allowed)
 
 
-def _complete_header(link: TelegramLink, file: _File) -> Sequence[Item]:
+def _complete_header(link: TelegramLink, file: FileProblems) -> Sequence[Item]:
     """Returns the header with its length field, which may be left out where it is the first field."""
     framing = link.framing
     if any(item.value == "$length" for item in link.header):
@@ -109,7 +99,7 @@ def _complete_header(link: TelegramLink, file: _File) -> Sequence[Item]:
     return (length, *link.header)
 
 
-def _compile_link(link: TelegramLink, file: _File, rsp_codes: RspCodes) -> Link:
+def _compile_link(link: TelegramLink, file: FileProblems, rsp_codes: RspCodes) -> Link:
     header = _complete_header(link, file)
     plan = compile_message(header, "fields", (), link.charset, file.problems)
     if len(plan.header) > 1 or not all(isinstance(part, Run) for part in plan.header):
@@ -124,20 +114,33 @@ def _compile_link(link: TelegramLink, file: _File, rsp_codes: RspCodes) -> Link:
         if field.variable == "length" and place != (link.framing.offset, link.framing.length):
             allowed = f"{link.framing.length} bytes at offset {link.framing.offset}, as framing says"
             file.add(field.key, "has the length at another place than the framing", allowed)
-    _check_response_codes("response_code.codes", link.response_code.codes, file, rsp_codes)
+    check_response_codes("response_code.codes", link.response_code.codes, file, rsp_codes)
     if SUCCESS not in link.response_code.codes.values():
         file.add("response_code.codes", "has no success", f"a code of the core with the value '{SUCCESS}'")
     line = None
     if link.management is not None:
         line = compile_message(header, "management.fields", link.management.fields, link.charset, file.problems)
-        line_fields = {field.name for field in iter_fields(line.parts)}
-        if link.management.field not in line_fields:
-            file.add("management.field", "is no field of the telegram", "one of " + ", ".join(sorted(line_fields)))
+        _check_management(link.management, link.response_code.field, line, file)
     smallest = get_size(plan.header)
     return Link(link, Framing(link.framing, smallest), plan, line, names)
 
 
-def _check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], file: _File) -> None:
+def _check_management(management: Management, response_code: str, line: MessagePlan, file: FileProblems) -> None:
+    """Adds problems of line management: an unknown field, and values that do not fit in their fields."""
+    fields = {field.name: field for field in iter_fields(line.parts)}
+    if management.field not in fields:
+        file.add("management.field", "is no field of the telegram", "one of " + ", ".join(sorted(fields)))
+    values = [(f"codes.{action}", management.field, code) for action, code in management.codes.items()]
+    for key, name, value in (*values, ("ok", response_code, management.ok)):
+        if name not in fields:
+            continue
+        try:
+            fields[name].codec.encode(value)
+        except ValueFault as fault:
+            file.add(f"management.{key}", f"does not fit in the field {name}", fault.expected)
+
+
+def _check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], file: FileProblems) -> None:
     for field in fields:
         name = field.variable
         if name and name not in CONTEXT_NAMES and name not in parameters and not name.startswith("key."):
@@ -145,16 +148,10 @@ def _check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], fi
             file.add(field.key, f"has the unknown value ${name}", allowed)
 
 
-def _check_response_codes(key: str, codes: Mapping[str, str], file: _File, known: RspCodes) -> None:
-    for code, rsp_code in codes.items():
-        if rsp_code != EMPTY and rsp_code not in known:
-            file.add(f"{key}.{code}", "is no rsp_code of the standard", "a code of 첨부1, or empty")
-
-
 class _MessageCompiler:
     """Compiles the file of one API."""
 
-    def __init__(self, link: Link, message: TelegramMessage, api: Api, file: _File, rsp_codes: RspCodes) -> None:
+    def __init__(self, link: Link, message: TelegramMessage, api: Api, file: FileProblems, rsp_codes: RspCodes) -> None:
         self._link = link
         self._message = message
         self._api = api
@@ -168,13 +165,14 @@ class _MessageCompiler:
         request = self._compile_message("request.fields", message.request.fields)
         response = self._compile_message("response.fields", self._bind_asset(message.response.fields))
         self._check_request(request)
-        scope = Scope(response.parts)
+        scope = Scope(describe_record(response.parts))
         output = compile_answer(self._api, message.answer, scope, self._file.problems)
         self._check_size("request.fields", request)
         self._check_size("response.fields", response)
         if message.paging is not None:
-            self._check_paging(message.paging, scope, [entry.name for entry in output.lists])
-        _check_response_codes("response_codes", message.response_codes, self._file, self._rsp_codes)
+            lists = [entry.name for entry in output.lists]
+            check_paging(message.paging, scope, lists, message.answer, self._parameters, self._file)
+        check_response_codes("response_codes", message.response_codes, self._file, self._rsp_codes)
         return Conversion(
             api=self._api,
             code=message.code,
@@ -191,7 +189,7 @@ class _MessageCompiler:
         )
 
     def _compile_message(self, key: str, fields: Iterable[Item]) -> MessagePlan:
-        header = _complete_header(self._link.settings, _File("", []))
+        header = _complete_header(self._link.settings, FileProblems(""))
         problems: list[LayoutError] = []
         plan = compile_message(header, key, fields, self._link.settings.charset, problems)
         self._file.problems += [problem for problem in problems if not problem.key.startswith("header[")]
@@ -225,32 +223,10 @@ class _MessageCompiler:
         framing = self._link.settings.framing
         size = get_size(plan.parts, largest=True)
         digits = 10**framing.length if framing.encoding == "ascii" else 256**framing.length
-        if size > framing.max_bytes or size - self._link.framing.end >= digits:
+        counted = size - framing.add - (self._link.framing.end if framing.counts == "rest" else 0)
+        if size > framing.max_bytes or counted >= digits:
             wrong = f"have up to {size} bytes, more than the framing allows"
             self._file.add(key, wrong, "fewer rows (max), or a larger length or max_bytes in framing")
-
-    def _check_paging(self, paging: Paging, scope: Scope, lists: Sequence[str]) -> None:
-        if paging.list not in lists:
-            self._file.add("paging.list", "is no list of the answer", "one of " + ", ".join(lists))
-        rows = {plan.name: plan for group in scope.groups.values() for plan in iter_fields(group.parts)}
-        fields = rows | scope.fields
-        size = 0
-        for index, name in enumerate(paging.key):
-            if name not in fields:
-                self._file.add(f"paging.key[{index}]", f"names {name}, which the response does not have", "a field")
-            else:
-                size += fields[name].codec.max_bytes + 3
-        if size > MAX_KEY_BYTES:
-            self._file.add("paging.key", "is too long for next_page", f"at most {MAX_KEY_BYTES} bytes")
-        entry = self._message.answer.get(paging.list)
-        group = scope.groups.get(paging.list if entry is None else entry.rows or "")
-        if group is not None and group.maximum and paging.rows > group.maximum:
-            self._file.add("paging.rows", "is more than the list can have", f"at most {group.maximum}")
-        for name in paging.more:
-            if name not in scope.fields:
-                self._file.add(f"paging.more.{name}", "is no field of the response", "a field outside of lists")
-        if "next_page" not in self._parameters:
-            self._file.add("paging", "is set, but the API has no pages", "no paging")
 
     def _compile_codes(self, response: MessagePlan) -> ResponseCodePlan:
         codes = self._link.settings.response_code

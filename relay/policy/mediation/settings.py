@@ -124,18 +124,69 @@ class ResponseMessage(Section):
     code: Code | None = None
 
 
-class Paging(Section):
+class ListPaging(Section):
+    """How the core continues a list. There are more rows while `more` matches.
+
+    One response of the core has at most `rows` rows (`$rows`).
+    """
+
+    list: Name
+    key: Annotated[tuple[Name, ...], Field(max_length=8)] = ()
+    more: dict[str, Codes] = Field(default={})
+    rows: Annotated[int, Field(ge=1, le=500)] = 100
+
+    @property
+    def max_requests(self) -> int:
+        """The most requests for one page."""
+        return 1
+
+
+class Paging(ListPaging):
     """How the core continues a list. `key` are the fields with the continuation key of the next request (`$key`).
 
     A field of the rows stands for that of the last row. There are more rows while `more` matches, without `more` while
     the key is not blank. A telegram has at most `rows` rows (`$rows`); one response takes at most `telegrams` of them.
     """
 
-    list: Name
     key: Annotated[tuple[Name, ...], Field(min_length=1, max_length=8)]
-    more: dict[str, Codes] = Field(default={})
-    rows: Annotated[int, Field(ge=1, le=500)] = 100
     telegrams: Annotated[int, Field(ge=1, le=500)] = 20
+
+    @property
+    def max_requests(self) -> int:
+        """The most telegrams for one page."""
+        return self.telegrams
+
+
+class NumberedPaging(ListPaging):
+    """How a core that speaks JSON continues a list: by a continuation key, by page number, or by offset.
+
+    `by: page` counts pages from `first` (`$page_number`), `by: offset` counts rows from 0 (`$offset`); both need no
+    `key`. There are more rows while `more` matches, or while fewer than `total` rows or `pages` pages were read;
+    without them while a response has as many rows as asked for. One response of the relay takes at most `requests`.
+    """
+
+    by: Literal["key", "page", "offset"] = "key"
+    first: Annotated[int, Field(ge=0, le=1)] = 1
+    total: Name | None = None
+    pages: Name | None = None
+    requests: Annotated[int, Field(ge=1, le=500)] = 20
+
+    @property
+    def max_requests(self) -> int:
+        """The most requests for one page."""
+        return self.requests
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        if (self.by == "key") != bool(self.key):
+            wrong = "is missing, but by is key" if self.by == "key" else f"is set, but by is {self.by}"
+            raise build_error("key", wrong, "fields with the continuation key, or by: page, or by: offset")
+        for name, allowed in (("total", {"page", "offset"}), ("pages", {"page"})):
+            if getattr(self, name) is not None and (self.by not in allowed or self.more):
+                raise build_error(name, "does not fit", f"by: {' or '.join(sorted(allowed))}, and no more")
+        if self.total is not None and self.pages is not None:
+            raise build_error("pages", "is set, and total, too", "one of them")
+        return self
 
 
 class TelegramMessage(Section):

@@ -41,10 +41,11 @@ class ProviderApis(Section):
 
 
 class Language(StrEnum):
-    """What the institution's server speaks: the APIs of the standard, or telegrams (전문) of its core."""
+    """What the institution's server speaks: the APIs of the standard, or telegrams (전문) or JSON of its core."""
 
     STANDARD = "standard"
     TELEGRAM = "telegram"
+    JSON = "json"
 
 
 class LinkKind(StrEnum):
@@ -98,6 +99,8 @@ class Provider(Section):
     """`providers/NAME.yaml`: one institution (정보제공자): its APIs, addresses, TLS, limits and authentication.
 
     With `speaks: telegram` the adapter calls the core at `core.addresses`; `telegrams` is the folder of its layouts.
+    With `speaks: json` it calls an API that the institution defines itself at `base_urls`; `json_apis` is the folder of
+    the files that describe it.
     """
 
     org_code: OrgCode
@@ -107,6 +110,7 @@ class Provider(Section):
     base_urls: Annotated[tuple[BaseUrl, ...], Field(max_length=16)] = ()
     core: CoreSettings | None = None
     telegrams: FilePath | None = None
+    json_apis: FilePath | None = None
     version: Version = "v1"
     min_version: Version | None = None
     apis: ProviderApis = ProviderApis()
@@ -163,22 +167,25 @@ class Provider(Section):
 
 def _check_language(provider: Provider) -> None:
     """Raises the error of a section that does not belong to what the institution speaks."""
-    speaks = f"but speaks is {provider.speaks}"
-    if not provider.needs_adapter:
-        if not provider.base_urls:
-            raise build_error("base_urls", f"is missing, {speaks}", "1 to 16 URLs of the institution")
-        for name in ("core", "telegrams"):
-            if getattr(provider, name) is not None:
-                raise build_error(name, f"is set, {speaks}", "speaks: telegram, or no such key")
-        return
+    speaks, language = f"but speaks is {provider.speaks}", provider.speaks
+    if language is not Language.TELEGRAM and not provider.base_urls:
+        raise build_error("base_urls", f"is missing, {speaks}", "1 to 16 URLs of the institution")
+    for name, owner in (("core", Language.TELEGRAM), ("telegrams", Language.TELEGRAM), ("json_apis", Language.JSON)):
+        if getattr(provider, name) is not None and language is not owner:
+            raise build_error(name, f"is set, {speaks}", f"speaks: {owner}, or no such key")
+    if language is Language.TELEGRAM:
+        _check_telegrams(provider, speaks)
+    if provider.needs_adapter and provider.authentication is AuthenticationMethod.HOSTED:
+        raise build_error("authentication", f"is hosted, {speaks}", "none, redirect or app")
+
+
+def _check_telegrams(provider: Provider, speaks: str) -> None:
     if provider.base_urls:
         raise build_error("base_urls", f"is set, {speaks}", "core.addresses, and no base_urls")
     if provider.core is None:
         raise build_error("core", f"is missing, {speaks}", describe_section(CoreSettings))
     if provider.core.listen is not None and provider.link is LinkKind.TLS:
         raise build_error("link", "is tls, but the core opens the lines", "leased_line, or core.addresses")
-    if provider.authentication is AuthenticationMethod.HOSTED:
-        raise build_error("authentication", f"is hosted, {speaks}", "none, redirect or app")
 
 
 def _check_maintenance(key: str, window: MaintenanceWindow) -> None:

@@ -13,7 +13,7 @@ import click
 
 from relay.infra.diagnostics.probe import Probe, Step
 from relay.infra.upstream.tls import TlsError
-from relay.policy.settings.directory import Provider
+from relay.policy.settings.directory import Language, Provider
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.runtime.commands.options import config_option
 from relay.runtime.commands.printing import EXIT_FAILED, EXIT_UNUSABLE, exit_with, print_table
@@ -48,7 +48,8 @@ def command(org_code: str, path: Path, as_json: bool) -> None:
         if provider is None:
             exit_with(f"{org_code}: no institution of {path} has this org_code", EXIT_UNUSABLE)
         if provider.needs_adapter:
-            exit_with(f"{org_code}: speaks telegrams; `relay probe` calls HTTP servers only", EXIT_UNUSABLE)
+            language = "telegrams" if provider.speaks is Language.TELEGRAM else "JSON of its own"
+            exit_with(f"{org_code}: speaks {language}; `relay probe` calls APIs of the standard only", EXIT_UNUSABLE)
         relay = loaded.settings.relay.org_code
         tran_id = f"{relay}R{''.join(secrets.choice(_SERIAL) for _ in range(14))}"
         steps = asyncio.run(_probe(provider, tran_id))

@@ -57,7 +57,7 @@ Signals: TERM or INT drain and stop (twice: at once), HUP reloads settings, USR2
 def command(path: Path, log_level: str, role: str, *, until_stdin_closes: bool) -> None:
     """Run the relay: gateway with admin port, authority with its pages, jobs, adapter.
 
-    The adapter runs as soon as an institution speaks telegrams, also one that a reload adds.
+    The adapter runs as soon as an institution speaks telegrams or JSON of its own, also one that a reload adds.
 
     Of all instances that run jobs one leads: it syncs the registry, sends statistics and prunes the ledger.
     Logs go to stderr, access records to access_log.path. Create the ledger first: relay migrate.

@@ -1,4 +1,4 @@
-"""The adapter process: converts calls of gateways for institutions whose cores speak telegrams."""
+"""The adapter process: converts calls of gateways for institutions whose cores speak telegrams or JSON."""
 
 import asyncio
 import logging
@@ -47,7 +47,7 @@ class AdapterProcess:
         self.state: AdapterState | None = None
 
     async def run(self) -> None:
-        """Serves until `stop`, then ends the lines."""
+        """Serves until `stop`, then ends the connections to cores."""
         loop = asyncio.get_running_loop()
         settings = self.reloader.loaded.settings
         share_interpreter()
@@ -57,14 +57,14 @@ class AdapterProcess:
             state = self.prepare(self.reloader.loaded)
             listener = await UnixListener.open(Path(settings.adapter.socket), setting="adapter.socket")
             stack.callback(listener.close)
-            stack.push_async_callback(self._close_lines)
+            stack.push_async_callback(self._close_cores)
             self.commit(state)
             site = await self._serve(stack, listener)
             reloading = loop.create_task(self.reloader.run(settings.reload.watch_s))
             stack.callback(reloading.cancel)
             loop.add_signal_handler(signal.SIGHUP, self.reloader.request)
             allow_hangups()
-            _log.info("adapter ready: socket=%s institutions=%d", settings.adapter.socket, len(state.lines))
+            _log.info("adapter ready: socket=%s institutions=%d", settings.adapter.socket, len(state.list_cores()))
             await self._stop.wait()
             await site.stop()
             listener.close()  # the next adapter may start while the last calls finish
@@ -86,13 +86,13 @@ class AdapterProcess:
         """Returns None: the adapter uses no token keys."""
 
     def commit(self, prepared: AdapterState) -> None:
-        """Puts a prepared state in force: opens new lines, and closes replaced ones when their calls have ended."""
+        """Puts a prepared state in force: opens new connections; replaced ones end with their calls."""
         former, self.state = self.state, prepared
         if former is not None:
-            for lines in former.find_new_lines(prepared):
-                lines.retire()  # frees an address on which new ones may listen
-        for lines in prepared.find_new_lines(former):
-            lines.start()
+            for core in former.find_new_cores(prepared):
+                core.retire()  # frees an address on which new ones may listen
+        for core in prepared.find_new_cores(former):
+            core.start()
 
     async def _serve(self, stack: AsyncExitStack, listener: UnixListener) -> LimitedSite:
         app = build_adapter_application(compile_routes(load_catalogue()), self._get_plan)
@@ -115,7 +115,7 @@ class AdapterProcess:
         assert self.state is not None  # noqa: S101 - it serves after the first commit
         return self.state.plan
 
-    async def _close_lines(self) -> None:
-        """Ends all lines."""
+    async def _close_cores(self) -> None:
+        """Ends all connections."""
         if self.state is not None:
-            await asyncio.gather(*(lines.close() for _, lines in self.state.lines.values()))
+            await asyncio.gather(*(core.close() for core in self.state.list_cores()))

@@ -234,8 +234,8 @@ class Reloader(Generic[PreparedT]):
     def _list_files(self) -> list[Path]:
         settings = self.loaded.settings
         providers, keys = list_yaml_files(Path(settings.providers)), list_key_files(Path(settings.tokens.keys))
-        telegrams = [file for folder in self.loaded.telegram_folders for file in list_yaml_files(folder)]
-        return [*self._files, *providers, *telegrams, *keys]
+        layouts = [file for folder in self.loaded.layout_folders for file in list_yaml_files(folder)]
+        return [*self._files, *providers, *layouts, *keys]
 
     async def _run_on_thread(self, work: Callable[[], ResultT]) -> ResultT:
         thread = ReadingThread(work, "settings-reload")

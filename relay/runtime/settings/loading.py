@@ -9,13 +9,15 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from relay.policy.mediation.institution import TelegramInstitution
-from relay.policy.settings.directory import Directory, Provider
+from relay.policy.mediation.json_api.institution import JsonInstitution
+from relay.policy.settings.directory import Directory, Language, Provider
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import Section
 from relay.runtime.settings.consistency import ModelFile, check_consistency, list_offered_apis, merge_timeouts
 from relay.runtime.settings.environment import apply_variables
 from relay.runtime.settings.file_references import SecretMissing, find_references
 from relay.runtime.settings.generation import compute_fingerprint
+from relay.runtime.settings.json_files import JsonFiles, load_json_files
 from relay.runtime.settings.messages import KeyPath, build_problems
 from relay.runtime.settings.problems import SettingsError, SettingsProblem, format_path
 from relay.runtime.settings.telegram_files import TelegramFiles, load_telegram_files
@@ -35,7 +37,8 @@ class LoadedSettings:
     holds the registry. `files` are all files read or referenced (yaml, certificates, CAs, keys), absolute and unique,
     for watching; new files may appear in the folder `settings.providers`. `fingerprint` names this generation of
     settings, certificates and keys: see `compute_fingerprint`. `telegrams` are the compiled layouts of institutions
-    that speak telegrams, by org_code; new files may appear in `telegram_folders`.
+    that speak telegrams, by org_code, `json_apis` those of institutions that speak JSON of their own; new files may
+    appear in `layout_folders`.
     """
 
     settings: Settings
@@ -45,12 +48,13 @@ class LoadedSettings:
     fingerprint: str
     provider_files: tuple[Path, ...] = ()
     telegrams: Mapping[str, TelegramInstitution] = field(default_factory=dict)
-    telegram_folders: tuple[Path, ...] = ()
+    json_apis: Mapping[str, JsonInstitution] = field(default_factory=dict)
+    layout_folders: tuple[Path, ...] = ()
 
     @property
     def needs_adapter(self) -> bool:
         """Whether an institution needs the adapter."""
-        return bool(self.telegrams)
+        return bool(self.telegrams or self.json_apis)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
@@ -77,8 +81,9 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
             providers.append(ModelFile(file, provider))
     directory, directory_problems = _read_directory(relay_yaml, parsed_files)
     problems += directory_problems
-    telegrams = _read_telegrams(providers)
-    for files in telegrams.values():
+    telegrams, json_apis = _read_telegrams(providers), _read_json_apis(providers)
+    layouts: list[TelegramFiles | JsonFiles] = [*telegrams.values(), *json_apis.values()]
+    for files in layouts:
         problems += files.problems
         parsed_files += files.parsed
     problems += _check_requests(providers, telegrams)
@@ -97,7 +102,8 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
         fingerprint=compute_fingerprint(path.parent, parsed_files, references, environ),
         provider_files=tuple(provider.file for provider in providers),
         telegrams={code: files.institution for code, files in telegrams.items() if files.institution is not None},
-        telegram_folders=tuple(files.folder for files in telegrams.values()),
+        json_apis={code: files.institution for code, files in json_apis.items() if files.institution is not None},
+        layout_folders=tuple(files.folder for files in layouts),
     )
 
 
@@ -106,10 +112,21 @@ def _read_telegrams(providers: Sequence[ModelFile[Provider]]) -> dict[str, Teleg
     telegrams: dict[str, TelegramFiles] = {}
     for provider in providers:
         model = provider.model
-        if model.needs_adapter:
+        if model.speaks is Language.TELEGRAM:
             folder = Path(model.telegrams or provider.file.with_suffix("") / "telegrams")
             telegrams[model.org_code] = load_telegram_files(folder, model.industry, list_offered_apis(model))
     return telegrams
+
+
+def _read_json_apis(providers: Sequence[ModelFile[Provider]]) -> dict[str, JsonFiles]:
+    """Reads the files of institutions that speak JSON of their own, by org_code."""
+    json_apis: dict[str, JsonFiles] = {}
+    for provider in providers:
+        model = provider.model
+        if model.speaks is Language.JSON:
+            folder = Path(model.json_apis or provider.file.with_suffix("") / "json")
+            json_apis[model.org_code] = load_json_files(folder, model.industry, list_offered_apis(model))
+    return json_apis
 
 
 def _check_requests(

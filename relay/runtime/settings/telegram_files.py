@@ -1,38 +1,15 @@
 """Reads the telegram files of an institution: `link.yaml` and one file for each API in its folder `telegrams`."""
 
-import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
+from relay.policy.mediation.errors import LayoutProblem
 from relay.policy.mediation.institution import TelegramInstitution, compile_institution
 from relay.policy.mediation.settings import TelegramLink, TelegramMessage
-from relay.runtime.settings.messages import build_problems
-from relay.runtime.settings.problems import SettingsProblem, format_path
-from relay.runtime.settings.yaml_files import ParsedFile, read_yaml
-from relay.standard.catalogue import load_catalogue, load_rsp_codes
+from relay.runtime.settings.layout_files import LayoutFiles, load_layout_files
+from relay.standard.catalogue import load_catalogue
 
-LINK_FILE: Final = "link.yaml"
-
-_ModelT = TypeVar("_ModelT", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class TelegramFiles:
-    """The compiled files of `folder`, None with problems; `parsed` are all files that were read."""
-
-    folder: Path
-    institution: TelegramInstitution | None
-    problems: tuple[SettingsProblem, ...]
-    parsed: tuple[ParsedFile, ...]
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All files that were read, for watching."""
-        return tuple(parsed.path for parsed in self.parsed)
+TelegramFiles = LayoutFiles[TelegramInstitution]
 
 
 def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = ()) -> TelegramFiles:
@@ -40,33 +17,13 @@ def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = 
 
     All problems are reported at once. Files of APIs are compiled only with a valid `link.yaml`.
     """
-    link_path = folder / LINK_FILE
-    paths = sorted(path for path in folder.glob("*.yaml") if path.name != LINK_FILE and path.name[0] != ".")
-    parsed = [read_yaml(path) for path in (link_path, *paths)]
-    link, problems = _read_model(parsed[0], TelegramLink)
-    messages: list[tuple[str, TelegramMessage]] = []
-    for file in parsed[1:]:
-        message, message_problems = _read_model(file, TelegramMessage)
-        problems += message_problems
-        if message is not None:
-            messages.append((format_path(file.path), message))
-    institution = None
-    if link is not None:
-        missing = offered if len(messages) == len(paths) else ()  # the API of an unreadable file is unknown
-        rsp_codes = {code: (row.http, row.meaning) for code, row in load_rsp_codes().items()}
-        institution, layout_problems = compile_institution(
-            (format_path(link_path), link), messages, load_catalogue(), industry, rsp_codes, missing
-        )
-        problems += [
-            SettingsProblem(problem.file, problem.key, problem.wrong, problem.allowed) for problem in layout_problems
-        ]
-    return TelegramFiles(folder, None if problems else institution, tuple(problems), tuple(parsed))
 
+    def compile_files(
+        link: tuple[str, TelegramLink],
+        messages: Sequence[tuple[str, TelegramMessage]],
+        rsp_codes: Mapping[str, tuple[int, str]],
+        needed: Collection[str],
+    ) -> tuple[TelegramInstitution | None, list[LayoutProblem]]:
+        return compile_institution(link, messages, load_catalogue(), industry, rsp_codes, needed)
 
-def _read_model(parsed: ParsedFile, model: type[_ModelT]) -> tuple[_ModelT | None, list[SettingsProblem]]:
-    if parsed.values is None:
-        return None, parsed.problems
-    try:
-        return model.model_validate_json(json.dumps(parsed.values), strict=True), parsed.problems
-    except ValidationError as error:
-        return None, parsed.problems + build_problems(error, model, format_path(parsed.path), {})
+    return load_layout_files(folder, (TelegramLink, TelegramMessage), compile_files, offered)

@@ -6,6 +6,7 @@ from typing import Final
 from relay.admin.server import CONNECTIONS as ADMIN_CONNECTIONS
 from relay.endpoint.connections.limits import ConnectionLimits
 from relay.policy.settings.authority import AuthoritySettings, LedgerSettings, PagesSettings
+from relay.policy.settings.directory import Language
 from relay.policy.settings.scalars import Rate
 from relay.runtime.settings.loading import LoadedSettings
 
@@ -31,8 +32,11 @@ def gateway_connection_limits(settings: AuthoritySettings) -> ConnectionLimits:
 
 def adapter_connection_limits(loaded: LoadedSettings) -> ConnectionLimits:
     """Returns the limits of the adapter's unix socket: the calls that all gateways may send at once."""
+    least = loaded.settings.upstream.concurrency
     calls = sum(
-        provider.concurrency or provider.core.capacity for provider in loaded.providers if provider.core is not None
+        provider.concurrency or (least if provider.core is None else provider.core.capacity)
+        for provider in loaded.providers
+        if provider.needs_adapter
     )
     limit = max(_LEAST_ADAPTED, _GATEWAYS * calls) + _OTHERS
     return ConnectionLimits(limit, limit, Rate(per_second=limit, burst=limit))
@@ -41,6 +45,11 @@ def adapter_connection_limits(loaded: LoadedSettings) -> ConnectionLimits:
 def max_adapter_files(loaded: LoadedSettings) -> int:
     """Returns how many files an adapter may have open: its gateways' connections and its lines, twice in a reload."""
     lines = sum(provider.core.capacity for provider in loaded.providers if provider.core is not None)
+    lines += sum(
+        provider.concurrency or loaded.settings.upstream.concurrency
+        for provider in loaded.providers
+        if provider.speaks is Language.JSON
+    )
     return adapter_connection_limits(loaded).connections + 2 * lines + _FILES
 
 

@@ -32,6 +32,7 @@ from mydata_sandbox.parties import (
     IDENTITY_CERTIFIER,
     INSTITUTIONS,
     LOOPBACK,
+    MEDIATED,
     OPERATORS,
     PORTAL_CODE,
     RELAY_CODE,
@@ -40,6 +41,9 @@ from mydata_sandbox.parties import (
 from mydata_sandbox.portal.service import Account
 from mydata_sandbox.sockets import bind_exactly, bind_socket, build_url
 from relay.domain.ids import INDUSTRIES
+
+SCHEMES: Final = {"telegram": "tcp"}
+"""Schemes of the URLs of mediated institutions. Their lines have no TLS."""
 
 _CERTIFICATES: Final = "certs"
 _SEED: Final = "secrets.key"
@@ -138,7 +142,7 @@ class _Parts:
             admin_port=admin,
             pages_port=pages,
             certificates=self.certificates,
-            institutions={industry: self._build_institution(industry) for industry in INDUSTRIES},
+            institutions=dict(self._iter_institutions()),
             operators=tuple(self._iter_operators(f"{build_url(callback)}{PATH}")),
             callback=callback,
             portal=None if control_port is None else self._build_portal(control_port),
@@ -148,10 +152,28 @@ class _Parts:
             resources=self.resources,
         )
 
-    def _build_institution(self, industry: str) -> Institution:
-        org_code, name = INSTITUTIONS[industry]
-        identity, listener = self.certificates.providers[industry], self.bind(industry, 0)
-        return Institution(org_code, name, industry, identity, listener, build_url(listener))
+    def _iter_institutions(self) -> Iterator[tuple[str, Institution]]:
+        for industry in INDUSTRIES:
+            org_code, name = INSTITUTIONS[industry]
+            identity, listener = self.certificates.providers[industry], self.bind(industry, 0)
+            serial = identity.serial_number or ""
+            yield industry, Institution(org_code, name, industry, serial, identity, listener, build_url(listener))
+        for key, party in MEDIATED.items():
+            listener = self.bind(key, 0)
+            yield (
+                key,
+                Institution(
+                    party.org_code,
+                    party.name,
+                    party.industry,
+                    party.serial_num,
+                    None,
+                    listener,
+                    build_url(listener, SCHEMES[party.speaks]),
+                    party.speaks,
+                    party.left_out,
+                ),
+            )
 
     def _iter_operators(self, callback: str) -> Iterator[OperatorProfile]:
         for (org_code, name, services), identity in zip(OPERATORS, self.certificates.operators, strict=True):

@@ -58,7 +58,7 @@ PROBLEMS = [
      "BA22.yaml: answer.loan_principal: has no source for the required field loan_principal"),
     (LOAN, "answer", {"balance": "balance_amt"}, "BA22.yaml: answer.balance: is unknown in the standard"),
     (LOAN, "answer", {"balance_amt": "omit"}, "BA22.yaml: answer.balance_amt: omits a required field"),
-    (LOAN, "answer", {"balance_amt": "rest"}, "BA22.yaml: answer.balance_amt: names rest, which the telegram does not"),
+    (LOAN, "answer", {"balance_amt": "rest"}, "BA22.yaml: answer.balance_amt: names rest, which the response does not"),
     (LOAN, "answer", {"balance_amt": {"field": "balance_amt", "when": {"next_repay_date": []}}},
      "BA22.yaml: answer.balance_amt: has a condition, but the field is required"),
     (LOAN, "answer", {"next_repay_date": {"rows": "message"}}, "answer.next_repay_date: has rows, but is no list"),
@@ -117,7 +117,11 @@ LINK_PROBLEMS = [
     ("response_code.codes", {"0000": "00000", "1": "49999"}, "response_code.codes.1: is no rsp_code of the standard"),
     ("response_code.codes", {"0000": "50005"}, "response_code.codes: has no success; expected: a code of the core"),
     ("management", {"field": "mgmt", "codes": {"test": "301"}}, "management.field: is no field of the telegram"),
-]
+    ("management", {"field": "resp_code", "codes": {"test": "30142"}},
+     "management.codes.test: does not fit in the field resp_code; expected: at most 4 characters"),
+    ("management", {"field": "resp_code", "codes": {}, "ok": "00000"},
+     "management.ok: does not fit in the field resp_code; expected: at most 4 characters"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "value", "problem"), LINK_PROBLEMS)

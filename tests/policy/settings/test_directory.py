@@ -118,6 +118,7 @@ def test_duplicate_codes_are_refused(change, words):
 
 
 CORE = {"addresses": ["10.0.0.5:9100"], "lines": 3}
+OWN_JSON = {"speaks": "json", "json_apis": "files"}
 ADAPTED = {"speaks": "telegram", "link": "leased_line", "base_urls": [], "ca": None, "core": CORE}
 
 
@@ -125,6 +126,11 @@ def test_an_institution_that_speaks_telegrams_needs_the_adapter():
     provider = Provider.model_validate({**BANK, **ADAPTED, "telegrams": "layouts"})
     assert (provider.needs_adapter, provider.core.capacity, provider.telegrams) == (True, 3, "layouts")
     assert not Provider.model_validate(BANK).needs_adapter
+
+
+def test_an_institution_that_speaks_json_has_base_urls():
+    provider = Provider.model_validate({**BANK, **OWN_JSON})
+    assert (provider.needs_adapter, provider.core, provider.json_apis) == (True, None, "files")
 
 
 @pytest.mark.parametrize(
@@ -139,6 +145,11 @@ def test_an_institution_that_speaks_telegrams_needs_the_adapter():
             ADAPTED | {"link": "tls", "ca": "a", "core": {"listen": "0.0.0.0:1", "peers": ["10.0.0.0/8"]}},
             "link: is tls, but the core opens the lines",
         ),
+        ({"json_apis": "a"}, "json_apis: is set, but speaks is standard; expected: speaks: json, or no such key"),
+        (ADAPTED | {"json_apis": "a"}, "json_apis: is set, but speaks is telegram"),
+        (OWN_JSON | {"base_urls": []}, "base_urls: is missing, but speaks is json"),
+        (OWN_JSON | {"core": CORE}, "core: is set, but speaks is json"),
+        (OWN_JSON | {"authentication": "hosted"}, "authentication: is hosted, but speaks is json"),
         (ADAPTED | {"authentication": "hosted"}, "authentication: is hosted, but speaks is telegram"),
     ],
 )

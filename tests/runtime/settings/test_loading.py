@@ -239,7 +239,7 @@ def telegrams(folder):
 def test_layouts_are_loaded_from_the_folder_beside_the_file(folder, telegrams):
     loaded = load_settings(folder.path, {})
     assert len(loaded.telegrams["ZBAC000001"].conversions) == 10
-    assert (loaded.needs_adapter, loaded.telegram_folders) == (True, (telegrams,))
+    assert (loaded.needs_adapter, loaded.layout_folders) == (True, (telegrams,))
     assert {telegrams / "link.yaml", telegrams / "BA04.yaml"} <= set(loaded.files)
 
 

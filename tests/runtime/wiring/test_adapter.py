@@ -4,6 +4,7 @@ import base64
 import shutil
 
 import pytest
+from fixtures.json_core import FILES as EXAMPLE
 from fixtures.telegram_core import TELEGRAMS
 
 from relay.policy.mediation.paging.seal import Position
@@ -43,14 +44,14 @@ def test_only_institutions_that_speak_telegrams_have_lines(folder):
     institution = state.plan.institutions[SAVINGS]
     assert (institution.core, len(institution.conversions)) == (state.lines[SAVINGS][1], 10)
     assert institution.total_s == pytest.approx(7.6)
-    assert state.find_new_lines(None) == [state.lines[SAVINGS][1]]
+    assert state.find_new_cores(None) == [state.lines[SAVINGS][1]]
 
 
 def test_unchanged_institutions_keep_their_lines(folder):
     first = prepare(folder)
     folder.put("providers/savings.yaml", "concurrency", 9)
     second = prepare(folder, first)
-    assert second.find_new_lines(first) == []
+    assert second.find_new_cores(first) == []
 
 
 @pytest.mark.parametrize("change", [("core.lines", 3), ("core.addresses", ["127.0.0.1:2"]), ("timeouts.connect_s", 1)])
@@ -58,8 +59,8 @@ def test_changed_lines_are_replaced(folder, change):
     first = prepare(folder)
     folder.put("providers/savings.yaml", *change)
     second = prepare(folder, first)
-    assert second.find_new_lines(first) == [second.lines[SAVINGS][1]]
-    assert first.find_new_lines(second) == [first.lines[SAVINGS][1]]
+    assert second.find_new_cores(first) == [second.lines[SAVINGS][1]]
+    assert first.find_new_cores(second) == [first.lines[SAVINGS][1]]
 
 
 def test_lines_depend_on_the_header_and_not_on_apis(folder):
@@ -67,12 +68,12 @@ def test_lines_depend_on_the_header_and_not_on_apis(folder):
     api = folder.root / "providers/savings/telegrams/BA22.yaml"
     api.write_text(api.read_text().replace("code: A022", "code: B022"))
     second = prepare(folder, first)
-    assert second.find_new_lines(first) == []
+    assert second.find_new_cores(first) == []
     assert second.plan.institutions[SAVINGS].conversions["BA22"].code == "B022"
     link = folder.root / "providers/savings/telegrams/link.yaml"
     link.write_text(link.read_text().replace("= 099", "= 098"))
     third = prepare(folder, second)
-    assert third.find_new_lines(second) == [third.lines[SAVINGS][1]]
+    assert third.find_new_cores(second) == [third.lines[SAVINGS][1]]
 
 
 def test_a_missing_customer_key_is_an_error_of_the_settings(folder):
@@ -84,3 +85,42 @@ def test_a_missing_customer_key_is_an_error_of_the_settings(folder):
 def test_all_adapters_open_the_cursors_of_each_other(folder):
     first, second = prepare(folder), prepare(folder)
     assert second.plan.seal.open(first.plan.seal.seal(Position(("k",), 2), b"b"), b"b") == Position(("k",), 2)
+
+
+INSURER = "ZISC000001"
+OWN_JSON = f"""
+org_code: {INSURER}
+name: Insurer
+industry: insu
+speaks: json
+link: leased_line
+apis: {{left_out: [IR01, IR02, IR03, IR04]}}
+base_urls: ["http://127.0.0.1:1"]
+json_apis: {EXAMPLE}
+"""
+
+
+@pytest.fixture
+def json_folder(folder):
+    """The same settings with an insurer that speaks JSON of its own."""
+    folder.write("providers/insurer.yaml", OWN_JSON)
+    return folder
+
+
+def test_institutions_that_speak_json_have_servers(json_folder):
+    state = prepare(json_folder)
+    institution = state.plan.institutions[INSURER]
+    assert (institution.core, len(institution.conversions)) == (state.servers[INSURER][1], 12)
+    assert state.find_new_cores(None) == [state.lines[SAVINGS][1], state.servers[INSURER][1]]
+    assert state.loaded.needs_adapter
+
+
+@pytest.mark.parametrize(
+    ("change", "is_new"),
+    [(("concurrency", 9), True), (("base_urls", ["http://127.0.0.1:2"]), True), (("name", "Other"), False)],
+)
+def test_servers_are_replaced_when_their_settings_change(json_folder, change, is_new):
+    first = prepare(json_folder)
+    json_folder.put("providers/insurer.yaml", *change)
+    second = prepare(json_folder, first)
+    assert second.find_new_cores(first) == ([second.servers[INSURER][1]] if is_new else [])

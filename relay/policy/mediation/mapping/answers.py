@@ -52,7 +52,7 @@ class _Compiler:
         if expression is None and field.name not in scope.fields:
             if is_required:
                 wrong = f"has no source for the required field {field.name}"
-                allowed = f"a field {field.name} of the telegram, or an expression"
+                allowed = f"a field {field.name} of the response, or an expression"
                 self.problems.append(LayoutError(key, wrong, allowed))
             return []
         try:
@@ -80,10 +80,10 @@ class _Compiler:
         if rows != MESSAGE_ROWS and group is None:
             if expression is not None or field.presence is Presence.REQUIRED:
                 wrong = f"has no rows for the list {field.name}"
-                allowed = "rows: a list of the telegram, or message"
+                allowed = "rows: a list of the response, or message"
                 self.problems.append(LayoutError(key, wrong, allowed))
             return []
-        inner = scope if group is None else Scope(group.parts, scope)
+        inner = scope if group is None else Scope(group, scope)
         each = {} if expression is None else expression.each
         output = self.compile_object(f"{key}.each", field.fields, each, inner)
         is_required = field.presence is Presence.REQUIRED

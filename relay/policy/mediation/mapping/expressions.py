@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Final
 
 from relay.policy.mediation.errors import LayoutError, ValueFault
+from relay.policy.mediation.mapping.records import Record, RecordField
 from relay.policy.mediation.settings import Expression
 from relay.policy.mediation.telegram.codec import Kind
 from relay.policy.mediation.telegram.decoding import Table
-from relay.policy.mediation.telegram.plan import FieldPlan, Group, Part, find_groups, iter_fields
 
 Values = bytes | Sequence[bytes]
 """Values of all rows, or the value of every row."""
@@ -29,12 +29,12 @@ class Frame:
 class Scope:
     """Names that expressions may use: fields and groups of one record, then those of the records around it."""
 
-    def __init__(self, parts: Sequence[Part], outer: "Scope | None" = None) -> None:
-        self.fields = {plan.name: plan for plan in iter_fields(parts)}
-        self.groups: Mapping[str, Group] = find_groups(parts)
+    def __init__(self, record: Record, outer: "Scope | None" = None) -> None:
+        self.fields: Mapping[str, RecordField] = record.fields
+        self.groups: Mapping[str, Record] = record.groups
         self.outer = outer
 
-    def find(self, name: str) -> tuple[FieldPlan, int]:
+    def find(self, name: str) -> tuple[RecordField, int]:
         """Returns a field and how many records out it is. Raises KeyError."""
         depth = 0
         scope: Scope | None = self
@@ -83,19 +83,26 @@ def compile_expression(key: str, expression: Expression, scope: Scope) -> Source
         for name, codes in test.items():
             values = frozenset(code.encode() for code in codes)
             source = replace(_add_condition(key, source, name, values, wanted, scope), parts=())
-    return replace(source, longer=expression.longer or "")
+    return replace(source, longer=expression.longer or source.longer)
 
 
 def compile_field(key: str, name: str, scope: Scope) -> Source:
     """Returns the source of a field. Raises LayoutError."""
     try:
-        plan, depth = scope.find(name)
+        known, depth = scope.find(name)
     except KeyError:
         names = ", ".join(list(scope.fields)[:_NAMES_TO_SHOW])
-        raise LayoutError(key, f"names {name}, which the telegram does not have", f"one of {names}") from None
-    codec = plan.codec
-    field = name if depth == 0 else ""
-    return Source(_fetch(name, depth), codec.kind, codec.max_bytes, codec.digits, codec.scale, None, field)
+        raise LayoutError(key, f"names {name}, which the response does not have", f"one of {names}") from None
+    return Source(
+        _fetch(name, depth),
+        known.kind,
+        known.max_bytes,
+        known.digits,
+        known.scale,
+        known.choices,
+        field=name if depth == 0 else "",
+        longer=known.longer,
+    )
 
 
 def _fetch(name: str, depth: int) -> Callable[[Frame], Values]:
@@ -159,8 +166,8 @@ def _compile_count(key: str, name: str, scope: Scope) -> Source:
 def _compile_sum(key: str, path: str, scope: Scope) -> Source:
     group_name, _, name = path.partition(".")
     group = scope.groups.get(group_name)
-    plan = None if group is None else {plan.name: plan for plan in iter_fields(group.parts)}.get(name)
-    if plan is None or plan.codec.kind not in {Kind.NUMBER, Kind.DIGITS}:
+    summed = None if group is None else group.fields.get(name)
+    if summed is None or summed.kind not in {Kind.NUMBER, Kind.DIGITS}:
         raise LayoutError(key, f"sums {path}, which is no number of rows", "LIST.FIELD of the record")
 
     def add_up(frame: Frame) -> Values:
@@ -172,8 +179,7 @@ def _compile_sum(key: str, path: str, scope: Scope) -> Source:
             start += count
         return sums
 
-    codec = plan.codec
-    return Source(add_up, Kind.NUMBER, codec.max_bytes + 4, codec.digits, codec.scale)
+    return Source(add_up, Kind.NUMBER, summed.max_bytes + 4, summed.digits, summed.scale, longer=summed.longer)
 
 
 class _CodeTable(dict[bytes, bytes]):

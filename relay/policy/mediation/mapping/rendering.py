@@ -146,8 +146,11 @@ class Renderer:
             template.loose.append([prefix + text if text != b"[]" else b"" for text in lists])
 
     def _locate(self, field: FieldOutput, frame: Frame, path: str, fault: ValueFault) -> ConversionError:
-        offset = frame.table.find_offset(field.source.field, fault.index)
+        table, source = frame.table, field.source.field
+        offset = table.find_offset(source, fault.index)
         name = f"{path}[{fault.index}].{field.name}" if path else field.name
+        if table.locate is not None and source:
+            name = f"{table.locate(source, fault.index)} ({field.name})"
         return ConversionError(self._message, offset, name, fault.expected)
 
 

@@ -1,4 +1,4 @@
-"""Collects one page of a response from telegrams: a state machine that says which telegram to send next.
+"""Collects one page of a response from those of the core: a state machine that says which request to send next.
 
     collection = PageCollection(conversion, call, seal)
     while not collection.is_complete:
@@ -6,29 +6,29 @@
         collection.accept(response)
     answer = collection.build_answer()
 
-Rows of a telegram beyond the limit are not lost: the next page asks for the same telegram again and skips the rows
-that this page has.
+Requests and responses are telegrams, or HTTP messages with JSON. Rows of a response beyond the limit are not lost: the
+next page sends the same request again and skips the rows that this page has.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from relay.domain.api import SUCCESS
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy.mediation.conversion import (
     Call,
-    Conversion,
     DecodedResponse,
+    PageConversion,
     RspCodes,
-    add_position,
     build_context,
 )
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.mapping.expressions import Frame
 from relay.policy.mediation.mapping.rendering import ObjectOutput, Renderer, quote, quote_name
+from relay.policy.mediation.paging.continuation import ReadResponse, place_request, read_next_key
 from relay.policy.mediation.paging.seal import CursorSeal, Position, compute_binding
-from relay.policy.mediation.settings import Paging
+from relay.policy.mediation.settings import ListPaging
 from relay.policy.mediation.telegram.decoding import Table
 
 _MAX_MESSAGE: Final = 450
@@ -48,28 +48,34 @@ class Answer:
     core_code: str = ""
 
 
-class PageCollection:
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+
+class PageCollection(Generic[RequestT, ResponseT]):
     """The conversion of one call.
 
     Raises Refusal (40001) for a next_page of another call and for a limit that is none. Raises ValueError without
     `seal` for an API with pages.
     """
 
-    def __init__(self, conversion: Conversion, call: Call, seal: CursorSeal | None = None) -> None:
+    def __init__(
+        self, conversion: PageConversion[RequestT, ResponseT], call: Call, seal: CursorSeal | None = None
+    ) -> None:
         if conversion.paged_list and seal is None:
             raise ValueError(f"{conversion.name} has pages and needs a seal")
         self._conversion = conversion
         self._paged = conversion.paged_list
         self._call = call
         self._seal = seal
-        self._name = f"{conversion.name} response"
+        self._name = conversion.response_name
         self._renderer = Renderer(self._name)
         self._limit = _read_limit(call.parameters.get("limit", ""))
         self._binding = compute_binding(call.consent, call.org_code, conversion.name, call.parameters)
         self._position: Position | None = self._open(call.parameters.get("next_page", ""))
         self._keys = {self._position.key} if self._position else set()
         self._context: Mapping[str, str] = {}
-        self._telegrams = 0
+        self._requests = self._page_size = 0
         self._first: DecodedResponse | None = None
         self._rows: list[bytes] = []
         self._lists: dict[str, list[bytes]] = {}
@@ -80,20 +86,20 @@ class PageCollection:
             return Position()
         return self._seal.open(cursor, self._binding)
 
-    def build_request(self, unique_number: str, now: float) -> bytes:
-        """Returns the next telegram to send. Raises ConversionError when a parameter does not fit in it."""
-        context = build_context(self._call, unique_number, now, self._telegrams + 1)
+    def build_request(self, unique_number: str, now: float) -> RequestT:
+        """Returns the next request to send. Raises ConversionError when a parameter does not fit in it."""
+        context = build_context(self._call, unique_number, now, self._requests + 1)
         paging, position = self._conversion.paging, self._position
         if paging is not None and position is not None:
-            rows = min(paging.rows, self._limit - len(self._rows) + position.skip)
-            add_position(context, paging, position.key, rows)
+            rows = self._limit - len(self._rows) + position.skip
+            self._page_size = place_request(context, paging, position.key, rows)
         self._context = context
         return self._conversion.encode_request(context)
 
-    def accept(self, telegram: bytes) -> None:
+    def accept(self, received: ResponseT) -> None:
         """Takes the response to the last request. Raises ConversionError when it cannot be converted."""
-        response = self._conversion.decode_response(telegram, self._context)
-        self._telegrams += 1
+        response = self._conversion.decode_response(received, self._context)
+        self._requests += 1
         if self._first is None or not response.is_success:
             self._first = response
         table, paging = response.table, self._conversion.paging
@@ -107,7 +113,7 @@ class PageCollection:
     def stop(self) -> None:
         """Ends the page before its limit, for example for a deadline: the next page continues where it ends.
 
-        Without any telegram there is no page, and nothing changes.
+        Without any response there is no page, and nothing changes.
         """
         self.is_complete = self.is_complete or self._first is not None
 
@@ -116,7 +122,7 @@ class PageCollection:
             if entry.name != self._paged:
                 self._lists[entry.name] = self._renderer.render_rows(entry, Frame(table))[0]
 
-    def _add_rows(self, table: Table, paging: Paging | None) -> None:
+    def _add_rows(self, table: Table, paging: ListPaging | None) -> None:
         position = self._position or Position()
         entry = next(entry for entry in self._conversion.output.lists if entry.name == self._paged)
         rows, _ = self._renderer.render_rows(entry, Frame(table))
@@ -125,7 +131,8 @@ class PageCollection:
         if end < len(rows):
             self._position, self.is_complete = Position(position.key, end), True
             return
-        key = None if paging is None else self._read_key(table, paging, entry.rows)
+        response = ReadResponse(self._name, table, entry.rows, position.key, self._page_size, len(rows))
+        key = None if paging is None else read_next_key(paging, response)
         if key is None or paging is None:
             self._position, self.is_complete = None, True
             return
@@ -134,24 +141,7 @@ class PageCollection:
             raise ConversionError(self._name, place, paging.key[0], "a continuation key that moves on")
         self._keys.add(key)
         self._position = Position(key)
-        self.is_complete = len(self._rows) >= self._limit or self._telegrams >= paging.telegrams
-
-    def _read_key(self, table: Table, paging: Paging, group: str) -> tuple[str, ...] | None:
-        """Returns the continuation key, None when there are no more rows."""
-        rows = table.groups.get(group)
-        key = []
-        for name in paging.key:
-            column: Sequence[bytes] = table.columns.get(name, ())
-            if not column and rows is not None and rows.rows:
-                column = rows.columns.get(name, ())
-            key.append(column[-1].decode() if column else "")
-        if not paging.more:
-            return tuple(key) if any(key) else None
-        has_more = all(table.get(name) in codes for name, codes in paging.more.items())
-        if has_more and not any(key):
-            place = table.find_offset(paging.key[0], 0)
-            raise ConversionError(self._name, place, paging.key[0], "a continuation key, because there are more rows")
-        return tuple(key) if has_more else None
+        self.is_complete = len(self._rows) >= self._limit or self._requests >= paging.max_requests
 
     def build_answer(self) -> Answer:
         """Returns the response to the operator, once the page is complete. Raises ConversionError."""

@@ -1,6 +1,6 @@
 """Decodes telegrams into tables: one column for each field, one table for each group of rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,7 +18,8 @@ _BLANK_ROW: Final = b" 0\0"
 class Table:
     """Decoded rows: `columns` by field. `groups` have the rows of all rows of this table, `counts` how many for each.
 
-    `starts` are the offsets of the rows in the telegram, `runs` those of their fields.
+    `starts` are the offsets of the rows in the telegram, `runs` those of their fields. Rows of JSON have no offsets
+    (-1); their `locate` returns the path of a field in a row.
     """
 
     starts: Sequence[int]
@@ -26,6 +27,7 @@ class Table:
     groups: dict[str, "Table"] = field(default_factory=dict)
     counts: dict[str, list[int]] = field(default_factory=dict)
     runs: list[tuple[Run, Sequence[int]]] = field(default_factory=list)
+    locate: Callable[[str, int], str] | None = None
 
     @property
     def rows(self) -> int:

@@ -2,6 +2,7 @@ import pytest
 
 from relay.policy.mediation.mapping.answers import OWN_FIELDS, compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
+from relay.policy.mediation.mapping.records import describe_record
 from relay.policy.mediation.settings import Expression
 from relay.standard.catalogue import load_catalogue
 
@@ -10,7 +11,7 @@ from relay.standard.catalogue import load_catalogue
 def compile_api(plan_of):
     def compile_one(api_id, lines, expressions=None):
         problems = []
-        scope = Scope(plan_of(lines).parts)
+        scope = Scope(describe_record(plan_of(lines).parts))
         output = compile_answer(load_catalogue().apis[api_id], expressions or {}, scope, problems)
         return output, [(problem.key, problem.wrong) for problem in problems]
 

@@ -2,6 +2,7 @@ import pytest
 
 from relay.policy.mediation.errors import LayoutError, ValueFault
 from relay.policy.mediation.mapping.expressions import Frame, Scope, compile_expression
+from relay.policy.mediation.mapping.records import describe_record
 from relay.policy.mediation.settings import Expression
 from relay.policy.mediation.telegram.codec import Kind
 from relay.policy.mediation.telegram.decoding import Decoder
@@ -20,14 +21,14 @@ DATA = b"20260131101112Y" + b"2" + b"A1" + b"015" + b"2" + b"0703" + b"B " + b"0
 @pytest.fixture
 def message(plan_of):
     plan = plan_of(LINES)
-    return Scope(plan.parts), Frame(Decoder("test", DATA, {}).decode(plan))
+    return Scope(describe_record(plan.parts)), Frame(Decoder("test", DATA, {}).decode(plan))
 
 
 @pytest.fixture
 def rows(message):
     scope, frame = message
     table = frame.table.groups["rows"]
-    return Scope(scope.groups["rows"].parts, scope), Frame(table, frame, frame.table.counts["rows"])
+    return Scope(scope.groups["rows"], scope), Frame(table, frame, frame.table.counts["rows"])
 
 
 def evaluate(place, **values):
@@ -57,7 +58,7 @@ def test_values_of_rows(rows):
 def test_nested_rows_see_the_rows_around_them(rows):
     scope, frame = rows
     table = frame.table.groups["inner"]
-    inner = (Scope(scope.groups["inner"].parts, scope), Frame(table, frame, frame.table.counts["inner"]))
+    inner = (Scope(scope.groups["inner"], scope), Frame(table, frame, frame.table.counts["inner"]))
     assert evaluate(inner, field="v") == [b"7", b"3"]
     assert evaluate(inner, field="a") == [b"A1", b"A1"]
     assert evaluate(inner, field="kind") == b"Y"

@@ -1,0 +1,1 @@
+"""HTTP connections to institutions whose cores speak JSON of their own."""

@@ -1,0 +1,61 @@
+"""Checks that files of telegrams and of JSON have in common, and the problems of one file."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from relay.policy.mediation.conversion import RspCodes
+from relay.policy.mediation.errors import LayoutError
+from relay.policy.mediation.mapping.expressions import Scope
+from relay.policy.mediation.paging.seal import MAX_KEY_BYTES
+from relay.policy.mediation.settings import EMPTY, Expression, ListPaging
+
+
+@dataclass(slots=True)
+class FileProblems:
+    """Problems of one file while it is compiled."""
+
+    name: str
+    problems: list[LayoutError] = field(default_factory=list)
+
+    def add(self, key: str, wrong: str, allowed: str = "") -> None:
+        """Adds a problem."""
+        self.problems.append(LayoutError(key, wrong, allowed))
+
+
+def check_response_codes(key: str, codes: Mapping[str, str], file: FileProblems, known: RspCodes) -> None:
+    """Adds a problem for each value that is no rsp_code."""
+    for code, rsp_code in codes.items():
+        if rsp_code != EMPTY and rsp_code not in known:
+            file.add(f"{key}.{code}", "is no rsp_code of the standard", "a code of 첨부1, or empty")
+
+
+def check_paging(
+    paging: ListPaging,
+    scope: Scope,
+    lists: Sequence[str],
+    answer: Mapping[str, Expression],
+    parameters: Collection[str],
+    file: FileProblems,
+) -> None:
+    """Adds what is wrong with the paging of an API; `lists` are those of its answer."""
+    if paging.list not in lists:
+        file.add("paging.list", "is no list of the answer", "one of " + ", ".join(lists))
+    rows = {name: field for group in scope.groups.values() for name, field in group.fields.items()}
+    fields = {**rows, **scope.fields}
+    size = 0
+    for index, name in enumerate(paging.key):
+        if name not in fields:
+            file.add(f"paging.key[{index}]", f"names {name}, which the response does not have", "a field")
+        else:
+            size += fields[name].max_bytes + 3
+    if size > MAX_KEY_BYTES:
+        file.add("paging.key", "is too long for next_page", f"fields with lengths, at most {MAX_KEY_BYTES} bytes")
+    entry = answer.get(paging.list)
+    group = scope.groups.get(paging.list if entry is None else entry.rows or "")
+    if group is not None and group.maximum and paging.rows > group.maximum:
+        file.add("paging.rows", "is more than the list can have", f"at most {group.maximum}")
+    for name in paging.more:
+        if name not in scope.fields:
+            file.add(f"paging.more.{name}", "is no field of the response", "a field outside of lists")
+    if "next_page" not in parameters:
+        file.add("paging", "is set, but the API has no pages", "no paging")

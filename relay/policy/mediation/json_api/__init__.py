@@ -1,0 +1,1 @@
+"""APIs that an institution defines itself, with JSON over HTTP: files, requests, responses, conversion."""

@@ -1,0 +1,114 @@
+"""Where a list continues after one response of the core: by its continuation key, by page number, or by offset.
+
+A position is a key of texts, which `next_page` seals: the continuation key; page number and rows of a page; or offset.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from relay.domain.fault import FAULTS, Refusal
+from relay.policy.mediation.conversion import add_position
+from relay.policy.mediation.errors import ConversionError
+from relay.policy.mediation.settings import ListPaging, NumberedPaging
+from relay.policy.mediation.telegram.decoding import Table
+
+Key = tuple[str, ...]
+
+_MAX_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResponse:
+    """One decoded response of a list: key and `page_size` of its request, and the `received` rows of `group`."""
+
+    message: str
+    table: Table
+    group: str
+    key: Key
+    page_size: int
+    received: int
+
+
+def place_request(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> int:
+    """Adds the position of one request to its context. Returns the rows that it asks for, at most `rows`.
+
+    Pages of a core have one size: that of the first request of the list, which is part of the key. Raises Refusal
+    (40001) for a key of another kind: the settings have changed since its `next_page` was sent.
+    """
+    try:
+        return _place(context, paging, key, min(paging.rows, rows))
+    except (ValueError, IndexError):
+        raise Refusal(FAULTS["parameter_malformed"], "next_page") from None
+
+
+def _place(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> int:
+    if not isinstance(paging, NumberedPaging) or paging.by == "key":
+        add_position(context, paging, key, rows)
+        return rows
+    context["page"] = "next" if key else "first"
+    if paging.by == "offset":
+        context["offset"] = str(int(key[0])) if key else "0"
+    else:
+        context["page_number"], rows = (key[0], int(key[1])) if key else (str(paging.first), rows)
+    context["rows"] = str(rows)
+    return rows
+
+
+def read_next_key(paging: ListPaging, response: ReadResponse) -> Key | None:
+    """Returns the key of the next request, None when there are no more rows. Raises ConversionError."""
+    if not isinstance(paging, NumberedPaging) or paging.by == "key":
+        return _read_continuation(paging, response)
+    key, received = response.key, response.received
+    following: Key
+    if paging.by == "offset":
+        number = int(key[0] if key else "0")
+        following, read = (str(number + received),), number + received
+    else:
+        number = int(key[0]) if key else paging.first
+        if received > response.page_size:
+            raise ConversionError(response.message, -1, paging.list, f"at most {response.page_size} rows, as asked for")
+        following = (str(number + 1), str(response.page_size))
+        read = (number - paging.first) * response.page_size + received
+    if paging.more:
+        has_more = _matches(paging.more, response.table)
+    elif paging.total is not None:
+        has_more = read < _read_number(paging.total, response)
+    elif paging.pages is not None:
+        has_more = number - paging.first + 1 < _read_number(paging.pages, response)
+    else:
+        has_more = received >= response.page_size
+    if has_more and not received:
+        raise ConversionError(response.message, -1, paging.list, "rows, because there are more")
+    return following if has_more else None
+
+
+def _matches(more: Mapping[str, Sequence[str]], table: Table) -> bool:
+    return all(table.get(name) in codes for name, codes in more.items())
+
+
+def _read_number(name: str, response: ReadResponse) -> int:
+    text = response.table.get(name)
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise ConversionError(response.message, -1, name, "a number, which tells whether there are more rows")
+    return int(text)
+
+
+def _read_continuation(paging: ListPaging, response: ReadResponse) -> Key | None:
+    """Returns the continuation key, None when there are no more rows."""
+    table = response.table
+    rows = table.groups.get(response.group)
+    key = []
+    for name in paging.key:
+        column: Sequence[bytes] = table.columns.get(name, ())
+        if not column and rows is not None and rows.rows:
+            column = rows.columns.get(name, ())
+        key.append(column[-1].decode() if column else "")
+    if not paging.more:
+        return tuple(key) if any(key) else None
+    has_more = _matches(paging.more, table)
+    if has_more and not any(key):
+        place = table.find_offset(paging.key[0], 0)
+        expected = "a continuation key, because there are more rows"
+        raise ConversionError(response.message, place, paging.key[0], expected)
+    return tuple(key) if has_more else None
