@@ -1,8 +1,8 @@
 """Reads the telegram files of an institution: `link.yaml` and one file for each API in its folder `telegrams`."""
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -22,12 +22,16 @@ _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class TelegramFiles:
-    """The compiled files of `folder`, None with problems; `parsed` are all files that were read."""
+    """The compiled files of `folder`, None with problems; `parsed` are all files that were read.
+
+    `messages` are the models of the files of APIs, by api_code.
+    """
 
     folder: Path
     institution: TelegramInstitution | None
     problems: tuple[SettingsProblem, ...]
     parsed: tuple[ParsedFile, ...]
+    messages: Mapping[str, TelegramMessage] = field(default_factory=dict)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -35,13 +39,17 @@ class TelegramFiles:
         return tuple(parsed.path for parsed in self.parsed)
 
 
-def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = ()) -> TelegramFiles:
+def load_telegram_files(
+    folder: Path, industry: str, offered: Collection[str] = (), only: Path | None = None
+) -> TelegramFiles:
     """Reads and compiles the files of a folder. Each API of `offered`, by api_code, must have a file.
+
+    With `only` it reads this file of an API alone, and `link.yaml`.
 
     All problems are reported at once. Files of APIs are compiled only with a valid `link.yaml`.
     """
     link_path = folder / LINK_FILE
-    paths = sorted(path for path in folder.glob("*.yaml") if path.name != LINK_FILE and path.name[0] != ".")
+    paths = [only] if only is not None else list_layout_files(folder)
     parsed = [read_yaml(path) for path in (link_path, *paths)]
     link, problems = _read_model(parsed[0], TelegramLink)
     messages: list[tuple[str, TelegramMessage]] = []
@@ -60,7 +68,13 @@ def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = 
         problems += [
             SettingsProblem(problem.file, problem.key, problem.wrong, problem.allowed) for problem in layout_problems
         ]
-    return TelegramFiles(folder, None if problems else institution, tuple(problems), tuple(parsed))
+    models = {message.api: message for _, message in messages}
+    return TelegramFiles(folder, None if problems else institution, tuple(problems), tuple(parsed), models)
+
+
+def list_layout_files(folder: Path) -> list[Path]:
+    """Returns the files of APIs in a folder."""
+    return sorted(path for path in folder.glob("*.yaml") if path.name != LINK_FILE and path.name[0] != ".")
 
 
 def _read_model(parsed: ParsedFile, model: type[_ModelT]) -> tuple[_ModelT | None, list[SettingsProblem]]:
