@@ -63,7 +63,8 @@ def build_call(conversion: Conversion, values: Mapping[str, Any], org_code: str)
         exit_with(f"{asset.field}: is missing; expected: {asset.field}=VALUE, the asset of the call", EXIT_UNUSABLE)
     given = {name: texts.pop(name) for name in HEADER_NAMES if name in texts and name != "org_code"}
     code = texts.get("org_code") or org_code
-    return Call(code, {"org_code": code, **texts}, consent="tool", **{**_TEST_VALUES, **given})
+    caller: dict[str, str] = {**_TEST_VALUES, **given}
+    return Call(code, {"org_code": code, **texts}, consent="tool", **caller)
 
 
 def _to_text(name: str, value: Any) -> str:

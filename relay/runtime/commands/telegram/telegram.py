@@ -4,8 +4,10 @@ import click
 
 from relay.runtime.commands.telegram.decode import decode
 from relay.runtime.commands.telegram.encode import encode
+from relay.runtime.commands.telegram.record import record
 from relay.runtime.commands.telegram.show import show
 from relay.runtime.commands.telegram.testing import test
+from relay.runtime.commands.telegram.trying import try_
 
 
 @click.group(
@@ -25,5 +27,5 @@ def command() -> None:
     """Layouts and telegrams (전문) of institutions that speak no API of the standard."""
 
 
-for _command in (decode, encode, show, test):
+for _command in (decode, encode, record, show, test, try_):
     command.add_command(_command)
