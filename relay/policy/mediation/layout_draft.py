@@ -54,7 +54,7 @@ def guess_framing(data: bytes) -> FramingSettings | None:
 
 def _iter_framings(offset: int) -> Iterator[FramingSettings]:
     forms = [("ascii", length) for length in (4, 6, 8, 5, 10)]
-    forms += [("binary", 2), ("binary", 4), ("little", 2), ("little", 4)]
+    forms += [("binary", 2), ("binary", 4), ("little", 4), ("little", 2)]
     for encoding, length in forms:
         for counts in ("rest", "all"):
             yield FramingSettings.model_validate(

@@ -1,5 +1,7 @@
 """Every layout decodes what it encodes: all types, groups, optional parts, charsets, headers and framings."""
 
+# ruff: noqa: ARG005 - the builders of a table have the same arguments
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

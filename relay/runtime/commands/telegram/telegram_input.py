@@ -59,7 +59,7 @@ def _read_source(source: str, charset: str) -> tuple[bytes, str]:
         return sys.stdin.buffer.read(MAX_BYTES + 1), "standard input"
     path = Path(source)
     try:
-        if path.exists():
+        if source and path.exists():
             return read_file(path, MAX_BYTES + 1), source
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.filename is not None and len(source) < 255:  # noqa: PLR2004 - NAME_MAX

@@ -195,6 +195,8 @@ def _describe_failure(core: CoreSettings, trial: Trial) -> tuple[str, str]:
         return str(failure), _ADVICE["conversion_failed"]
     name, detail = failure.fault.name, failure.detail
     place = core.listen or core.addresses[0]
+    if failure.fault.name == "parameter_malformed":
+        return f"{detail}: is refused with {failure.fault.rsp_code}", "compare it with `relay apis --json`"
     if trial.line_ms is not None:
         return f"{place}: {name}: {detail} ({failure.fault.rsp_code})", _ADVICE.get(name, "")
     if core.listen:
