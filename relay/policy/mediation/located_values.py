@@ -50,6 +50,14 @@ def describe_type(plan: FieldPlan) -> str:
     return f"{item.type}({item.bytes},{item.decimals})" if item.decimals else f"{item.type}({item.bytes})"
 
 
+def describe_words(plan: FieldPlan) -> str:
+    """Returns the words of a field after its type as layouts have them, `sign leading`."""
+    item = plan.item
+    words = [item.align or "", f"pad {item.pad}" if item.pad else "", f"sign {item.sign}" if item.sign else ""]
+    words += ["unsigned" if item.unsigned else "", "little" if item.little else ""]
+    return " ".join(filter(None, [*words, "zero blank" if item.zero_blank else ""]))
+
+
 def find_open_names(link: TelegramLink, parts: Sequence[Part]) -> frozenset[str]:
     """Returns the names of fields that say nothing about a customer: response code, line management, counts."""
     management = {link.management.field} if link.management is not None else set()

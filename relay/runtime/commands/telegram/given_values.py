@@ -13,7 +13,12 @@ from relay.runtime.commands.printing import EXIT_UNUSABLE, exit_with
 MAX_BYTES: Final = 4_194_304
 HEADER_NAMES: Final = ("org_code", "user_ci", "client_id", "tran_id", "api_type")
 """Values of a call that are no parameters of the API."""
-_TEST_VALUES: Final = {"user_ci": "C" * 88, "client_id": "client", "tran_id": "M" + "0" * 24, "api_type": "user-search"}
+_TEST_VALUES: Final[Mapping[str, str]] = {
+    "user_ci": "C" * 88,
+    "client_id": "client",
+    "tran_id": "M" + "0" * 24,
+    "api_type": "user-search",
+}
 
 
 def read_values(arguments: Sequence[str], file: Path | None) -> dict[str, Any]:

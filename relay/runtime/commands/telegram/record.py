@@ -49,14 +49,28 @@ Exit code 0 when drafts were written, 1 when nothing was captured,
 )
 @click.argument("capture", required=False)
 @click.option("--link", "layout", metavar="LAYOUT", help="A folder with link.yaml, or an org_code: the known header.")
-@click.option("--header", type=click.IntRange(1, 4096), metavar="BYTES", help="Size of an unknown header.")
+@click.option("--header", type=int, metavar="BYTES", help="Size of an unknown header, with its length field.")
 @click.option("--api", default="", help="The api_code of the drafts, when it is one API.")
 @click.option(
     "--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="Where the proxy listens."
 )
 @click.option("--core", metavar="HOST:PORT", help="Where the proxy connects.")
-@click.option("--seconds", type=click.IntRange(1, 86_400), default=60, show_default=True, help="End of the recording.")
-@click.option("--telegrams", type=click.IntRange(1, 10_000), default=2, show_default=True, help="End after so many.")
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, 86_400),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="End of the recording.",
+)
+@click.option(
+    "--telegrams",
+    type=click.IntRange(1, 10_000),
+    default=2,
+    show_default=True,
+    metavar="COUNT",
+    help="End after so many, with --link.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Write files to this folder.")
 @config_option
 def record(  # noqa: PLR0913, PLR0917 - one argument for each option
@@ -72,6 +86,8 @@ def record(  # noqa: PLR0913, PLR0917 - one argument for each option
     path: Path,
 ) -> None:
     """Draft layouts from captured telegrams, or from a line recorded by a proxy."""
+    if header is not None and header < 1:
+        exit_with(f"--header: {header} is no size; expected: the bytes of the header", EXIT_UNUSABLE)
     layouts = None if layout is None else open_layouts(layout, path)
     framing = None if layouts is None else layouts.link.framing
     if capture is not None:

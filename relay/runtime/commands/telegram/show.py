@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from relay.policy.mediation.field_uses import (
 )
 from relay.policy.mediation.inspection import LayoutRow, describe_layout
 from relay.policy.mediation.link import Link
-from relay.policy.mediation.located_values import describe_type
+from relay.policy.mediation.located_values import describe_type, describe_words
 from relay.policy.mediation.settings import TelegramMessage
 from relay.policy.mediation.telegram.plan import MessagePlan, get_size
 from relay.runtime.commands.options import config_option, json_option
@@ -107,14 +107,16 @@ class _Row:
 
 def _iter_rows(plan: MessagePlan) -> list[_Row]:
     """Returns the rows of a table with the path of each."""
-    types = {path: describe_type(each) for path, each in iter_plans(plan.parts)}
+    plans = dict(iter_plans(plan.parts))
     rows: list[_Row] = []
     path: list[str] = []
     for row in describe_layout(plan):
         path = path[: row.depth]
         place = (*path, row.name)
-        kind = "list" if row.type == "list" else types[place] if row.name else f"{row.type}({row.length})"
-        rows.append(_Row(row, place, kind, row.name))
+        field = plans.get(place) if row.name and row.type != "list" else None
+        kind = "list" if row.type == "list" else f"{row.type}({row.length})" if field is None else describe_type(field)
+        words = "" if field is None else describe_words(field)
+        rows.append(_Row(replace(row, note=", ".join(filter(None, (words, row.note)))), place, kind, row.name))
         if row.type == "list":
             path.append(row.name)
     return rows

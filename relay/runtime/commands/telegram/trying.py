@@ -77,7 +77,9 @@ settings or arguments cannot be used.""",
 @click.argument("api")
 @click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--values", "file", type=click.Path(path_type=Path), metavar="FILE", help="A JSON object of values.")
-@click.option("--pages", type=click.IntRange(1, 100), default=1, show_default=True, help="Pages to follow.")
+@click.option(
+    "--pages", type=click.IntRange(1, 100), default=1, show_default=True, metavar="COUNT", help="Pages to follow."
+)
 @click.option("--address", metavar="HOST:PORT", help="One of core.addresses; default: the first.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write all telegrams to this file.")
 @config_option

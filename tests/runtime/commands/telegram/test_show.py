@@ -43,7 +43,7 @@ def test_machines_get_the_same_as_json(run):
     rows = {row["name"]: row for row in shown["response"]}
     assert rows["commit_amt"] == {
         "depth": 1, "offset": 21, "length": 15, "type": "zoned(15,2)", "name": "commit_amt",
-        "use": "basic_list[].commit_amt", "note": "",
+        "use": "basic_list[].commit_amt", "note": "zero blank",
     }  # fmt: skip
     link = json.loads(run("show", TELEGRAMS, "--json").output)
     assert [api["api"] for api in link["apis"]][:2] == ["BA01", "BA02"]

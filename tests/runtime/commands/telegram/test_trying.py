@@ -120,13 +120,11 @@ def test_a_refused_line_names_its_address(run, settings, core, folder):
     assert f"{address}: no line could be opened: connect_refused\nno program listens at this address" in answer.stderr
 
 
-def test_a_core_that_ignores_the_start_of_the_line_is_explained(run, settings, core, folder, monkeypatch):
-    async def ignore(request):
-        core.management.append(request.kind)
-
-    monkeypatch.setattr(core, "_receive", ignore)
-    change(folder, core={**core.build_file()["core"], "answer_s": 0.3})
-    answer = call(run, settings, "BA22", *ACCOUNT)
+def test_a_core_that_ignores_the_start_of_the_line_is_explained(run, settings, folder):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        change(folder, core={"addresses": [address], "answer_s": 0.3})
+        answer = call(run, settings, "BA22", *ACCOUNT)
     assert (answer.exit_code, "compare `management` in link.yaml" in answer.stderr) == (1, True)
 
 
