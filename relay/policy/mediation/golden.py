@@ -245,8 +245,10 @@ def compare_outcomes(expected: Mapping[str, Any], result: GoldenResult) -> list[
     """Returns all differences of a result from the JSON file: of values with their offset, then of the answer."""
     differences = list(result.differences)
     expected_telegrams = expected.get("telegrams", [])
+    if not isinstance(expected_telegrams, list):
+        expected_telegrams = []
     telegrams = result.outcome["telegrams"]
-    if not isinstance(expected_telegrams, list) or len(expected_telegrams) != len(telegrams):
+    if len(expected_telegrams) != len(telegrams):
         text = f"has {len(telegrams)} telegrams, the JSON file {len(expected_telegrams)}"
         differences.append(Difference(0, -1, "telegrams", text))
     for number, (left, right) in enumerate(zip(expected_telegrams, telegrams, strict=False), 1):

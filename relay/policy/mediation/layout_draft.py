@@ -21,6 +21,8 @@ _SMALLEST: Final = 8
 _MAX_OFFSET: Final = 32
 _KINDS: Final = ((b"0200", b"0210"), (b"0100", b"0110"), (b"0300", b"0310"))
 _KIND_BYTES: Final = 4
+_MAX_HEADER: Final = 512
+"""Bytes in which the message type is looked for."""
 
 _HEAD: Final = """\
 # Draft from captured telegrams: types and borders are guesses from single values. It holds no value of them.
@@ -94,7 +96,7 @@ def draft_link(telegrams: Sequence[bytes], framing: FramingSettings, charset: st
 def find_kind(telegrams: Sequence[bytes]) -> int | None:
     """Returns the offset at which all telegrams have a usual message type (0200, 0210), None for none."""
     for request, response in _KINDS:
-        for offset in range(min(map(len, telegrams)) - _KIND_BYTES + 1):
+        for offset in range(min(_MAX_HEADER, *map(len, telegrams)) - _KIND_BYTES + 1):
             kinds = {telegram[offset : offset + _KIND_BYTES] for telegram in telegrams}
             if kinds <= {request, response}:
                 return offset

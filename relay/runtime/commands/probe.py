@@ -48,7 +48,7 @@ def command(org_code: str, path: Path, as_json: bool) -> None:
         if provider is None:
             exit_with(f"{org_code}: no institution of {path} has this org_code", EXIT_UNUSABLE)
         if provider.needs_adapter:
-            exit_with(f"{org_code}: speaks telegrams; `relay probe` calls HTTP servers only", EXIT_UNUSABLE)
+            exit_with(f"{org_code}: speaks telegrams; `relay telegram try` calls its core", EXIT_UNUSABLE)
         relay = loaded.settings.relay.org_code
         tran_id = f"{relay}R{''.join(secrets.choice(_SERIAL) for _ in range(14))}"
         steps = asyncio.run(_probe(provider, tran_id))

@@ -66,9 +66,9 @@ def build_call(conversion: Conversion, values: Mapping[str, Any], org_code: str)
     asset = conversion.api.asset
     if asset is not None and not texts.get(asset.field):
         exit_with(f"{asset.field}: is missing; expected: {asset.field}=VALUE, the asset of the call", EXIT_UNUSABLE)
-    given = {name: texts.pop(name) for name in HEADER_NAMES if name in texts and name != "org_code"}
+    caller = dict(_TEST_VALUES)
+    caller.update({name: texts.pop(name) for name in _TEST_VALUES if name in texts})
     code = texts.get("org_code") or org_code
-    caller: dict[str, str] = {**_TEST_VALUES, **given}
     return Call(code, {"org_code": code, **texts}, consent="tool", **caller)
 
 

@@ -17,6 +17,7 @@ from relay.policy.mediation.paging.collection import Answer, PageCollection
 from relay.policy.mediation.telegram_reading import TOOL_SEAL
 
 _LOGGERS: Final = ("relay.infra.telegrams", "relay.infra.diagnostics")
+_POLL_S: Final = 0.05
 _OPENING: Final = ("core unavailable", "core available")
 """Beginnings of log lines about the opening of lines, which the failure itself repeats."""
 
@@ -82,12 +83,16 @@ def collect_notes(notes: list[str]) -> Iterator[None]:
 
 
 class LineTrial:
-    """Makes one call on `lines`, page by page; each page may take `seconds`."""
+    """Makes one call on `lines`, page by page; each page may take `seconds`.
 
-    def __init__(self, lines: Lines, conversion: Conversion, seconds: float) -> None:
+    It waits up to `passive_s` for a line that the core opens; Lines refuse calls while there is none.
+    """
+
+    def __init__(self, lines: Lines, conversion: Conversion, seconds: float, passive_s: float = 0.0) -> None:
         self._lines = lines
         self._conversion = conversion
         self._seconds = seconds
+        self._passive_s = passive_s
         self._started = 0.0
         self._trial = Trial()
 
@@ -97,12 +102,18 @@ class LineTrial:
             self._started = time.perf_counter()
             self._lines.start()
             try:
+                await self._wait_for_core()
                 await self._collect_pages(call, pages)
             except (Refusal, ConversionError) as error:
                 self._trial.failure = error
             finally:
                 await self._lines.close()
         return self._trial
+
+    async def _wait_for_core(self) -> None:
+        """Waits until the core has opened a line, or the time is over."""
+        while time.perf_counter() - self._started < self._passive_s and not self._lines.open_lines:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_S)
 
     async def _collect_pages(self, call: Call, pages: int) -> None:
         for _ in range(pages):

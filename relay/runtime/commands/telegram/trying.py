@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from relay.policy.mediation.conversion import Call, Conversion
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.located_values import mask_body
 from relay.policy.mediation.telegram_reading import Side, read_telegram
-from relay.policy.settings.core import CoreSettings
+from relay.policy.settings.core import CoreSettings, split_address
 from relay.policy.settings.directory import Provider
 from relay.runtime.commands.options import config_option, json_option
 from relay.runtime.commands.printing import EXIT_FAILED, EXIT_UNUSABLE, exit_with
@@ -102,8 +103,14 @@ def try_(  # noqa: PLR0913, PLR0917 - one argument for each option
     conversion = layouts.get(api)
     call = build_call(conversion, read_values(values, file), org_code)
     core = _choose_address(provider, address)
+    if core.listen is not None:
+        _check_free(core.listen)
     if not as_json:
-        doing = f"waits for a line at {core.listen}" if core.listen else f"opens a line to {core.addresses[0]}"
+        doing = (
+            f"waits {_PASSIVE_S:.0f} s for a line at {core.listen}"
+            if core.listen
+            else f"opens a line to {core.addresses[0]}"
+        )
         click.echo(f"{org_code} {conversion.name}: {doing}", err=True)
     try:
         trial = asyncio.run(_run(layouts, loaded, provider, core, conversion, call, pages))
@@ -130,6 +137,17 @@ def _choose_address(provider: Provider, address: str | None) -> CoreSettings:
     return core.model_copy(update={"addresses": addresses, "lines": 1, "requests": 1})
 
 
+def _check_free(listen: str) -> None:
+    """Ends the command when another process has the address, usually the adapter."""
+    host, port = split_address(listen)
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return
+    except OSError as error:
+        text = f"{listen}: cannot be used ({error.strerror}); expected: a free address, with the adapter stopped"
+        exit_with(text, EXIT_UNUSABLE)
+
+
 async def _run(
     layouts: Layouts,
     loaded: LoadedSettings,
@@ -142,8 +160,8 @@ async def _run(
     timeouts = provider.timeouts or loaded.settings.upstream.timeouts
     context = build_institution_context(provider)
     lines = Lines(provider.org_code, layouts.link, core, context, timeouts.connect_s, time.time())
-    seconds = _PASSIVE_S if core.listen else min(timeouts.first_byte_s, timeouts.total_s)
-    return await LineTrial(lines, conversion, seconds).run(call, pages)
+    seconds, passive_s = min(timeouts.first_byte_s, timeouts.total_s), _PASSIVE_S if core.listen else 0.0
+    return await LineTrial(lines, conversion, seconds, passive_s).run(call, pages)
 
 
 def _join_telegrams(trial: Trial) -> bytes:

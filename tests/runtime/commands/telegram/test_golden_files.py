@@ -125,9 +125,11 @@ def test_other_padding_is_found_and_may_be_allowed(telegrams):
         (None, b'{"parameters": {"x": "1"}}', "parameters.x: is no parameter of BA22"),
         (None, b'{"parameters": []}', "parameters: expected: an object of texts"),
         (None, b'{"key": "1"}', "key: expected: a list"),
+        (None, b'{"telegrams": 5}', "has 2 telegrams, the JSON file 0"),
+        (None, b'{"api": 7, "org_code": [], "telegrams": [1, "x"]}', "expected 1, is"),
         (b"\xff" * 17_000_000, None, "is too large"),
     ],
-    ids=["empty", "garbage", "length", "json", "list", "parameter", "parameters", "key", "huge"],
+    ids=["empty", "garbage", "length", "json", "list", "parameter", "parameters", "key", "telegrams", "types", "huge"],
 )
 def test_a_file_that_cannot_be_run_says_why(telegrams, telegram, expectation, text):
     file = telegrams / "golden/BA22.answer.telegram"

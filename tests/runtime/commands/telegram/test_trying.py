@@ -1,12 +1,15 @@
 """Tests of `relay telegram try` with a core on a loopback port."""
 
+import asyncio
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 from fixtures.savings_bank import CASES
-from fixtures.telegram_core import answer_nothing
+from fixtures.telegram_core import ReceivedTelegram, answer_nothing
+from fixtures.waiting import until
 
 ACCOUNT = ("account_num=110200300400", "seqno=001")
 PERIOD = (*ACCOUNT, "from_date=20260101", "to_date=20260131")
@@ -126,6 +129,55 @@ def test_a_core_that_ignores_the_start_of_the_line_is_explained(run, settings, f
         change(folder, core={"addresses": [address], "answer_s": 0.3})
         answer = call(run, settings, "BA22", *ACCOUNT)
     assert (answer.exit_code, "compare `management` in link.yaml" in answer.stderr) == (1, True)
+
+
+async def test_a_core_may_open_the_line_itself(run, settings, core, folder):
+    listen = f"127.0.0.1:{take_port()}"
+    change(folder, core={"listen": listen, "peers": ["127.0.0.1/32"]})
+    core.values["A022"] = CASES["BA22"][1]
+    with ThreadPoolExecutor(1) as pool:
+        trying = pool.submit(call, run, settings, "BA22", *ACCOUNT)
+        connections = []
+        await until(lambda: trying.done() or connections.append(connect(listen)) or connections[-1])
+        assert not trying.done(), trying.result().output
+        await asyncio.to_thread(serve_as_core, connections[-1], core)
+        answer = trying.result(30)
+    assert (answer.exit_code, "answer: 200" in answer.output) == (0, True)
+
+
+def take_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def connect(address):
+    """Returns a connection to the command, None while it does not listen."""
+    host, port = address.split(":")
+    try:
+        return socket.create_connection((host, int(port)), 5)
+    except ConnectionRefusedError:
+        return None
+
+
+def serve_as_core(connection, core):
+    """Answers line management and one request, as a core that has connected by itself."""
+    with connection, connection.makefile("rb") as stream:
+        while length := stream.read(6):
+            data = length + stream.read(int(length))
+            request = ReceivedTelegram(data, None)
+            if request.kind == "0800":
+                connection.sendall(data[:6] + b"0810" + data[10:53] + b"0000" + data[57:])
+            elif request.kind == "0200":
+                connection.sendall(core.build_response(request))
+
+
+def test_an_address_that_the_adapter_has_is_named(run, settings, folder):
+    with socket.create_server(("127.0.0.1", 0)) as adapter:
+        listen = f"127.0.0.1:{adapter.getsockname()[1]}"
+        change(folder, core={"listen": listen, "peers": ["127.0.0.1/32"]})
+        answer = call(run, settings, "BA22", *ACCOUNT)
+    assert (answer.exit_code, "with the adapter stopped" in answer.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
