@@ -141,8 +141,9 @@ def _check_free(listen: str) -> None:
     """Ends the command when another process has the address, usually the adapter."""
     host, port = split_address(listen)
     try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-            return
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tested:
+            tested.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tested.bind((host, port))
     except OSError as error:
         text = f"{listen}: cannot be used ({error.strerror}); expected: a free address, with the adapter stopped"
         exit_with(text, EXIT_UNUSABLE)
