@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "secret": "Print the hash of a client secret.",
     "serve": "Run the relay.",
     "stats": "Show, send and reconcile the statistics that decide fees.",
+    "telegram": "Show, decode, try, record and test telegrams (전문) of institutions.",
 }
 
 _INTERNAL: Final = "worker"

@@ -23,14 +23,14 @@ _DAY: Final = 8
 _MOMENT: Final = 14
 
 
-def draft_fields(data: bytes, charset: str) -> list[str]:
+def draft_fields(data: bytes, charset: str, first: int = 0) -> list[str]:
     """Returns lines of the notation that cover all bytes of a telegram in their order. They hold no value of it.
 
     Digits that are a date become one, bytes of packed decimals, of Hangul and of ASCII text their types, blanks and all
-    other bytes fillers. Fields are named by the offset at which they begin.
+    other bytes fillers. Fields are named by the offset at which they begin; `data` begins at the offset `first`.
     """
     return [
-        f"filler({length})" if kind == "filler" else f"f{start:04} {kind}({length})"
+        f"filler({length})" if kind == "filler" else f"f{first + start:04} {kind}({length})"
         for start, length, kind in _merge(_split(data, charset))
     ]
 
@@ -53,7 +53,7 @@ def _split_digits(start: int, digits: bytes) -> Iterator[tuple[int, int, str]]:
     """Yields dates, moments, and the digits between them."""
     begin = at = 0
     while at < len(digits):
-        length = _find_date(digits[at : at + _MOMENT])
+        length = _find_date(digits[at : at + 2 * _DAY].decode())
         if not length:
             at += 1
             continue
@@ -65,17 +65,20 @@ def _split_digits(start: int, digits: bytes) -> Iterator[tuple[int, int, str]]:
         yield start + begin, at - begin, "n"
 
 
-def _find_date(digits: bytes) -> int:
-    """Returns the length of the date or moment at the beginning of digits, 0 for none."""
-    text = digits.decode()
-    try:
-        if not _FIRST_YEAR <= parse_day(text[:_DAY]).year <= _LAST_YEAR:
-            return 0
-    except ValueError:
+def _find_date(text: str) -> int:
+    """Returns the length of the date or moment at the beginning of digits, 0 for none. Two days are no moment."""
+    if not _is_day(text[:_DAY]):
         return 0
     hour, minute, second = text[8:10], text[10:12], text[12:14]
-    is_moment = len(text) == _MOMENT and hour < "24" and minute < "60" and second < "60"
-    return _MOMENT if is_moment else _DAY
+    is_moment = len(text) >= _MOMENT and hour < "24" and minute < "60" and second < "60"
+    return _MOMENT if is_moment and not _is_day(text[_DAY:]) else _DAY
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return _FIRST_YEAR <= parse_day(text).year <= _LAST_YEAR
+    except ValueError:
+        return False
 
 
 def _find_text_type(text: bytes, charset: str) -> str:

@@ -79,12 +79,12 @@ def _build_rows(table: Table) -> list[dict[str, Any]]:
 def mask_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns values of a telegram in which nothing of a customer is left but the form: `2026-01` becomes `9999-99`."""
     return {
-        name: [mask_values(row) for row in value] if isinstance(value, list) else _mask(str(value))
+        name: [mask_values(row) for row in value] if isinstance(value, list) else mask_text(str(value))
         for name, value in values.items()
     }
 
 
-def _mask(text: str) -> str:
+def mask_text(text: str) -> str:
     """Returns a text with 9 for digits, x for ASCII letters, 가 for other characters; ASCII punctuation stays."""
     return "".join(map(_mask_character, text))
 

@@ -48,8 +48,9 @@ def command(org_code: str, path: Path, as_json: bool) -> None:
         if provider is None:
             exit_with(f"{org_code}: no institution of {path} has this org_code", EXIT_UNUSABLE)
         if provider.needs_adapter:
-            language = "telegrams" if provider.speaks is Language.TELEGRAM else "JSON of its own"
-            exit_with(f"{org_code}: speaks {language}; `relay probe` calls APIs of the standard only", EXIT_UNUSABLE)
+            is_telegram = provider.speaks is Language.TELEGRAM
+            reason = "telegrams; `relay telegram try` calls its core" if is_telegram else "JSON of its own"
+            exit_with(f"{org_code}: `relay probe` calls APIs of the standard; it speaks {reason}", EXIT_UNUSABLE)
         relay = loaded.settings.relay.org_code
         tran_id = f"{relay}R{''.join(secrets.choice(_SERIAL) for _ in range(14))}"
         steps = asyncio.run(_probe(provider, tran_id))

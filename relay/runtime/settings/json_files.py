@@ -9,7 +9,7 @@ from relay.policy.mediation.json_api.settings import JsonLink, JsonMessage
 from relay.runtime.settings.layout_files import LayoutFiles, load_layout_files
 from relay.standard.catalogue import load_catalogue
 
-JsonFiles = LayoutFiles[JsonInstitution]
+JsonFiles = LayoutFiles[JsonInstitution, JsonMessage]
 
 
 def load_json_files(folder: Path, industry: str, offered: Collection[str] = ()) -> JsonFiles:

@@ -9,11 +9,15 @@ from relay.policy.mediation.settings import TelegramLink, TelegramMessage
 from relay.runtime.settings.layout_files import LayoutFiles, load_layout_files
 from relay.standard.catalogue import load_catalogue
 
-TelegramFiles = LayoutFiles[TelegramInstitution]
+TelegramFiles = LayoutFiles[TelegramInstitution, TelegramMessage]
 
 
-def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = ()) -> TelegramFiles:
+def load_telegram_files(
+    folder: Path, industry: str, offered: Collection[str] = (), only: Path | None = None
+) -> TelegramFiles:
     """Reads and compiles the files of a folder. Each API of `offered`, by api_code, must have a file.
+
+    With `only` it reads this file of an API alone, and `link.yaml`.
 
     All problems are reported at once. Files of APIs are compiled only with a valid `link.yaml`.
     """
@@ -26,4 +30,4 @@ def load_telegram_files(folder: Path, industry: str, offered: Collection[str] = 
     ) -> tuple[TelegramInstitution | None, list[LayoutProblem]]:
         return compile_institution(link, messages, load_catalogue(), industry, rsp_codes, needed)
 
-    return load_layout_files(folder, (TelegramLink, TelegramMessage), compile_files, offered)
+    return load_layout_files(folder, (TelegramLink, TelegramMessage), compile_files, offered, only)

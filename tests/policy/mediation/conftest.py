@@ -50,7 +50,7 @@ class Files:
     """The values of the example's files; each attribute is a copy that a test may change."""
 
     def __init__(self):
-        self.messages = {path.name: read_yaml(path).values for path in sorted(FOLDER.iterdir())}
+        self.messages = {path.name: read_yaml(path).values for path in sorted(FOLDER.glob("*.yaml"))}
         self.link = self.messages.pop("link.yaml")
 
     def compile(self, industry="bank"):

@@ -154,7 +154,7 @@ class Decoder:
         for index, value in enumerate(table.columns[group.count.name]):
             count = int(value or b"0")
             if not 0 <= count <= maximum or (group.maximum and count > group.maximum):
-                place = table.starts[index] + group.count.offset
+                place = table.find_offset(group.count.name, index)
                 expected = f"at most {group.maximum or maximum} rows"
                 raise ConversionError(self._message, place, _name(path, index, group.count), expected)
             counts.append(count)

@@ -183,8 +183,8 @@ def _add_field(key: str, item: Item, builder: _Builder) -> None:
     variable = item.value[1:] if item.value and item.value.startswith("$") else ""
     plan = FieldPlan(name, codec, offset, item, key, constant, variable)
     builder.run.append(plan)
-    if name and builder.position is not None:
-        builder.named[name] = plan
+    if name and (builder.position is not None or builder.outer is None):
+        builder.named[name] = plan  # in rows a count has a fixed offset: rows are measured before they are decoded
     builder.run_position += codec.length
     if builder.position is not None:
         builder.position += codec.length

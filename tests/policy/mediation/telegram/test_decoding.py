@@ -73,3 +73,19 @@ def test_the_offset_of_a_value_is_known(plan_of):
     table = Decoder("test", b"2A 1B 2C", {}).decode(plan)
     assert (table.find_offset("c", 0), table.groups["rows"].find_offset("b", 1), table.get("c")) == (7, 6, "C")
     assert (table.get("unknown"), table.find_offset("unknown", 5)) == ("", -1)
+
+
+def test_a_second_counted_list_follows_the_first(plan_of):
+    plan = plan_of(
+        [
+            "a n(1)",
+            {"list": "first", "count": "a", "fields": ["x an(1)"]},
+            "b n(1)",
+            {"list": "second", "count": "b", "max": 3, "fields": ["y an(1)"]},
+        ]
+    )
+    assert decode_message("test", plan, b"2pq1r") == {
+        "a": "2", "first": [{"x": "p"}, {"x": "q"}], "b": "1", "second": [{"y": "r"}],
+    }  # fmt: skip
+    with pytest.raises(ConversionError, match=r"offset 3: b: expected at most 3 rows"):
+        decode_message("test", plan, b"2pq4rstu")
