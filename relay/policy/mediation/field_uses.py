@@ -8,6 +8,7 @@ from relay.domain.api import Api, Field
 from relay.policy.mediation.conversion import TIMES, Conversion
 from relay.policy.mediation.mapping.answers import OWN_FIELDS
 from relay.policy.mediation.mapping.expressions import Scope
+from relay.policy.mediation.mapping.records import describe_record
 from relay.policy.mediation.settings import MESSAGE_ROWS, Expression, TelegramMessage
 from relay.policy.mediation.telegram.plan import FieldPlan, Group, OptionalPart, Part, Run
 
@@ -49,14 +50,14 @@ class _Uses:
 
     def enter(self, group: str) -> "_Uses":
         path, scope = self.scopes[0]
-        inner = Scope(scope.groups[group].parts, scope)
+        inner = Scope(scope.groups[group], scope)
         return _Uses(self.uses, (((*path, group), inner), *self.scopes))
 
 
 def find_answer_uses(api: Api, message: TelegramMessage, conversion: Conversion) -> dict[Path, list[str]]:
     """Returns what each field of a response becomes in the answer, by path: `trans_list[].trans_dtime`."""
     uses: dict[Path, list[str]] = {}
-    scope = Scope(conversion.response.parts)
+    scope = Scope(describe_record(conversion.response.parts))
     root = _Uses(uses, (((), scope),))
     root.add(conversion.codes.field, "rsp_code")
     root.add(conversion.codes.text, "rsp_msg")

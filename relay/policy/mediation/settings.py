@@ -189,14 +189,19 @@ class NumberedPaging(ListPaging):
         return self
 
 
-class TelegramMessage(Section):
+class ApiFile(Section):
+    """One file for each API."""
+
+    api: ApiCode
+
+
+class TelegramMessage(ApiFile):
     """One file for each API: the request, the response, and the body of the answer by the standard's names.
 
     Fields of the answer that are not in `answer` come from the telegram's field of the same name. `code` is the
     transaction code (`$code`).
     """
 
-    api: ApiCode
     code: Code
     request: RequestMessage = RequestMessage()
     response: ResponseMessage

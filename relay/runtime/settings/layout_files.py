@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from relay.policy.mediation.errors import LayoutProblem
+from relay.policy.mediation.settings import ApiFile
 from relay.runtime.settings.messages import build_problems
 from relay.runtime.settings.problems import SettingsProblem, format_path
 from relay.runtime.settings.yaml_files import ParsedFile, read_yaml
@@ -17,14 +18,8 @@ from relay.standard.catalogue import load_rsp_codes
 LINK_FILE: Final = "link.yaml"
 
 
-class _Message(Protocol):
-    """The model of a file of an API."""
-
-    api: str
-
-
 InstitutionT = TypeVar("InstitutionT")
-MessageT = TypeVar("MessageT", bound=_Message)
+MessageT = TypeVar("MessageT", bound=ApiFile)
 _LinkT = TypeVar("_LinkT", bound=BaseModel)
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 

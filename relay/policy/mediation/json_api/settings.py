@@ -8,9 +8,9 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from relay.policy.mediation.json_api.notation import JsonItems, Path
-from relay.policy.mediation.settings import ExpressionEntry, NumberedPaging, RspCodeText
+from relay.policy.mediation.settings import ApiFile, ExpressionEntry, NumberedPaging, RspCodeText
 from relay.policy.mediation.telegram.notation import Name
-from relay.policy.settings.scalars import ApiCode, Section
+from relay.policy.settings.scalars import Section
 
 Charset = Literal["UTF-8", "EUC-KR", "CP949"]
 Form = Annotated[str, StringConstraints(max_length=40)]
@@ -82,10 +82,9 @@ class ResponseSettings(Section):
     fields: JsonItems = ()
 
 
-class JsonMessage(Section):
+class JsonMessage(ApiFile):
     """One file for each API: the request, the response, and the body of the answer by the standard's names."""
 
-    api: ApiCode
     request: RequestSettings
     response: ResponseSettings
     answer: dict[str, ExpressionEntry] = Field(default={})

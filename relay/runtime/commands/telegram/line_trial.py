@@ -129,7 +129,7 @@ class LineTrial:
                 return
             call = replace(call, parameters={**call.parameters, "next_page": next_page})
 
-    async def _exchange(self, collection: PageCollection, page: TriedPage, deadline: float) -> bytes:
+    async def _exchange(self, collection: PageCollection[bytes, bytes], page: TriedPage, deadline: float) -> bytes:
         """Returns the response to the next request. Raises Refusal, ConversionError."""
         sent_at = 0.0
 
