@@ -75,3 +75,27 @@ def test_one_response_becomes_an_answer_with_its_position(bank):
     assert (answer.status, body["trans_cnt"]) == (200, "1")
     call = type(bank.call)("", {})
     assert open_position(body["next_page"], call, bank.conversion).key == ("20260102", "000000000007")
+
+
+LINK = {
+    "framing": {"length": 4},
+    "header": ["result an(2)"],
+    "response_code": {"field": "result", "codes": {"00": "00000"}},
+}
+BALANCE = {
+    "api": "BA22",
+    "code": "",
+    "request": {"fields": ["account_num an(8)"]},
+    "response": {"fields": ["account_num an(8)", "balance_amt n(5)", "loan_principal n(5)"]},
+    "answer": {"currency_code": "= KRW"},
+}
+
+
+def test_without_message_type_a_telegram_is_what_it_can_be(compile_small):
+    institution, problems = compile_small(LINK, {"BA22.yaml": BALANCE})
+    assert problems == []
+    conversions = list(institution.conversions.values())
+    telegrams = [b"0010  12345678", b"0020001234567800010" + b"00020", b"001000123"]
+    read = [read_telegram(institution.link, conversions, data) for data in telegrams]
+    assert [each.side for each in read] == [Side.REQUEST, Side.RESPONSE, Side.RESPONSE]
+    assert [each.error is None for each in read] == [True, True, False]

@@ -19,7 +19,7 @@ from relay.policy.mediation.telegram_reading import (
     split_telegrams,
 )
 from relay.runtime.commands.options import config_option, json_option
-from relay.runtime.commands.printing import EXIT_FAILED, exit_with
+from relay.runtime.commands.printing import EXIT_FAILED, EXIT_UNUSABLE, exit_with
 from relay.runtime.commands.telegram.layouts import Layouts, open_layouts
 from relay.runtime.commands.telegram.tables import describe_values, print_telegram
 from relay.runtime.commands.telegram.telegram_input import Form, read_input
@@ -86,6 +86,8 @@ def decode(  # noqa: PLR0913 - the options of the command
         hint = f"the input has {len(data)} bytes; does it begin with the length field of {link.framing.end} bytes?"
         exit_with(f"{error}; {hint}", EXIT_FAILED)
     conversions = [layouts.get(api)] if api else _list_conversions(layouts)
+    if "code" not in link.names and len(conversions) > 1:
+        exit_with("--api: is missing, and the header has no transaction code; expected: the API", EXIT_UNUSABLE)
     chosen = None if side is None else Side(side)
     shown = [_describe(read_telegram(link, conversions, each, chosen), unmasked=unmasked) for each in parts]
     if as_json:
