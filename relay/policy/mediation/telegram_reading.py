@@ -95,9 +95,17 @@ def read_telegram(link: Link, conversions: Sequence[Conversion], data: bytes, si
         return ReadTelegram(data, Side.UNKNOWN, None, error=error)
     if side is None and "kind" not in link.names:
         response = _read_side(link, conversions, data, header, Side.RESPONSE)
-        request = response if response.error is None else _read_side(link, conversions, data, header, Side.REQUEST)
+        request = response if _is_known(response) else _read_side(link, conversions, data, header, Side.REQUEST)
         return request if request.error is None else response
     return _read_side(link, conversions, data, header, side)
+
+
+def _is_known(response: ReadTelegram) -> bool:
+    """Whether a telegram is a response with a response code that the tables have."""
+    conversion, table = response.conversion, response.table
+    if response.error is not None or conversion is None or table is None:
+        return False
+    return table.get(conversion.codes.field) in conversion.codes.codes
 
 
 def _read_side(
