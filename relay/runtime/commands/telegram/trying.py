@@ -166,8 +166,11 @@ async def _run(
 
 
 def _join_telegrams(trial: Trial) -> bytes:
-    parts = [part for page in trial.pages for each in page.telegrams for part in (each.request, each.response)]
-    return b"".join(part for part in parts if part is not None)
+    """Returns all telegrams; of requests without response only the last one, others were sent again."""
+    telegrams = [each for page in trial.pages for each in page.telegrams]
+    parts = [each.request + each.response for each in telegrams if each.response is not None]
+    unanswered = [each.request for each in telegrams[-1:] if each.response is None]
+    return b"".join([*parts, *unanswered])
 
 
 def describe_trial(layouts: Layouts, conversion: Conversion, core: CoreSettings, trial: Trial) -> dict[str, Any]:

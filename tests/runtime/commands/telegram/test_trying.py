@@ -82,6 +82,23 @@ def test_a_core_that_does_not_answer_is_explained(run, settings, core, folder):
     assert "compare transaction code, header and framing" in answer.stderr
 
 
+def test_a_request_that_is_sent_again_is_shown_twice(run, settings, core, tmp_path):
+    core.values["A022"] = CASES["BA22"][1]
+
+    async def script(request, core):
+        if len(core.received) == 1:
+            request.wire.reset()
+            return
+        request.wire.send(core.build_response(request))
+
+    core.script = script
+    answer = call(run, settings, "BA22", *ACCOUNT, "--save", tmp_path / "saved")
+    assert answer.exit_code == 0
+    assert "telegram 1: no response after" in answer.stdout
+    assert "telegram 2: response, 152 bytes after" in answer.stdout
+    assert len((tmp_path / "saved").read_bytes()) == 129 + 152
+
+
 def test_a_response_with_another_number_is_a_note(run, settings, core, folder):
     async def script(request, core):
         response = core.build_response(request, CASES["BA22"][1])
