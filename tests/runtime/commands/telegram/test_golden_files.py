@@ -73,7 +73,7 @@ def test_a_difference_names_telegram_offset_and_field(telegrams):
     lines = list(iter_lines(check(telegrams, "BA04.answer.telegram")))
     assert lines[1:] == [
         '        telegram 2: offset 202: trans_list[0].balance_amt: expected "-1500.6", is "-1500.5"',
-        '        answer.trans_list[0].balance_amt: expected "-1500.6", is "-1500.5"',
+        '        telegram 2: offset 202: answer.trans_list[0].balance_amt: expected "-1500.6", is "-1500.5"',
     ]
 
 
@@ -82,10 +82,21 @@ def test_a_changed_layout_is_found_and_updated(telegrams):
     layout.write_text(layout.read_text().replace("amount(15,2) sign leading", "amount(15,1) sign leading"))
     report = check(telegrams, "BA04.answer.telegram")
     assert {(each.telegram, each.offset, each.field) for each in report.differences} == {
-        (2, 202, "trans_list[0].balance_amt"), (0, -1, "answer.trans_list[0].balance_amt"),
+        (2, 202, "trans_list[0].balance_amt"), (2, 202, "answer.trans_list[0].balance_amt"),
     }  # fmt: skip
     assert check(telegrams, "BA04.answer.telegram", update=True).written
     assert check(telegrams, "BA04.answer.telegram").is_ok
+
+
+def test_a_changed_code_table_has_the_offset_of_its_field(telegrams):
+    layout = telegrams / "BA04.yaml"
+    layout.write_text(layout.read_text().replace("'10': '03'", "'10': '02'"))
+    lines = list(iter_lines(check(telegrams, "BA04.two-telegrams.telegram")))
+    assert lines[1:] == [
+        '        telegram 2: offset 172: answer.trans_list[0].trans_type: expected "03", is "02"',
+        '        telegram 2: offset 299: answer.trans_list[1].trans_type: expected "03", is "02"',
+        '        telegram 4: offset 172: answer.trans_list[2].trans_type: expected "03", is "02"',
+    ]
 
 
 def test_a_request_that_the_relay_does_not_send_is_found(telegrams):
