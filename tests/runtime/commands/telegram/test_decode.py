@@ -96,3 +96,8 @@ def test_a_header_without_transaction_code_needs_the_api(run, telegrams):
     answer = run("decode", telegrams, GOLDEN / "BA22.answer.telegram")
     assert (answer.exit_code, "--api: is missing" in answer.stderr) == (2, True)
     assert run("decode", telegrams, GOLDEN / "BA22.answer.telegram", "--api", "BA22").exit_code == 0
+
+
+def test_a_response_code_without_row_is_a_note(run):
+    answer = run("decode", TELEGRAMS, GOLDEN / "BA03.unknown-code.telegram")
+    assert "note: response code 7777 has no row in response_code.codes: it becomes 50005" in answer.output
