@@ -36,6 +36,7 @@ form_option = click.option(
 
 @click.command(
     "decode",
+    short_help="Decode telegrams to fields, and responses to JSON.",
     epilog="""\b
 Examples:
   relay telegram decode ZBAC000001 captured.hex
