@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.telegram_reading import (
@@ -75,6 +77,18 @@ def test_one_response_becomes_an_answer_with_its_position(bank):
     assert (answer.status, body["trans_cnt"]) == (200, "1")
     call = type(bank.call)("", {})
     assert open_position(body["next_page"], call, bank.conversion).key == ("20260102", "000000000007")
+
+
+@given(st.data())
+def test_any_bytes_are_read_as_far_as_possible(institution, core, data):
+    bank = core("BA04", PARAMETERS)
+    telegram = bytearray(bank.respond({"trans_list": [ROW, ROW]}))
+    for _ in range(data.draw(st.integers(0, 4))):
+        telegram[data.draw(st.integers(0, len(telegram) - 1))] = data.draw(st.sampled_from(b" 09AY\xb1\x00\xff"))
+    end = data.draw(st.integers(0, len(telegram)))
+    read = read_telegram(institution.link, list(institution.conversions.values()), bytes(telegram[:end]))
+    assert all(value.raw == telegram[value.offset :][: value.length] for value in read.values if value.plan is not None)
+    assert read.error is None or 0 <= read.error.offset <= end
 
 
 LINK = {
