@@ -9,6 +9,7 @@ from relay.runtime.commands.telegram.layouts import open_layouts
 from relay.runtime.commands.telegram.telegram_input import parse_hex
 
 FILES = find_golden_files(TELEGRAMS)
+CALL = b'{"org_code": "ZBAC000001", "parameters": {"account_num": "110200300400", "seqno": "001"}, '
 ANSWERS = {file.name: json.loads(file.with_suffix(".json").read_text()) for file in FILES}
 
 
@@ -136,11 +137,25 @@ def test_other_padding_is_found_and_may_be_allowed(telegrams):
         (None, b'{"parameters": {"x": "1"}}', "parameters.x: is no parameter of BA22"),
         (None, b'{"parameters": []}', "parameters: expected: an object of texts"),
         (None, b'{"key": "1"}', "key: expected: a list"),
-        (None, b'{"telegrams": 5}', "has 2 telegrams, the JSON file 0"),
-        (None, b'{"api": 7, "org_code": [], "telegrams": [1, "x"]}', "expected 1, is"),
+        (None, CALL + b'"telegrams": 5}', "has 2 telegrams, the JSON file 0"),
+        (None, CALL + b'"telegrams": [1, "x"]}', "expected 1, is"),
+        (None, b'{"api": 7, "org_code": []}', "org_code: the relay sends another value"),
         (b"\xff" * 17_000_000, None, "is too large"),
     ],
-    ids=["empty", "garbage", "length", "json", "list", "parameter", "parameters", "key", "telegrams", "types", "huge"],
+    ids=[
+        "empty",
+        "garbage",
+        "length",
+        "json",
+        "list",
+        "parameter",
+        "parameters",
+        "key",
+        "telegrams",
+        "types",
+        "call",
+        "huge",
+    ],
 )
 def test_a_file_that_cannot_be_run_says_why(telegrams, telegram, expectation, text):
     file = telegrams / "golden/BA22.answer.telegram"
