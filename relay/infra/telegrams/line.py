@@ -28,7 +28,7 @@ TelegramWriter = Callable[[str], bytes]
 _MAX_UNSENT: Final = 1_048_576
 """A line with more bytes waiting to be sent is closed: the core reads nothing."""
 
-_REST_S: Final = 1.0
+UNFINISHED_S: Final = 1.0
 """A telegram that begins on a line without requests must end after so many seconds."""
 
 LOGGED_EVERY_S: Final = 60.0
@@ -233,7 +233,7 @@ class Line(asyncio.Protocol):
         if self._is_unfinished and not self.closed.is_set():
             if self._unfinished is None:
                 refusal = Refusal(FAULTS["conversion_failed"], "a telegram that no request waits for does not end")
-                self._unfinished = self._loop.call_later(_REST_S, self._fail, refusal)
+                self._unfinished = self._loop.call_later(UNFINISHED_S, self._fail, refusal)
         elif self._unfinished is not None:
             self._unfinished.cancel()
             self._unfinished = None
