@@ -158,7 +158,13 @@ async def _serve_control_api(running: RunningEnvironment) -> AsyncIterator[Porta
         raise RuntimeError("a sandbox has a portal")
     async with open_callers(environment, portal, running.catalogue, find_strict_violations) as callers:
         control = Control(
-            running.portal, callers.portal, RELAY_CODE, now, running.issuer.issue, lambda: _start_login(running)
+            running.portal,
+            callers.portal,
+            RELAY_CODE,
+            now,
+            running.issuer.issue,
+            lambda: _start_login(running),
+            environment.failures,
         )
         runner = web.AppRunner(control.application(), access_log=None)
         await runner.setup()

@@ -61,14 +61,21 @@ def build_facts(
     }
 
 
-def _token_command(folder: Path, org_code: str) -> str:
-    """Returns a command line that runs from any folder and does not revoke the printed token."""
+def find_program() -> list[str]:
+    """Returns the words that start `mydata-sandbox` from any folder."""
     installed = Path(sys.executable).with_name(PROGRAM)
     on_path = shutil.which(PROGRAM)
     is_installed = on_path is not None and installed.exists() and Path(on_path).samefile(installed)
-    program = [PROGRAM] if is_installed else [sys.executable, "-m", "mydata_sandbox"]
-    options = ["--dir", str(folder.resolve()), "--org-code", org_code, "--scope", "bank.list", "--customer", "2"]
-    return shlex.join([*program, "token", *options])
+    return [PROGRAM] if is_installed else [sys.executable, "-m", "mydata_sandbox"]
+
+
+def _build_command(name: str, folder: Path, *options: str) -> str:
+    return shlex.join([*find_program(), name, "--dir", str(folder.resolve()), *options])
+
+
+def _token_command(folder: Path, org_code: str) -> str:
+    """Returns a command line that runs from any folder and does not revoke the printed token."""
+    return _build_command("token", folder, "--org-code", org_code, "--scope", "bank.list", "--customer", "2")
 
 
 def _list_logs(running: RunningEnvironment) -> str:
@@ -124,4 +131,8 @@ curl {files} -H 'x-api-tran-id: {operator.org_code}M00000000000002' \\
   '{environment.gateway}/oauth/2.0/token'
 
 More tokens: {_token_command(environment.folder, bank.org_code)}
+Both ways to a token, step by step with curl:
+  {_build_command("authorize", environment.folder)}
+  {_build_command("sign", environment.folder)}
+Failing institutions: {_build_command("misbehave", environment.folder, "--modes")}
 Stop: Ctrl-C"""

@@ -25,6 +25,7 @@ from mydata_sandbox.credentials.derived_secrets import SecretSource
 from mydata_sandbox.environment.config_files import write_all, write_ledger_url
 from mydata_sandbox.environment.model import FACTS_FILE, Portal, SandboxEnvironment, load_facts
 from mydata_sandbox.environment.relay_address import RelayAddress
+from mydata_sandbox.institution.failure_modes import InstitutionFailures
 from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.operator.callback import PATH
 from mydata_sandbox.operator.profile import OperatorProfile
@@ -41,9 +42,11 @@ from mydata_sandbox.portal.service import Account
 from mydata_sandbox.sockets import bind_exactly, bind_socket, build_url
 from relay.domain.ids import INDUSTRIES
 
-_CERTIFICATES: Final = "certs"
-_SEED: Final = "secrets.key"
-_PKI: Final = "certifier"
+CERTIFICATES_FOLDER: Final = "certs"
+SEED_FILE: Final = "secrets.key"
+PKI_FOLDER: Final = "certifier"
+CERTIFIER_CLIENT_ID: Final = "relayatcertifier"
+CERTIFIER_SECRET_NAME: Final = "relay at certifier"  # noqa: S105 - the name of a derived secret
 _EXTERNAL_LEDGER_KEY: Final = hashlib.sha256(b"every customer of the sandbox is made up").digest()
 """The customers' key of an external ledger: a later sandbox must read the same ledger. The key is not secret."""
 
@@ -146,6 +149,7 @@ class _Parts:
             certifiers=self._build_certifiers(),
             relay=self.relay,
             resources=self.resources,
+            failures=InstitutionFailures(org_code for org_code, _ in INSTITUTIONS.values()),
         )
 
     def _build_institution(self, industry: str) -> Institution:
@@ -162,8 +166,8 @@ class _Parts:
     def _build_certifiers(self) -> Certifiers:
         return Certifiers(
             pki=self.pki,
-            client_id="relayatcertifier",
-            client_secret=self.secrets.derive("relay at certifier"),
+            client_id=CERTIFIER_CLIENT_ID,
+            client_secret=self.secrets.derive(CERTIFIER_SECRET_NAME),
             identity_listener=self.bind("identity_certifier", 0),
             signature_listener=self.bind("signature_certifier", 0),
             pair=self.certificates.certifiers[1],
@@ -187,7 +191,7 @@ class _Parts:
 
 
 def _make_parts(folder: Path, now: datetime, relay: RelayAddress | None, resources: ExitStack) -> _Parts:
-    certs = folder / _CERTIFICATES
+    certs = folder / CERTIFICATES_FOLDER
     address = LOOPBACK if relay is None else relay.sandbox_address
     hosts = () if relay is None else tuple(dict.fromkeys((relay.host, address)))
 
@@ -197,8 +201,8 @@ def _make_parts(folder: Path, now: datetime, relay: RelayAddress | None, resourc
     return _Parts(
         folder,
         make_dev_certificates(certs, now, force=True, hosts=hosts),
-        make_certifier_pki(certs / _PKI, now),
-        SecretSource.make(certs / _SEED),
+        make_certifier_pki(certs / PKI_FOLDER, now),
+        SecretSource.make(certs / SEED_FILE),
         bind,
         relay,
         resources,
@@ -209,7 +213,7 @@ def _load(
     folder: Path, now: datetime, facts: Mapping[str, Any], resources: ExitStack, relay: RelayAddress | None
 ) -> SandboxEnvironment:
     """Returns the sandbox of an earlier run for the same relay."""
-    certs, ports = folder / _CERTIFICATES, facts["ports"]
+    certs, ports = folder / CERTIFICATES_FOLDER, facts["ports"]
     certificates = load_dev_certificates(certs)
     if x509.load_pem_x509_certificate(certificates.relay.certificate.read_bytes()).not_valid_after_utc <= now:
         raise FileExistsError(f"the certificates in {folder} are expired: remove the folder or name another one")
@@ -218,8 +222,8 @@ def _load(
     def bind(name: str, _: int) -> socket.socket:
         return resources.enter_context(bind_exactly(ports[name], LOOPBACK if name == "control" else address))
 
-    secrets = SecretSource.load(certs / _SEED)
-    parts = _Parts(folder, certificates, CertifierPki(certs / _PKI), secrets, bind, relay, resources)
+    secrets = SecretSource.load(certs / SEED_FILE)
+    parts = _Parts(folder, certificates, CertifierPki(certs / PKI_FOLDER), secrets, bind, relay, resources)
     return parts.assemble((ports["gateway"], ports["admin"], ports["pages"]), facts["ledger"], ports["control"])
 
 

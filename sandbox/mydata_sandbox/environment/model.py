@@ -13,6 +13,7 @@ from mydata_sandbox.credentials.authority import CertificateFiles
 from mydata_sandbox.credentials.certificates import DevCertificates
 from mydata_sandbox.credentials.token_keys import TokenKeyPair
 from mydata_sandbox.environment.relay_address import RelayAddress
+from mydata_sandbox.institution.failure_modes import InstitutionFailures
 from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.operator.profile import OperatorProfile
 from mydata_sandbox.parties import LOOPBACK, LOOPBACK_ADDRESSES
@@ -51,7 +52,8 @@ class SandboxEnvironment:
     """A sandbox that `build` created. `settings` is the relay's `relay.yaml`. `institutions` are by industry.
 
     `callback` is the socket of the operators' callbacks. `ledger` is the ledger's URL in the settings. `portal` is None
-    when the relay reads `directory.yaml`. `relay` is None when the sandbox starts the relay itself.
+    when the relay reads `directory.yaml`. `relay` is None when the sandbox starts the relay itself. `failures` are the
+    rules by which its institutions fail.
     """
 
     folder: Path
@@ -68,6 +70,7 @@ class SandboxEnvironment:
     ledger: str
     relay: RelayAddress | None
     resources: ExitStack
+    failures: InstitutionFailures
 
     @property
     def gateway(self) -> str:

@@ -36,7 +36,8 @@ async def serve_environment(
         stack.callback(environment.close)
         relay, ca = environment.certificates.relay.certificate, environment.certificates.ca
         for institution in environment.institutions.values():
-            provider = Provider(institution.org_code, institution.industry, catalogue, handlers, today)
+            code, industry = institution.org_code, institution.industry
+            provider = Provider(code, industry, catalogue, handlers, today, environment.failures)
             context = build_server_context(institution.identity, relay)
             await _start_site(stack, provider.application(), institution.listener, context)
         certifiers = environment.certifiers
