@@ -12,7 +12,7 @@ from mydata_sandbox.institution.failure_modes import FAILURE_MODES
 from mydata_sandbox.operator.client import open_session
 
 DOCS = Path(__file__).parents[3] / "docs"
-TABLES = [DOCS / "reference" / "portal-sandbox.md"]
+TABLES = [DOCS / "reference" / "portal-sandbox.md", DOCS / "start" / "operator.md", DOCS / "start" / "operator.ko.md"]
 
 
 @pytest.fixture
