@@ -1,5 +1,6 @@
 """The parties of a sandbox: codes and names of institutions, operators, certifiers, portal and relay."""
 
+from dataclasses import dataclass
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
@@ -28,7 +29,35 @@ INSTITUTIONS: Final = {
     "bond": ("ZBDA000001", "채움자산관리"),
     "usury": ("ZUSA000001", "한결대부"),
 }
-"""Code and name of the institution of each industry."""
+"""Code and name of the institution of each industry. They have the APIs of the standard."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediatedParty:
+    """An institution without the APIs of the standard: the adapter of the relay converts its calls.
+
+    `speaks` is that of its file. `serial_num` is its number at the portal. `left_out` are api_codes of the APIs of its
+    industry that it does not offer.
+    """
+
+    org_code: str
+    name: str
+    industry: str
+    speaks: str
+    serial_num: str
+    left_out: tuple[str, ...] = ()
+
+
+_IRP: Final = ("IR01", "IR02", "IR03", "IR04")
+
+MEDIATED: Final = {
+    "savings_bank": MediatedParty("ZBAD000001", "여울저축은행", "bank", "telegram", "999-81-05001", _IRP),
+}
+"""Mediated institutions by their name in the facts and in `environment.institutions`, after those of the industries."""
+
+MEDIATED_BY_CODE: Final = {party.org_code: party for party in MEDIATED.values()}
+DESCRIPTIONS: Final = {"telegram": "telegrams (전문)"}
+"""What mediated institutions speak, for people."""
 
 OPERATORS: Final = (
     ("ZOPA000001", "모아보기마이데이터", (("ZOPA000001SVC01", "모아보기"), ("ZOPA000001SVC02", "모아보기 가계부"))),

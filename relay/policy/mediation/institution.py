@@ -6,12 +6,12 @@ from typing import Final, Literal
 
 from relay.domain.api import SUCCESS, Api, Catalogue
 from relay.policy.mediation.conversion import CONTEXT_NAMES, Conversion, ResponseCodePlan, RspCodes
-from relay.policy.mediation.errors import LayoutError, LayoutProblem
+from relay.policy.mediation.errors import LayoutError, LayoutProblem, ValueFault
 from relay.policy.mediation.link import Link
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
 from relay.policy.mediation.paging.seal import MAX_KEY_BYTES
-from relay.policy.mediation.settings import EMPTY, Paging, TelegramLink, TelegramMessage
+from relay.policy.mediation.settings import EMPTY, Management, Paging, TelegramLink, TelegramMessage
 from relay.policy.mediation.telegram.codec import Kind
 from relay.policy.mediation.telegram.framing import Framing
 from relay.policy.mediation.telegram.notation import Item
@@ -130,11 +130,24 @@ def _compile_link(link: TelegramLink, file: _File, rsp_codes: RspCodes) -> Link:
     line = None
     if link.management is not None:
         line = compile_message(header, "management.fields", link.management.fields, link.charset, file.problems)
-        line_fields = {field.name for field in iter_fields(line.parts)}
-        if link.management.field not in line_fields:
-            file.add("management.field", "is no field of the telegram", "one of " + ", ".join(sorted(line_fields)))
+        _check_management(link.management, link.response_code.field, line, file)
     smallest = get_size(plan.header)
     return Link(link, Framing(link.framing, smallest), plan, line, names)
+
+
+def _check_management(management: Management, response_code: str, line: MessagePlan, file: _File) -> None:
+    """Adds problems of line management: an unknown field, and values that do not fit in their fields."""
+    fields = {field.name: field for field in iter_fields(line.parts)}
+    if management.field not in fields:
+        file.add("management.field", "is no field of the telegram", "one of " + ", ".join(sorted(fields)))
+    values = [(f"codes.{action}", management.field, code) for action, code in management.codes.items()]
+    for key, name, value in (*values, ("ok", response_code, management.ok)):
+        if name not in fields:
+            continue
+        try:
+            fields[name].codec.encode(value)
+        except ValueFault as fault:
+            file.add(f"management.{key}", f"does not fit in the field {name}", fault.expected)
 
 
 def _check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], file: _File) -> None:
@@ -225,7 +238,8 @@ class _MessageCompiler:
         framing = self._link.settings.framing
         size = get_size(plan.parts, largest=True)
         digits = 10**framing.length if framing.encoding == "ascii" else 256**framing.length
-        if size > framing.max_bytes or size - self._link.framing.end >= digits:
+        counted = size - framing.add - (self._link.framing.end if framing.counts == "rest" else 0)
+        if size > framing.max_bytes or counted >= digits:
             wrong = f"have up to {size} bytes, more than the framing allows"
             self._file.add(key, wrong, "fewer rows (max), or a larger length or max_bytes in framing")
 

@@ -8,7 +8,15 @@ from rich.padding import Padding
 from rich.text import Text
 
 from mydata_sandbox.operator.client import Call
-from mydata_sandbox.parties import INSTITUTIONS, PORTAL_CODE, PORTAL_NAME, RELAY_CODE, RELAY_NAME
+from mydata_sandbox.parties import (
+    DESCRIPTIONS,
+    INSTITUTIONS,
+    MEDIATED_BY_CODE,
+    PORTAL_CODE,
+    PORTAL_NAME,
+    RELAY_CODE,
+    RELAY_NAME,
+)
 
 WIDTH = 80
 MIN_PATH = 14
@@ -80,6 +88,9 @@ def _build_heading(call: Call) -> str:
         return f"{PORTAL_NAME} {PORTAL_CODE}: support APIs, called and served"
     if call.api_id.startswith(_AUTHENTICATION):
         return f"{RELAY_NAME} {RELAY_CODE}: authority of the relay"
+    party = MEDIATED_BY_CODE.get(call.org_code)
+    if party is not None:
+        return f"{party.name} {party.org_code}: {party.industry}, speaks {DESCRIPTIONS[party.speaks]}"
     org_code, name = INSTITUTIONS[call.industry]
     return f"{name} {org_code}: {call.industry}"
 

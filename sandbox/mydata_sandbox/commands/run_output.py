@@ -10,8 +10,9 @@ from typing import Any, Final
 from mydata_sandbox.environment.model import Portal
 from mydata_sandbox.environment.running import RunningEnvironment
 from mydata_sandbox.institution.login import LOGINS
+from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.operator.client import IssuedToken
-from mydata_sandbox.parties import APP_SCHEME, IDENTITY_CERTIFIER, RELAY_CODE, SIGNATURE_CERTIFIER
+from mydata_sandbox.parties import APP_SCHEME, DESCRIPTIONS, IDENTITY_CERTIFIER, RELAY_CODE, SIGNATURE_CERTIFIER
 from mydata_sandbox.world.ci import get_ci
 
 PROGRAM: Final = "mydata-sandbox"
@@ -78,6 +79,12 @@ def _token_command(folder: Path, org_code: str) -> str:
     return _build_command("token", folder, "--org-code", org_code, "--scope", "bank.list", "--customer", "2")
 
 
+def _describe_mediation(institution: Institution) -> str:
+    """Returns what an institution without the APIs of the standard speaks, and where; "" for all others."""
+    description = DESCRIPTIONS.get(institution.speaks)
+    return f": {description} at {institution.url}" if description else ""
+
+
 def _list_logs(running: RunningEnvironment) -> str:
     folder = running.environment.folder
     names = ["access.log"] if running.pid is None else ["relay.log", "access.log"]
@@ -90,7 +97,7 @@ def describe(running: RunningEnvironment, portal: Portal, tokens: Sequence[Issue
     operator = environment.operators[0]
     bank = environment.institutions["bank"]
     institutions = "\n".join(
-        f"  {institution.org_code}  {institution.industry:8} {institution.name}"
+        f"  {institution.org_code}  {institution.industry:8} {institution.name}{_describe_mediation(institution)}"
         for institution in environment.institutions.values()
     )
     others = ", ".join(f"{login.login_id} {login.password}" for login in LOGINS[1:])

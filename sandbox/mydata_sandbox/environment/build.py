@@ -33,6 +33,7 @@ from mydata_sandbox.parties import (
     IDENTITY_CERTIFIER,
     INSTITUTIONS,
     LOOPBACK,
+    MEDIATED,
     OPERATORS,
     PORTAL_CODE,
     RELAY_CODE,
@@ -41,6 +42,9 @@ from mydata_sandbox.parties import (
 from mydata_sandbox.portal.service import Account
 from mydata_sandbox.sockets import bind_exactly, bind_socket, build_url
 from relay.domain.ids import INDUSTRIES
+
+SCHEMES: Final = {"telegram": "tcp"}
+"""Schemes of the URLs of mediated institutions. Their lines have no TLS."""
 
 CERTIFICATES_FOLDER: Final = "certs"
 SEED_FILE: Final = "secrets.key"
@@ -141,7 +145,7 @@ class _Parts:
             admin_port=admin,
             pages_port=pages,
             certificates=self.certificates,
-            institutions={industry: self._build_institution(industry) for industry in INDUSTRIES},
+            institutions=dict(self._iter_institutions()),
             operators=tuple(self._iter_operators(f"{build_url(callback)}{PATH}")),
             callback=callback,
             portal=None if control_port is None else self._build_portal(control_port),
@@ -152,10 +156,28 @@ class _Parts:
             failures=InstitutionFailures(org_code for org_code, _ in INSTITUTIONS.values()),
         )
 
-    def _build_institution(self, industry: str) -> Institution:
-        org_code, name = INSTITUTIONS[industry]
-        identity, listener = self.certificates.providers[industry], self.bind(industry, 0)
-        return Institution(org_code, name, industry, identity, listener, build_url(listener))
+    def _iter_institutions(self) -> Iterator[tuple[str, Institution]]:
+        for industry in INDUSTRIES:
+            org_code, name = INSTITUTIONS[industry]
+            identity, listener = self.certificates.providers[industry], self.bind(industry, 0)
+            serial = identity.serial_number or ""
+            yield industry, Institution(org_code, name, industry, serial, identity, listener, build_url(listener))
+        for key, party in MEDIATED.items():
+            listener = self.bind(key, 0)
+            yield (
+                key,
+                Institution(
+                    party.org_code,
+                    party.name,
+                    party.industry,
+                    party.serial_num,
+                    None,
+                    listener,
+                    build_url(listener, SCHEMES[party.speaks]),
+                    party.speaks,
+                    party.left_out,
+                ),
+            )
 
     def _iter_operators(self, callback: str) -> Iterator[OperatorProfile]:
         for (org_code, name, services), identity in zip(OPERATORS, self.certificates.operators, strict=True):

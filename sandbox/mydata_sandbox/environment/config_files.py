@@ -16,6 +16,7 @@ from mydata_sandbox.certifiers.identity import CP_CODE
 from mydata_sandbox.certifiers.profile import Certifiers
 from mydata_sandbox.credentials.certificates import TOKEN_KEYS
 from mydata_sandbox.credentials.secret_files import write_secret
+from mydata_sandbox.environment.mediated_files import build_mediated_settings, write_layouts
 from mydata_sandbox.environment.model import FACTS_FILE, Portal, SandboxEnvironment
 from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.parties import (
@@ -43,8 +44,9 @@ def write_all(environment: SandboxEnvironment) -> None:
     """
     providers = environment.folder / "providers"
     providers.mkdir(exist_ok=True)
-    for institution in environment.institutions.values():
-        _write(providers / f"{institution.industry}.yaml", _provider_settings(institution))
+    for name, institution in environment.institutions.items():
+        _write(providers / f"{name}.yaml", _provider_settings(name, institution))
+        write_layouts(providers / name, institution.speaks)
     if environment.portal is None:
         _write(environment.folder / "directory.yaml", _directory(environment))
     else:
@@ -99,7 +101,7 @@ def _relay_settings(environment: SandboxEnvironment) -> dict[str, Any]:
         "overload": {"lag_s": 2},  # institutions and operators of the sandbox share the machine with the relay
         "ledger": {"url": environment.ledger, "customer_keys": [{"kid": "dev-1", "key": "file:certs/customers.key"}]},
         "authority": {
-            "socket": _socket_path(environment.folder),
+            "socket": _socket_path(environment.folder, "authority"),
             "request_s": 3600,  # long enough to read the pages
             "pages": {
                 "url": environment.pages,
@@ -108,6 +110,7 @@ def _relay_settings(environment: SandboxEnvironment) -> dict[str, Any]:
                 "tls": {"certificate": "certs/relay.pem", "private_key": "file:certs/relay.key.pem"},
             },
         },
+        "adapter": {"socket": _socket_path(environment.folder, "adapter")},
         "certifiers": _certifiers(environment.certifiers, environment.folder),
         "admin": {"address": LOOPBACK, "port": environment.admin_port},
         "access_log": {"path": "access.log"},
@@ -175,11 +178,12 @@ def _certifiers(certifiers: Certifiers, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _provider_settings(institution: Institution) -> dict[str, Any]:
+def _provider_settings(name: str, institution: Institution) -> dict[str, Any]:
+    particulars = {"org_code": institution.org_code, "name": institution.name, "industry": institution.industry}
+    if institution.speaks != "standard":
+        return particulars | build_mediated_settings(name, institution)
     return {
-        "org_code": institution.org_code,
-        "name": institution.name,
-        "industry": institution.industry,
+        **particulars,
         "authentication": "hosted",
         "base_urls": [institution.url],
         "ca": "../certs/ca.pem",
@@ -217,12 +221,12 @@ def _build_networks(addresses: Sequence[str]) -> list[str]:
     return [f"{address}/{128 if ':' in address else 32}" for address in addresses]
 
 
-def _socket_path(folder: Path) -> str:
+def _socket_path(folder: Path, role: str) -> str:
     """Returns a path in the folder, or one in the temporary folder when it exceeds a socket's limit (108 bytes)."""
-    path = folder.resolve() / "authority.sock"
+    path = folder.resolve() / f"{role}.sock"
     if len(os.fsencode(path)) < MAX_SOCKET_PATH:
         return str(path)
-    return f"{tempfile.gettempdir()}/relay-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.sock"
+    return f"{tempfile.gettempdir()}/relay-{role}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.sock"
 
 
 def _hash_secret(secret: str) -> str:

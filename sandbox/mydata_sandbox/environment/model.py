@@ -49,8 +49,9 @@ class Portal:
 
 @dataclass(frozen=True, slots=True)
 class SandboxEnvironment:
-    """A sandbox that `build` created. `settings` is the relay's `relay.yaml`. `institutions` are by industry.
+    """A sandbox that `build` created. `settings` is the relay's `relay.yaml`.
 
+    `institutions` are by industry, mediated ones by their name.
     `callback` is the socket of the operators' callbacks. `ledger` is the ledger's URL in the settings. `portal` is None
     when the relay reads `directory.yaml`. `relay` is None when the sandbox starts the relay itself. `failures` are the
     rules by which its institutions fail.

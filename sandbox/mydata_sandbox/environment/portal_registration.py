@@ -56,7 +56,7 @@ def iter_organisations(environment: SandboxEnvironment, portal: Portal) -> Itera
             member.org_code,
             OrgType.THROUGH_RELAY,
             member.name,
-            member.identity.serial_number or "",
+            member.serial_num,
             addresses,
             relay=RELAY_CODE,
             industry=member.industry,

@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -14,9 +15,13 @@ from mydata_sandbox.certifiers.signature import SignatureCertifier
 from mydata_sandbox.credentials.authority import CertificateFiles
 from mydata_sandbox.environment.model import SandboxEnvironment
 from mydata_sandbox.environment.portal_registration import build_portal
+from mydata_sandbox.institution.failure_modes import InstitutionFailures
+from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.institution.provider import Provider, last_day_in_korea
 from mydata_sandbox.operator import callback
 from mydata_sandbox.portal.application import SimulatedPortal
+from mydata_sandbox.telegram_core.core import TelegramCore
+from mydata_sandbox.telegram_core.server import serve_core
 from mydata_sandbox.world.model import DataHandler
 from relay.domain.api import Catalogue
 
@@ -36,10 +41,8 @@ async def serve_environment(
         stack.callback(environment.close)
         relay, ca = environment.certificates.relay.certificate, environment.certificates.ca
         for institution in environment.institutions.values():
-            code, industry = institution.org_code, institution.industry
-            provider = Provider(code, industry, catalogue, handlers, today, environment.failures)
-            context = build_server_context(institution.identity, relay)
-            await _start_site(stack, provider.application(), institution.listener, context)
+            world = _World(catalogue, handlers, today, environment.failures)
+            await _serve_institution(stack, institution, world, relay)
         certifiers = environment.certifiers
         client = SignatureCertifier({certifiers.client_id: certifiers.client_secret})
         context = build_server_context(certifiers.pair, ca)  # operators call it too (통합인증-102, 103)
@@ -59,6 +62,30 @@ async def serve_environment(
                 build_server_context(environment.portal.identity, ca),
             )
         yield portal
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What all institutions have in common. `today` returns the last day with data."""
+
+    catalogue: Catalogue
+    handlers: Mapping[str, DataHandler]
+    today: Callable[[], date]
+    failures: InstitutionFailures
+
+
+async def _serve_institution(stack: AsyncExitStack, institution: Institution, world: _World, relay: Path) -> None:
+    if institution.speaks == "telegram":
+        core = TelegramCore(institution.org_code, world.catalogue, world.handlers, world.today)
+        await stack.enter_async_context(serve_core(core, institution.listener))
+        return
+    provider = Provider(
+        institution.org_code, institution.industry, world.catalogue, world.handlers, world.today, world.failures
+    )
+    if institution.identity is None:
+        raise RuntimeError(f"{institution.org_code} has no server certificate")
+    context = build_server_context(institution.identity, relay)
+    await _start_site(stack, provider.application(), institution.listener, context)
 
 
 async def _start_site(

@@ -28,11 +28,12 @@ Check = Callable[[Api, dict[str, Any]], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """An access token for an institution."""
+    """An access token for an institution. `left_out` are api_codes that the institution does not offer."""
 
     org_code: str
     industry: str
     token: str = field(repr=False)
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -100,7 +101,8 @@ class SimulatedOperator:
         for token in tokens:
             answers: dict[str, list[Mapping[str, Any]]] = {}
             for api in catalogue.iter_apis(token.industry):
-                yield await self._call(api, token, answers)
+                if api.api_code not in token.left_out:
+                    yield await self._call(api, token, answers)
 
     async def call_once(self, api: Api, token: IssuedToken) -> Call:
         """Calls an API that needs no values except the institution's code."""

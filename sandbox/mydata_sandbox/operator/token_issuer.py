@@ -66,7 +66,7 @@ class TokenIssuer:
             call, tokens = await client.obtain_by_provider(institution, customer, self.certifiers, request.scopes)
         if tokens is None:
             raise TokenRefused(f"the relay issued no token for {request.org_code}: {'; '.join(call.why)}")
-        return IssuedToken(institution.org_code, institution.industry, tokens.access)
+        return IssuedToken(institution.org_code, institution.industry, tokens.access, institution.left_out)
 
     def _check_scopes(self, scopes: Sequence[str], industry: str) -> None:
         """Raises UnknownParty for a scope of another industry: the consent to it would be empty."""

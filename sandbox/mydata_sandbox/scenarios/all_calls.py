@@ -15,7 +15,8 @@ from mydata_sandbox.scenarios.tokens import AUTHORITY_CALLS, TokenScenario
 
 def count_calls(running: RunningEnvironment) -> int:
     """Returns the number of calls that `make_all_calls` reports when all are right."""
-    pairs = sum(1 for industry in running.environment.institutions for _ in running.catalogue.iter_apis(industry))
+    institutions = running.environment.institutions.values()
+    pairs = sum(1 for institution in institutions for _ in institution.iter_apis(running.catalogue))
     return pairs + AUTHORITY_CALLS + SUPPORT_CALLS
 
 

@@ -88,4 +88,4 @@ class TokenScenario:
 
 
 def _build_token(at: Institution, tokens: Tokens | None) -> IssuedToken:
-    return IssuedToken(at.org_code, at.industry, tokens.access if tokens is not None else "")
+    return IssuedToken(at.org_code, at.industry, tokens.access if tokens is not None else "", at.left_out)

@@ -117,7 +117,11 @@ LINK_PROBLEMS = [
     ("response_code.codes", {"0000": "00000", "1": "49999"}, "response_code.codes.1: is no rsp_code of the standard"),
     ("response_code.codes", {"0000": "50005"}, "response_code.codes: has no success; expected: a code of the core"),
     ("management", {"field": "mgmt", "codes": {"test": "301"}}, "management.field: is no field of the telegram"),
-]
+    ("management", {"field": "resp_code", "codes": {"test": "30142"}},
+     "management.codes.test: does not fit in the field resp_code; expected: at most 4 characters"),
+    ("management", {"field": "resp_code", "codes": {}, "ok": "00000"},
+     "management.ok: does not fit in the field resp_code; expected: at most 4 characters"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "value", "problem"), LINK_PROBLEMS)

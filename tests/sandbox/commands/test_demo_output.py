@@ -44,6 +44,11 @@ def test_calls_are_listed_below_their_parties():
     ]
 
 
+def test_a_mediated_institution_has_its_language_in_the_heading():
+    heading, *_ = output_of([Call("은행-001", "bank", "ZBAD000001", "GET", "/v1/bank/accounts", 200, "00000", ok=True)])
+    assert heading.split("  ")[0] == "여울저축은행 ZBAD000001: bank, speaks telegrams (전문)"
+
+
 def test_a_failed_call_has_its_reasons_below():
     call = Call("카드-002", "card", "ZCDA000001", "GET", "/v1/card/cards/{card_id}", 404, "40402", why=["no such card"])
     heading, line, reason, _ = words(output_of([call]))

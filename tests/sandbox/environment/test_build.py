@@ -7,6 +7,7 @@ import yaml
 from mydata_sandbox.environment.build import build
 from mydata_sandbox.environment.model import load_facts
 from mydata_sandbox.environment.relay_address import RelayAddress
+from mydata_sandbox.parties import MEDIATED
 
 from relay.domain.ids import INDUSTRIES
 from relay.policy.settings.directory import Directory, Provider
@@ -43,10 +44,11 @@ def test_the_relay_accepts_the_settings(environment):
 
 
 def test_each_industry_has_an_institution_with_its_file(environment):
-    files = {path.stem: Provider.model_validate(read(path)) for path in (environment.folder / "providers").iterdir()}
-    assert set(files) == set(INDUSTRIES)
-    for industry, provider in files.items():
-        institution = environment.institutions[industry]
+    folder = environment.folder / "providers"
+    files = {path.stem: Provider.model_validate(read(path)) for path in folder.glob("*.yaml")}
+    assert set(files) == {*INDUSTRIES, *MEDIATED}
+    for industry in INDUSTRIES:
+        provider, institution = files[industry], environment.institutions[industry]
         assert (provider.industry, provider.org_code) == (industry, institution.org_code)
         assert provider.base_urls == (f"https://127.0.0.1:{institution.port}",)
         assert (environment.folder / "providers" / provider.ca).exists()

@@ -1,7 +1,7 @@
 """The portal of a sandbox has all parties with their certificates and secrets."""
 
 from mydata_sandbox.environment.portal_registration import build_portal, iter_organisations, iter_services, now
-from mydata_sandbox.parties import IDENTITY_CERTIFIER, PORTAL_CODE, RELAY_CODE, SIGNATURE_CERTIFIER
+from mydata_sandbox.parties import IDENTITY_CERTIFIER, MEDIATED_BY_CODE, PORTAL_CODE, RELAY_CODE, SIGNATURE_CERTIFIER
 
 from relay.domain.ids import INDUSTRIES
 from relay.domain.registry import OrgType
@@ -11,7 +11,8 @@ from relay.standard.catalogue import load_catalogue
 def test_institutions_are_members_of_the_relay(with_portal):
     members = [entry for entry in iter_organisations(with_portal, with_portal.portal) if entry.relay]
     assert {entry.relay for entry in members} == {RELAY_CODE}
-    assert tuple(entry.industry for entry in members) == INDUSTRIES
+    assert tuple(entry.industry for entry in members[: len(INDUSTRIES)]) == INDUSTRIES
+    assert [entry.org_code for entry in members[len(INDUSTRIES) :]] == list(MEDIATED_BY_CODE)
     assert {entry.org_type for entry in members} == {OrgType.THROUGH_RELAY}
 
 
@@ -40,7 +41,7 @@ def test_services_have_their_operators_secrets(with_portal):
 
 def test_a_new_portal_has_all_parties_and_no_call(with_portal):
     portal = build_portal(with_portal, with_portal.portal, load_catalogue())
-    assert len(portal.service.registry.organisations) == 17
+    assert len(portal.service.registry.organisations) == len(INDUSTRIES) + len(MEDIATED_BY_CODE) + 6
     assert len(portal.service.registry.services) == 3
     assert list(portal.received) == []
     assert now().tzinfo is not None

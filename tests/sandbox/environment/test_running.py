@@ -7,7 +7,7 @@ import jwt
 import pytest
 from mydata_sandbox.environment import running as module
 from mydata_sandbox.environment.running import RelayDied, run, running_environment
-from mydata_sandbox.parties import INSTITUTIONS
+from mydata_sandbox.parties import INSTITUTIONS, MEDIATED_BY_CODE
 from mydata_sandbox.world.ci import get_ci
 from mydata_sandbox.world.model import CUSTOMERS
 
@@ -76,7 +76,7 @@ async def test_each_institution_gets_a_token_from_the_relay(tmp_path):
         former, latter = await running.issue_tokens(), await running.issue_tokens()
         replaced, (number, revoked) = await find_tokens(running.environment, former)
         issued, _ = await find_tokens(running.environment, latter)
-    assert [token.org_code for token in latter] == [code for code, _ in INSTITUTIONS.values()]
+    assert [token.org_code for token in latter] == [*(code for code, _ in INSTITUTIONS.values()), *MEDIATED_BY_CODE]
     for token, (record, consent) in zip(latter, issued, strict=True):
         assert (record.state, consent.state) == (TokenState.LIVE, ConsentState.ACTIVE)
         assert (consent.provider, consent.ci) == (token.org_code, get_ci(CUSTOMERS[0]))
@@ -94,7 +94,8 @@ async def test_a_second_sandbox_reuses_another_ledger(tmp_path, postgresql):
         async with running_environment(tmp_path / f"sandbox{number}", ledger=url) as running:
             await running.issue_tokens()
     states = "select state, count(*) from consents group by state order by state"
-    assert postgresql.sql(url, states).splitlines() == ["active|11", "replaced|11"]
+    count = len(INSTITUTIONS) + len(MEDIATED_BY_CODE)
+    assert postgresql.sql(url, states).splitlines() == [f"active|{count}", f"replaced|{count}"]
     assert list(tmp_path.glob("*/ledger.db*")) == []
 
 

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 
 import pytest
+from mydata_sandbox.parties import MEDIATED
 
 from relay.domain.ids import INDUSTRIES
 from relay.standard.catalogue import load_catalogue
@@ -23,23 +24,30 @@ def lines(demo):
     return [json.loads(line) for line in demo.stdout.splitlines()]
 
 
-def test_all_122_calls_are_right(demo, lines):
+def test_all_134_calls_are_right(demo, lines):
     wrong = [line for line in lines[:-1] if not line["ok"]]
     assert wrong == []
-    assert lines[-1] == {"summary": {"calls": 122, "ok": 122}}
+    assert lines[-1] == {"summary": {"calls": 134, "ok": 134}}
     assert (demo.returncode, demo.stderr) == (0, "")
 
 
-def test_every_pair_of_industry_and_api_is_called_once(lines):
-    pairs = Counter((line["industry"], line["api_id"]) for line in lines[:-1])
+def test_every_institution_is_called_once_at_each_api(lines):
+    pairs = Counter((line["org_code"], line["api_id"]) for line in lines[:-1])
     assert set(pairs.values()) == {1}
-    assert {industry for industry, _ in pairs} == {*INDUSTRIES, ""}
+    assert {line["industry"] for line in lines[:-1]} == {*INDUSTRIES, ""}
 
 
 def test_all_91_apis_of_the_standard_appear(lines):
     apis = load_catalogue().apis
     assert len(apis) == 91
     assert {line["api_id"] for line in lines[:-1]} == set(apis)
+
+
+def test_a_bank_that_speaks_telegrams_answers_its_10_apis(lines):
+    savings_bank = MEDIATED["savings_bank"].org_code
+    answered = [line["api_id"] for line in lines[:-1] if line["org_code"] == savings_bank and line["ok"]]
+    assert answered[-10:] == [f"은행-{number:03}" for number in range(1, 11)]
+    assert answered[:-10] == ["정보제공-공통-001", "정보제공-공통-002"]
 
 
 def test_support_apis_are_those_without_an_industry(lines):
