@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import click
 
-from mydata_sandbox.commands.control_client import read_facts
 from mydata_sandbox.commands.operator_options import load_access, operator_options
 from mydata_sandbox.commands.run_output import find_program
 from mydata_sandbox.commands.shell_steps import (
@@ -41,14 +40,13 @@ Examples:
 @operator_options
 @click.option("--customer-consents", "page", metavar="URL", help="Only play the customer at this page. Print the code.")
 def command(
-    *, folder: Path, org_code: str, client_id: str, customer: int, is_run: bool, as_json: bool, page: str | None
+    *, folder: Path, org_code: str | None, client_id: str, customer: int, is_run: bool, as_json: bool, page: str | None
 ) -> None:
     """Get a token by individual authentication (개별인증), step by step.
 
     Prints curl lines that work when they are pasted into a shell, for the sandbox that runs in the folder. With --run
     it runs these lines. The steps: login page, the customer's consent, code, tokens, a call, refresh, revocation.
     """
-    read_facts(folder)
     access, login = load_access(folder, org_code, client_id), LOGINS[customer - 1]
     if page is not None:
         click.echo(_consent(access, login, page))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mydata_sandbox.environment.model import Portal
+from mydata_sandbox.environment.model import Portal, SandboxEnvironment
 from mydata_sandbox.environment.running import RunningEnvironment
 from mydata_sandbox.institution.login import LOGINS
 from mydata_sandbox.institution.profile import Institution
@@ -81,6 +81,8 @@ def _token_command(folder: Path, org_code: str) -> str:
 
 def _describe_mediation(institution: Institution) -> str:
     """Returns what an institution without the APIs of the standard speaks, and where; "" for all others."""
+    if institution.settings is not None:
+        return f": yours, at {institution.url}"
     description = DESCRIPTIONS.get(institution.speaks)
     return f": {description} at {institution.url}" if description else ""
 
@@ -91,11 +93,27 @@ def _list_logs(running: RunningEnvironment) -> str:
     return ", ".join(str(folder / name) for name in names)
 
 
+def _describe_own(environment: SandboxEnvironment) -> str:
+    """Returns what the developer of an institution needs, "" without one."""
+    lines = []
+    for institution in environment.own_institutions:
+        certificate = environment.certificates.providers[institution.industry]
+        lines.append(f"""
+Your institution {institution.org_code} takes the place of the simulated {institution.industry}:
+  certificate  {certificate.certificate}, key {certificate.private_key.name}
+  relay's CA   {environment.certificates.ca}  (of the relay's client certificate)
+  customer     x-user-ci: {get_ci(LOGINS[0].customer)}
+  login        {LOGINS[0].login_id}, {LOGINS[0].password}  (with authentication: hosted)
+  check        relay probe {institution.org_code} -c {environment.settings}
+""")
+    return "".join(lines)
+
+
 def describe(running: RunningEnvironment, portal: Portal, tokens: Sequence[IssuedToken], page: str) -> str:
     """Returns what `run` prints: addresses, and commands to call the relay."""
     environment = running.environment
     operator = environment.operators[0]
-    bank = environment.institutions["bank"]
+    bank, at_pages = environment.institutions["bank"], environment.login_institution
     institutions = "\n".join(
         f"  {institution.org_code}  {institution.industry:8} {institution.name}{_describe_mediation(institution)}"
         for institution in environment.institutions.values()
@@ -117,7 +135,7 @@ settings  {environment.settings}
 logs      {_list_logs(running)}
 institutions
 {institutions}
-
+{_describe_own(environment)}
 Call the relay as {operator.name} ({operator.org_code}):
 
 curl {files} \\
@@ -133,7 +151,7 @@ Log in as {LOGINS[0].login_id} with {LOGINS[0].password} (other customers: {othe
 rejects them). With the code that the callback shows:
 
 curl {files} -H 'x-api-tran-id: {operator.org_code}M00000000000002' \\
-  -d grant_type=authorization_code -d code=CODE -d org_code={bank.org_code} -d redirect_uri={operator.callback} \\
+  -d grant_type=authorization_code -d code=CODE -d org_code={at_pages.org_code} -d redirect_uri={operator.callback} \\
   -d client_id={operator.client_ids[PAGE_SERVICE]} -d client_secret={operator.client_secrets[PAGE_SERVICE]} \\
   '{environment.gateway}/oauth/2.0/token'
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import click
 
-from mydata_sandbox.commands.control_client import read_facts
 from mydata_sandbox.commands.operator_options import load_access, operator_options
 from mydata_sandbox.commands.shell_steps import (
     Step,
@@ -54,14 +53,13 @@ _TOKEN_STEP: Final = (
     help="Who proves the signature: an e-signature provider (사설인증서) or the customer's certificate (공동인증서).",
 )
 def command(
-    *, folder: Path, org_code: str, client_id: str, customer: int, is_run: bool, as_json: bool, certifier: str
+    *, folder: Path, org_code: str | None, client_id: str, customer: int, is_run: bool, as_json: bool, certifier: str
 ) -> None:
     """Get a token by integrated authentication (통합인증), step by step.
 
     Prints curl lines that work when they are pasted into a shell, for the sandbox that runs in the folder. With --run
     it runs these lines. The steps: the consent (전송요구내역), its signature, tokens, a call, refresh, revocation.
     """
-    read_facts(folder)
     access, signer = load_access(folder, org_code, client_id), CUSTOMERS[customer - 1]
     build = build_signature_steps if certifier == CERTIFIERS[0] else build_certificate_steps
     steps = [*build(access, signer, datetime.now(UTC)), *iter_steps_with_tokens(access)]

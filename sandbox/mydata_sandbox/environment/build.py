@@ -22,8 +22,9 @@ from mydata_sandbox.certifiers.profile import Certifiers
 from mydata_sandbox.credentials.authority import CertificateFiles
 from mydata_sandbox.credentials.certificates import DevCertificates, load_dev_certificates, make_dev_certificates
 from mydata_sandbox.credentials.derived_secrets import SecretSource
-from mydata_sandbox.environment.config_files import write_all, write_ledger_url
+from mydata_sandbox.environment.config_files import write_all, write_facts, write_institutions, write_ledger_url
 from mydata_sandbox.environment.model import FACTS_FILE, Portal, SandboxEnvironment, load_facts
+from mydata_sandbox.environment.own_institution import OwnInstitution
 from mydata_sandbox.environment.relay_address import RelayAddress
 from mydata_sandbox.institution.failure_modes import InstitutionFailures
 from mydata_sandbox.institution.profile import Institution
@@ -55,7 +56,7 @@ _EXTERNAL_LEDGER_KEY: Final = hashlib.sha256(b"every customer of the sandbox is 
 """The customers' key of an external ledger: a later sandbox must read the same ledger. The key is not secret."""
 
 
-def build(
+def build(  # noqa: PLR0913 - what a sandbox is made of, with defaults
     folder: Path,
     now: datetime,
     ports: tuple[int, int, int] = (0, 0, 0),
@@ -64,6 +65,7 @@ def build(
     portal: bool = False,
     control_port: int = 0,
     relay: RelayAddress | None = None,
+    own: OwnInstitution | None = None,
 ) -> SandboxEnvironment:
     """Writes a sandbox into `folder`, which is new, empty, or has an earlier sandbox.
 
@@ -71,7 +73,8 @@ def build(
     a free one. `ledger` is a ledger's URL; without one the ledger is a file in the folder, with its own key.
     With `portal` the relay gets its registry from a portal, otherwise from `directory.yaml`.
     With `relay` the relay is started by hand. A folder that has a sandbox for the same relay is used again, unchanged:
-    certificates, secrets, settings and ports stay.
+    certificates, secrets, settings and ports stay. `own` is an institution under development: it takes the place of
+    the simulated one of its industry.
     Raises FileExistsError when the folder has other files or a sandbox for another relay, BlockingIOError when a
     running sandbox has locked it, OSError when a port of a sandbox that is used again is taken.
     """
@@ -86,8 +89,12 @@ def build(
         resources = stack.enter_context(ExitStack())
         _lock(folder, resources)
         if is_reused:
-            return _keep(stack, _load(folder, now, facts, resources, relay))
-        parts = _make_parts(folder, now, relay, resources)
+            environment = _load(folder, now, facts, resources, relay, own)
+            if own is not None or facts.get("own_institution"):
+                write_institutions(environment)
+                write_facts(environment)
+            return _keep(stack, environment)
+        parts = _make_parts(folder, now, relay, resources, own)
         gateway, admin, pages = _choose_ports(ports, resources, relay)
         ledger_url = "file:ledger.url" if ledger else "sqlite:ledger.db"
         environment = parts.assemble((gateway, admin, pages), ledger_url, control_port if portal else None)
@@ -133,6 +140,7 @@ class _Parts:
     bind: Bind = field(repr=False)
     relay: RelayAddress | None
     resources: ExitStack
+    own: OwnInstitution | None = None
 
     def assemble(self, ports: tuple[int, int, int], ledger: str, control_port: int | None) -> SandboxEnvironment:
         """Returns the sandbox. It has a portal unless `control_port` is None."""
@@ -158,6 +166,9 @@ class _Parts:
 
     def _iter_institutions(self) -> Iterator[tuple[str, Institution]]:
         for industry in INDUSTRIES:
+            if self.own is not None and self.own.industry == industry:
+                yield industry, self._build_own(self.own)
+                continue
             org_code, name = INSTITUTIONS[industry]
             identity, listener = self.certificates.providers[industry], self.bind(industry, 0)
             serial = identity.serial_number or ""
@@ -178,6 +189,22 @@ class _Parts:
                     party.left_out,
                 ),
             )
+
+    def _build_own(self, own: OwnInstitution) -> Institution:
+        """Returns the institution under development. The certificate is for its server; the socket stays unused."""
+        identity = self.certificates.providers[own.industry]
+        return Institution(
+            own.org_code,
+            own.name,
+            own.industry,
+            identity.serial_number or "",
+            identity,
+            self.bind(own.industry, 0),
+            own.url,
+            str(own.settings.get("speaks", "standard")),
+            own.left_out,
+            own.settings,
+        )
 
     def _iter_operators(self, callback: str) -> Iterator[OperatorProfile]:
         for (org_code, name, services), identity in zip(OPERATORS, self.certificates.operators, strict=True):
@@ -212,10 +239,13 @@ class _Parts:
         return Account(org_code, identity.serial_number or "", client_id, self.secrets.derive(client_id))
 
 
-def _make_parts(folder: Path, now: datetime, relay: RelayAddress | None, resources: ExitStack) -> _Parts:
+def _make_parts(
+    folder: Path, now: datetime, relay: RelayAddress | None, resources: ExitStack, own: OwnInstitution | None
+) -> _Parts:
     certs = folder / CERTIFICATES_FOLDER
     address = LOOPBACK if relay is None else relay.sandbox_address
-    hosts = () if relay is None else tuple(dict.fromkeys((relay.host, address)))
+    hosts = () if relay is None else (relay.host, address)
+    hosts = tuple(dict.fromkeys((*hosts, *(() if own is None else own.hosts))))
 
     def bind(name: str, port: int) -> socket.socket:
         return resources.enter_context(bind_socket(port, LOOPBACK if name == "control" else address))
@@ -228,11 +258,17 @@ def _make_parts(folder: Path, now: datetime, relay: RelayAddress | None, resourc
         bind,
         relay,
         resources,
+        own,
     )
 
 
 def _load(
-    folder: Path, now: datetime, facts: Mapping[str, Any], resources: ExitStack, relay: RelayAddress | None
+    folder: Path,
+    now: datetime,
+    facts: Mapping[str, Any],
+    resources: ExitStack,
+    relay: RelayAddress | None,
+    own: OwnInstitution | None,
 ) -> SandboxEnvironment:
     """Returns the sandbox of an earlier run for the same relay."""
     certs, ports = folder / CERTIFICATES_FOLDER, facts["ports"]
@@ -245,7 +281,7 @@ def _load(
         return resources.enter_context(bind_exactly(ports[name], LOOPBACK if name == "control" else address))
 
     secrets = SecretSource.load(certs / SEED_FILE)
-    parts = _Parts(folder, certificates, CertifierPki(certs / PKI_FOLDER), secrets, bind, relay, resources)
+    parts = _Parts(folder, certificates, CertifierPki(certs / PKI_FOLDER), secrets, bind, relay, resources, own)
     return parts.assemble((ports["gateway"], ports["admin"], ports["pages"]), facts["ledger"], ports["control"])
 
 

@@ -89,6 +89,16 @@ class SandboxEnvironment:
         return self._build_relay_url(self.pages_port)
 
     @property
+    def own_institutions(self) -> tuple[Institution, ...]:
+        """The institution under development, if there is one."""
+        return tuple(entry for entry in self.institutions.values() if entry.settings is not None)
+
+    @property
+    def login_institution(self) -> Institution:
+        """The first institution whose customers log in at the relay's pages."""
+        return next(entry for entry in self.institutions.values() if entry.has_login_pages)
+
+    @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses of all registered parties: the sandbox's, and the relay's when it is known."""
         return LOOPBACK_ADDRESSES if self.relay is None else (*LOOPBACK_ADDRESSES, *self.relay.iter_addresses())

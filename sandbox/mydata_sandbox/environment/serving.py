@@ -75,6 +75,8 @@ class _World:
 
 
 async def _serve_institution(stack: AsyncExitStack, institution: Institution, world: _World, relay: Path) -> None:
+    if institution.settings is not None:  # its developer serves it
+        return
     if institution.speaks == "telegram":
         core = TelegramCore(institution.org_code, world.catalogue, world.handlers, world.today)
         await stack.enter_async_context(serve_core(core, institution.listener))
