@@ -41,8 +41,8 @@ class OwnInstitution:
         settings = _read(file)
         if problems := list(_find_problems(settings)):
             raise InvalidInstitution("\n".join(f"{file}: {problem}" for problem in problems))
-        particulars = (settings[key] for key in ("org_code", "name", "industry"))
-        return cls(file, *particulars, settings=_complete(settings, file.resolve()))
+        org_code, name, industry = (str(settings[key]) for key in ("org_code", "name", "industry"))
+        return cls(file, org_code, name, industry, _complete(settings, file.resolve()))
 
     @property
     def url(self) -> str:
