@@ -148,11 +148,15 @@ def _find_fault(row: _Row, parameters: Mapping[str, object]) -> Fault | None:
 
 def _build_refusal(rows: tuple[_Row, ...], parameters: Mapping[str, object]) -> Refusal:
     """Returns the refusal of all wrong fields. Its fault is that of the first; the detail names those of the other."""
-    faults = [(fault, row[4]) for row in rows if (fault := _find_fault(row, parameters)) is not None]
+    faults: list[tuple[Fault, str]] = []
+    for row in rows:
+        fault = _find_fault(row, parameters)
+        if fault is not None:
+            faults.append((fault, row[4]))
     first = faults[0][0]
     named = faults[:_MAX_NAMED]
-    detail = ", ".join(text for fault, text in named if fault is first)
-    if others := [text for fault, text in named if fault is not first]:
+    detail = ", ".join([text for each, text in named if each is first])
+    if others := [text for each, text in named if each is not first]:
         detail += f"; {_ALSO_WRONG[first.name]}: {', '.join(others)}"
     if len(faults) > _MAX_NAMED:
         detail += f" 외 {len(faults) - _MAX_NAMED}개"
