@@ -75,7 +75,7 @@ async def test_the_state_is_readable_text(control, portal):
     portal.plan_failure("지원-002", "slow", 2)
     status, text = await control.ask("GET", "/")
     assert status == 200
-    assert "11 through_relay, 2 operator" in text
+    assert "12 through_relay, 2 operator" in text
     assert "planned failures: 지원-002: slow, slow" in text
     assert "mass_deletion" in text
 
