@@ -18,6 +18,14 @@ ELSEWHERE = {
         "tests/sandbox/credentials/test_certificates.py",
         "the CA of the certificates",
     ),
+    "sandbox/mydata_sandbox/commands/control_client.py": (
+        "tests/sandbox/commands/test_misbehave.py",
+        "requests of the commands to a running sandbox",
+    ),
+    "sandbox/mydata_sandbox/commands/operator_options.py": (
+        "tests/sandbox/commands/test_authorize.py",
+        "options of two commands",
+    ),
     "sandbox/mydata_sandbox/commands/run_output.py": ("tests/sandbox/commands/test_run.py", "printed by the command"),
     "relay/runtime/commands/directory_output.py": (
         "tests/runtime/commands/test_directory.py",

@@ -118,7 +118,7 @@ def test_a_reader_that_ends_early_is_no_error(requested, monkeypatch):
 @pytest.mark.parametrize(("arguments", "ledger"), [([], ""), (["--ledger", "postgresql://h/d"], "postgresql://h/d")])
 def test_the_ledger_is_a_file_by_default(requested, calls, arguments, ledger):
     CliRunner().invoke(command, ["--json", *arguments])
-    assert [options for _, options in requested] == [{"ledger": ledger, "portal": True}]
+    assert [options for _, options in requested] == [{"ledger": ledger, "portal": True, "own": None}]
 
 
 @pytest.mark.parametrize(

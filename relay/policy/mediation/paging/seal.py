@@ -65,5 +65,5 @@ class CursorSeal:
             sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
             skip, *key = json.loads(self._cipher.decrypt(sealed, [_PURPOSE, binding]))
         except (InvalidTag, ValueError):
-            raise Refusal(FAULTS["parameter_malformed"], "next_page") from None
+            raise Refusal(FAULTS["parameter_malformed"], "next_page (같은 조회의 이전 응답에 있는 값)") from None
         return Position(tuple(key), skip)
