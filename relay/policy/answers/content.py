@@ -53,7 +53,7 @@ def _decompress(coding: bytes, body: bytes) -> bytes:
         raise ContentError(Rule.CODING) from None
     if inflater.unconsumed_tail:
         raise TooLarge
-    if not inflater.eof:
+    if not inflater.eof or inflater.unused_data:
         raise ContentError(Rule.CODING)
     return text
 

@@ -31,6 +31,7 @@ def test_an_object_is_read_in_each_coding(headers, body):
         ({b"content-encoding": b"br"}, BODY, Rule.CODING),
         (GZIP, BODY, Rule.CODING),
         (GZIP, gzip.compress(BODY, mtime=0)[:-9], Rule.CODING),
+        (GZIP, gzip.compress(BODY, mtime=0) * 2, Rule.CODING),
         ({}, BODY[:-1], Rule.JSON),
         ({}, BODY + b"}", Rule.JSON),
         ({}, b'{"a":NaN}', Rule.JSON),
@@ -39,7 +40,19 @@ def test_an_object_is_read_in_each_coding(headers, body):
         ({}, b'{"a":"\xb0\xa1"}', Rule.CHARSET),
         ({}, b'{"a":[{"b":"1","b":"1"}]}', Rule.DUPLICATE),
     ],
-    ids=["br", "no gzip", "half a gzip", "truncated", "too much", "NaN", "nested", "text", "EUC-KR", "twice"],
+    ids=[
+        "br",
+        "no gzip",
+        "half a gzip",
+        "two gzips",
+        "truncated",
+        "too much",
+        "NaN",
+        "nested",
+        "text",
+        "EUC-KR",
+        "twice",
+    ],
 )
 def test_an_unreadable_body_names_its_rule(headers, body, rule):
     with pytest.raises(ContentError) as error:
