@@ -29,12 +29,12 @@ class TooLarge(ValueError):
 
 
 def read_content(headers: Mapping[bytes, bytes], body: bytes) -> dict[str, Any]:
-    """Returns the JSON object of a body with these headers. Raises ContentError, TooLarge."""
+    """Returns the JSON object of a body with these headers; decimals keep all digits. Raises ContentError, TooLarge."""
     coding = headers.get(b"content-encoding", b"identity").lower()
     if coding != b"identity":
         body = _decompress(coding, body)
     try:
-        return read_object(body)
+        return read_object(body, keeps_decimals=True)
     except UnicodeDecodeError:
         raise ContentError(Rule.CHARSET) from None
     except DuplicateName:
