@@ -59,10 +59,12 @@ def test_a_body_that_is_not_decoded_is_no_success(forwarding, connection, exchan
 
 
 def test_a_large_page_without_its_last_brace_is_cut(forwarding, connection, exchange):
-    forwarding.head_received(200, JSON, 44, b'{"rsp_code":"00000","rows":[{"a":"1"},')
+    forwarding.head_received(200, JSON, 48, b'{"rsp_code":"00000","rows":[{"a":"1"},')
     forwarding.body_received(b'{"a":"2"}]')
     forwarding.response_ended()
     assert (exchange.rsp_code, exchange.reason, connection.ends) == ("50005", "provider_broken", ["aborted"])
+    assert connection.body == b'{"rsp_code":"00000","rows":[{"a":"1"},'  # without the last part, it looks cut
+    assert exchange.bytes_out == len(connection.body)
 
 
 def test_a_page_cut_after_a_row_is_refused(forwarding, exchange):
