@@ -70,6 +70,7 @@ class Forwarding:
         self._strict = strict
         self.call: tuple[ApiRules, RequestHead, bytes] | None = None
         self._request: UpstreamRequest | None = None
+        self._last_part = b""
         self._paused = False
         self._is_done = False
 
@@ -133,7 +134,7 @@ class Forwarding:
         self._end_of_body: EndDetector | None = None
         self._text: StreamedText | None = None
         self._lacks_code = False
-        self._length, self._last_part = length, b""
+        self._length = length
         if not self.accepts(status, headers):
             return
         if self._dialect is DATA and not begins_as_json(headers, body):
