@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from mydata_sandbox.customer.browser_client import PageFlowError
 from mydata_sandbox.operator.client import Call, IssuedToken
 from mydata_sandbox.operator.token_issuer import TokenRefused, TokenRequest, UnknownParty
-from mydata_sandbox.parties import RELAY_CODE
+from mydata_sandbox.parties import INSTITUTIONS, MEDIATED, RELAY_CODE
 from mydata_sandbox.portal.control import Control
 from mydata_sandbox.world.ci import get_ci
 from mydata_sandbox.world.model import CUSTOMERS
@@ -73,7 +73,7 @@ async def test_the_state_is_readable_text(control, portal):
     portal.plan_failure("지원-002", "slow", 2)
     status, text = await control.ask("GET", "/")
     assert status == 200
-    assert "11 through_relay, 2 operator" in text
+    assert f"{len(INSTITUTIONS) + len(MEDIATED)} through_relay, 2 operator" in text
     assert "planned failures: 지원-002: slow, slow" in text
     assert "mass_deletion" in text
 
