@@ -32,7 +32,7 @@ SAVINGS = {
 def environment(environment):
     """An environment with a prepared ledger and an institution that speaks telegrams."""
     content = yaml.safe_load(environment.settings.read_text())
-    content["authority"]["socket"] = "authority.sock"
+    content["authority"]["socket"], content["adapter"]["socket"] = "authority.sock", "adapter.sock"
     environment.settings.write_text(yaml.safe_dump(content, allow_unicode=True))
     (environment.folder / "providers/savings.yaml").write_text(yaml.safe_dump(SAVINGS))
     shutil.copytree(TELEGRAMS, environment.folder / "providers/savings/telegrams")
