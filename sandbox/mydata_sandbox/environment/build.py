@@ -44,7 +44,7 @@ from mydata_sandbox.portal.service import Account
 from mydata_sandbox.sockets import bind_exactly, bind_socket, build_url
 from relay.domain.ids import INDUSTRIES
 
-SCHEMES: Final = {"telegram": "tcp"}
+SCHEMES: Final = {"telegram": "tcp", "json": "http"}
 """Schemes of the URLs of mediated institutions. Their lines have no TLS."""
 
 CERTIFICATES_FOLDER: Final = "certs"

@@ -18,6 +18,8 @@ from mydata_sandbox.environment.portal_registration import build_portal
 from mydata_sandbox.institution.failure_modes import InstitutionFailures
 from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.institution.provider import Provider, last_day_in_korea
+from mydata_sandbox.json_core.core import JsonCore
+from mydata_sandbox.json_core.server import serve_json_core
 from mydata_sandbox.operator import callback
 from mydata_sandbox.portal.application import SimulatedPortal
 from mydata_sandbox.telegram_core.core import TelegramCore
@@ -80,6 +82,10 @@ async def _serve_institution(stack: AsyncExitStack, institution: Institution, wo
     if institution.speaks == "telegram":
         core = TelegramCore(institution.org_code, world.catalogue, world.handlers, world.today)
         await stack.enter_async_context(serve_core(core, institution.listener))
+        return
+    if institution.speaks == "json":
+        insurer = JsonCore(world.catalogue, world.handlers, world.today)
+        await stack.enter_async_context(serve_json_core(insurer, institution.listener))
         return
     provider = Provider(
         institution.org_code, institution.industry, world.catalogue, world.handlers, world.today, world.failures

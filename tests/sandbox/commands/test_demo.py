@@ -140,7 +140,7 @@ def test_all_calls_are_right_on_a_used_postgresql(relay_demo, postgresql, tmp_pa
         result = relay_demo("--ledger", url, "--dir", folder)
         *lines, last = map(json.loads, result.stdout.splitlines())
         assert [line for line in lines if not line["ok"]] == []
-        assert (last, result.returncode) == ({"summary": {"calls": 134, "ok": 134}}, 0)
+        assert (last, result.returncode) == ({"summary": {"calls": 148, "ok": 148}}, 0)
         assert postgresql.sql(url, "select count(*) from consents where state = 'active'").strip() == "10"
         assert list(folder.glob("ledger.db*")) == []
 

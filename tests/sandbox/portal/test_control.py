@@ -12,7 +12,7 @@ from mydata_sandbox.customer.browser_client import PageFlowError
 from mydata_sandbox.institution.failure_modes import InstitutionFailures
 from mydata_sandbox.operator.client import Call, IssuedToken
 from mydata_sandbox.operator.token_issuer import TokenRefused, TokenRequest, UnknownParty
-from mydata_sandbox.parties import RELAY_CODE
+from mydata_sandbox.parties import INSTITUTIONS, MEDIATED, RELAY_CODE
 from mydata_sandbox.portal.control import Control
 from mydata_sandbox.world.ci import get_ci
 from mydata_sandbox.world.model import CUSTOMERS
@@ -75,7 +75,7 @@ async def test_the_state_is_readable_text(control, portal):
     portal.plan_failure("지원-002", "slow", 2)
     status, text = await control.ask("GET", "/")
     assert status == 200
-    assert "12 through_relay, 2 operator" in text
+    assert f"{len(INSTITUTIONS) + len(MEDIATED)} through_relay, 2 operator" in text
     assert "planned failures: 지원-002: slow, slow" in text
     assert "mass_deletion" in text
 
