@@ -53,14 +53,24 @@ class LineSettings:
         return frozenset(management.codes if management is not None else ())
 
 
+class LineClosed(Refusal):
+    """Raised when the core has closed a line and sent nothing since the request. Another line may take the request."""
+
+    def __init__(self) -> None:
+        super().__init__(FAULTS["provider_reset"], "closed")
+
+
 class _Pending:
-    """A request under way. It stays when its caller has gone: its response must not reach another request."""
+    """A request under way. It stays when its caller has gone: its response must not reach another request.
 
-    __slots__ = ("answer", "sent_at", "timer")
+    `reads` is the number of reads of the line before it was sent.
+    """
 
-    def __init__(self, answer: asyncio.Future[bytes], sent_at: float, timer: asyncio.TimerHandle) -> None:
+    __slots__ = ("answer", "reads", "timer")
+
+    def __init__(self, answer: asyncio.Future[bytes], reads: int, timer: asyncio.TimerHandle) -> None:
         self.answer = answer
-        self.sent_at = sent_at
+        self.reads = reads
         self.timer = timer
 
 
@@ -82,6 +92,7 @@ class Line(asyncio.Protocol):
         self._testing: asyncio.Task[None] | None = None
         self._unfinished: asyncio.TimerHandle | None = None
         self._received_at = 0.0
+        self._reads = 0
         self._retires = False
         self.has_answered = False
         self.load = 0
@@ -107,6 +118,12 @@ class Line(asyncio.Protocol):
         """Fails all requests under way."""
         del exc
         within = "closed_within_telegram" if self._reader.pending else "closed"
+        for key, pending in list(self._pending.items()):
+            if self._reads == pending.reads:
+                self._finish(key)
+                if not pending.answer.done():
+                    pending.answer.set_exception(LineClosed())
+                self.free()
         self._end(Refusal(FAULTS["provider_reset"], within))
 
     # line management
@@ -157,11 +174,12 @@ class Line(asyncio.Protocol):
     async def exchange(self, write: TelegramWriter, deadline: float) -> bytes:
         """Sends a request and returns its response. Its place in `load` was taken before; it is freed here.
 
-        Raises ConversionError when the request cannot be written, Refusal when no response comes.
+        Raises ConversionError when the request cannot be written, LineClosed when the core has closed the line before
+        any byte of a response, Refusal when no response comes.
         """
         if self.closed.is_set():
             self.free()
-            raise Refusal(FAULTS["provider_reset"], "closed")
+            raise LineClosed
         number = self._numbers.take()
         while number and number.lstrip("0") in self._pending:  # numbers of few digits come again soon
             number = self._numbers.take()
@@ -172,7 +190,7 @@ class Line(asyncio.Protocol):
             raise
         key = number.lstrip("0")
         timer = self._loop.call_later(self._settings.answer_s, self._expire, key)
-        pending = self._pending[key] = _Pending(self._loop.create_future(), self._loop.time(), timer)
+        pending = self._pending[key] = _Pending(self._loop.create_future(), self._reads, timer)
         self._write(telegram)
         try:
             async with asyncio.timeout_at(deadline):
@@ -211,7 +229,7 @@ class Line(asyncio.Protocol):
             return
         if not pending.answer.done():
             pending.answer.set_exception(Refusal(FAULTS["provider_silent"], "response"))
-        is_silent = self._received_at <= pending.sent_at or self._reader.pending
+        is_silent = self._reads == pending.reads or self._reader.pending
         self._retires = self._retires or self._settings.requests == 1 or bool(is_silent)
         self.free()
 
@@ -220,6 +238,7 @@ class Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Divides the stream into telegrams and hands them on."""
         self._received_at = self._loop.time()
+        self._reads += 1
         try:
             for telegram in self._reader.feed(data):
                 self._receive(telegram)

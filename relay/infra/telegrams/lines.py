@@ -1,6 +1,7 @@
 """All lines to the core of one institution: keeps them open and shares them between calls."""
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
@@ -15,7 +16,7 @@ from relay.infra.diagnostics.causes import classify_error
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.dns.happy_eyeballs import connect_socket
 from relay.infra.telegrams.acceptor import Acceptor
-from relay.infra.telegrams.line import LOGGED_EVERY_S, Line, LineSettings, TelegramWriter
+from relay.infra.telegrams.line import LOGGED_EVERY_S, Line, LineClosed, LineSettings, TelegramWriter
 from relay.infra.telegrams.unique_numbers import UniqueNumbers
 from relay.policy.mediation.link import Link
 from relay.policy.settings.core import CoreSettings, split_address
@@ -120,8 +121,12 @@ class Lines:
     async def exchange(self, write: TelegramWriter, deadline: float) -> bytes:
         """Sends a request on a free line and returns the response. `deadline` is loop time.
 
+        A request on a line that is just being closed is sent once more: the APIs of the standard only read.
         Raises Refusal (50005, 50003), and ConversionError when `write` raises it.
         """
+        line = await self._take_line(deadline)
+        with contextlib.suppress(LineClosed):
+            return await line.exchange(write, deadline)
         line = await self._take_line(deadline)
         return await line.exchange(write, deadline)
 

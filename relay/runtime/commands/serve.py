@@ -57,7 +57,7 @@ Signals: TERM or INT drain and stop (twice: at once), HUP reloads settings, USR2
 def command(path: Path, log_level: str, role: str, *, until_stdin_closes: bool) -> None:
     """Run the relay: gateway with admin port, authority with its pages, jobs, adapter.
 
-    The adapter runs when an institution speaks telegrams; one that is added later needs a restart.
+    The adapter runs as soon as an institution speaks telegrams, also one that a reload adds.
 
     Of all instances that run jobs one leads: it syncs the registry, sends statistics and prunes the ledger.
     Logs go to stderr, access records to access_log.path. Create the ledger first: relay migrate.
@@ -79,7 +79,7 @@ async def _serve(
     loaded = load_settings(config, os.environ)
     settings = loaded.settings
     async with AsyncExitStack() as stack:
-        supervisors = _build_supervisors(config, log_level, loaded) if role == "all" else ()
+        supervisors = _build_supervisors(config, log_level, loaded) if role == "all" else []
 
         def send_sighup() -> None:
             for supervisor in supervisors:
@@ -89,8 +89,13 @@ async def _serve(
             for supervisor in supervisors:
                 supervisor.let_end()
 
+        def start_adapter() -> None:
+            supervisors.append(_build_adapter_supervisor(config, log_level, settings))
+            supervisors[-1].start_when_possible()
+
         process = _build_gateway(config, settings, log_level, send_sighup, lost_log_lines)
         process.on_second_stop = let_children_end
+        process.adapter_need.start = start_adapter if role == "all" else None
         stack.callback(process.close_sockets)
         await process.open_sockets()
         if supervisors:
@@ -151,7 +156,7 @@ async def _stop_all(supervisors: Sequence[Supervisor]) -> None:
         raise
 
 
-def _build_supervisors(config: Path, log_level: str, loaded: LoadedSettings) -> tuple[Supervisor, ...]:
+def _build_supervisors(config: Path, log_level: str, loaded: LoadedSettings) -> list[Supervisor]:
     """Returns the supervisors of authority and jobs, and of the adapter if an institution needs it."""
     settings = loaded.settings
     supervisors = [
@@ -159,9 +164,13 @@ def _build_supervisors(config: Path, log_level: str, loaded: LoadedSettings) -> 
         Supervisor("jobs", build_command("jobs", config, log_level)),
     ]
     if loaded.needs_adapter:
-        command = build_command("adapter", config, log_level)
-        supervisors.append(Supervisor("adapter", command, settings.adapter.socket, niceness=ADAPTER_NICENESS))
-    return tuple(supervisors)
+        supervisors.append(_build_adapter_supervisor(config, log_level, settings))
+    return supervisors
+
+
+def _build_adapter_supervisor(config: Path, log_level: str, settings: Settings) -> Supervisor:
+    command = build_command("adapter", config, log_level)
+    return Supervisor("adapter", command, settings.adapter.socket, niceness=ADAPTER_NICENESS)
 
 
 def _stop_with_parent(stop: Callable[[], object], *, is_enabled: bool) -> None:

@@ -21,10 +21,11 @@ from relay.infra.process.start_signals import STOPS, allow_hangups
 from relay.infra.tokens.revocation_feed import follow_revocations
 from relay.policy.settings.stop_time import CUT_S, DELIVERY_S, FOLLOWERS_S, LEDGER_S
 from relay.policy.settings.worker_shares import WorkerShare
+from relay.runtime.processes.adapter_need import AdapterNeed
 from relay.runtime.processes.listeners import GatewayListeners
 from relay.runtime.processes.reload import Reloader
 from relay.runtime.processes.sockets import bind_socket, name_owner
-from relay.runtime.settings.loading import load_settings
+from relay.runtime.settings.loading import LoadedSettings, load_settings
 from relay.runtime.settings.worker_settings import apply_share
 from relay.runtime.wiring.gateway import Relay
 
@@ -59,7 +60,8 @@ class GatewayProcess:
         settings = self._start_settings = loaded.settings
         self.relay = Relay(loaded, self._loop, is_worker=share is not None)
         self.relay.lost_log_lines = lost_log_lines
-        self.reloader = Reloader(self.relay, config, loaded, share=share)
+        self.adapter_need = AdapterNeed(is_needed=loaded.needs_adapter)
+        self.reloader = Reloader(self.relay, config, loaded, share=share, on_applied=self._update_adapter_need)
         self.relay.count_reloads = lambda: (self.reloader.applied, self.reloader.rejected)
         self.listeners = GatewayListeners(self.relay, sockets)
         self._admin_socket: socket.socket | None = None
@@ -216,6 +218,11 @@ class GatewayProcess:
         self.reloader.request()
         self.relay.access_log.reopen()  # even if the reload fails: the log may have been rotated
         self._on_sighup()
+
+    def _update_adapter_need(self, loaded: LoadedSettings) -> None:
+        """Starts the adapter when it is needed first. The parent of workers does it for all."""
+        if self._share is None:
+            self.adapter_need.update(is_needed=loaded.needs_adapter)
 
     async def reload(self) -> None:
         """Applies the current settings; keeps the last good ones when they cannot be used."""

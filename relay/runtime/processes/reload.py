@@ -76,7 +76,8 @@ class Reloader(Generic[PreparedT]):
     the log names the file, those in force stay, and the next reload is due when a file changes. An unexpected error
     rejects them too; these files are tried again at the next check. `keys_applied` counts rejected reloads that
     applied token keys. Sections of the role that need a restart are logged. A worker has its `share` of the limits.
-    `warns` of certificates that end soon: one of several processes on a machine is enough.
+    `warns` of certificates that end soon: one of several processes on a machine is enough. `on_applied` gets settings
+    that are in force from now on.
     """
 
     def __init__(
@@ -88,11 +89,13 @@ class Reloader(Generic[PreparedT]):
         hangs_s: float = HANGS_S,
         share: WorkerShare | None = None,
         warns: bool = True,
+        on_applied: Callable[[LoadedSettings], object] = lambda _: None,
     ) -> None:
         self._role = role
         self._share = share
+        self._on_applied = on_applied
         self._config = config
-        self._at_start, self._had_adapter = loaded.settings, loaded.needs_adapter
+        self._at_start = loaded.settings
         self._hangs_s = hangs_s
         self.loaded = loaded
         self.applied = self.rejected = self.keys_applied = 0
@@ -187,8 +190,6 @@ class Reloader(Generic[PreparedT]):
         check_new_certificates(self._certificates, certificates, datetime.now(UTC))
         prepared = self._role.prepare(loaded)
         restarts = sections_needing_restart(self._role.name, self._at_start, loaded.settings)
-        if loaded.needs_adapter and not self._had_adapter and self._role.name == "gateway":
-            restarts.append("adapter")  # relay serve starts it with its other child processes only
         return _Candidate(loaded, certificates, prepared, restarts)
 
     def _load(self) -> LoadedSettings:
@@ -220,6 +221,7 @@ class Reloader(Generic[PreparedT]):
         if candidate.restarts:
             sections = ",".join(candidate.restarts)
             _log.warning("settings changed that need a restart: role=%s sections=%s", self._role.name, sections)
+        self._on_applied(candidate.loaded)
 
     def _reject(self, error: Exception) -> None:
         self.rejected += 1

@@ -145,6 +145,14 @@ class Supervisor:
         """Starts a process in its own session: Ctrl-C must not reach it while calls in flight need it."""
         return ChildProcess(self._command, self._niceness)
 
+    def start_when_possible(self) -> None:
+        """Starts the process, again while the machine lacks a resource, and keeps it running."""
+        self._watching = asyncio.create_task(self._start_and_watch())
+
+    async def _start_and_watch(self) -> None:
+        process, _ = await self._spawn_again(0)
+        await self._watch(process)
+
     async def _watch(self, process: ChildProcess) -> None:
         failures = 0
         loop = asyncio.get_running_loop()
@@ -155,10 +163,11 @@ class Supervisor:
             wait_s = _get_restart_wait_s(failures)
             _log.error("child process ended: role=%s status=%s restart_in_s=%.1f", self._role, status, wait_s)
             await asyncio.sleep(wait_s)
-            process, failures = await self._restart(failures + 1)
+            process, failures = await self._spawn_again(failures + 1)
+            self.restarts += 1
 
-    async def _restart(self, failures: int) -> tuple[ChildProcess, int]:
-        """Starts the process again; repeats it while the machine lacks a resource. Returns it and the failures."""
+    async def _spawn_again(self, failures: int) -> tuple[ChildProcess, int]:
+        """Starts a process; repeats it while the machine lacks a resource. Returns it and the failures."""
         while True:
             try:
                 self.process = process = self._spawn()
@@ -173,7 +182,6 @@ class Supervisor:
                 await asyncio.sleep(wait_s)
                 failures += 1
             else:
-                self.restarts += 1
                 return process, failures
 
 

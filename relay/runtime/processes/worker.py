@@ -84,6 +84,7 @@ class WorkerEndpoint:
             rejected=process.reloader.rejected,
             connections=len(process.relay.connection_registry.connections),
             jwks=process.relay.jwks(),
+            needs_adapter=process.reloader.loaded.needs_adapter,
         )
 
     async def _send_metrics(self) -> None:

@@ -58,7 +58,10 @@ class WorkerStart:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """State of a worker: missing parts as /readyz names them, plan, numbers of reloads and connections, public keys."""
+    """State of a worker: missing parts as /readyz names them, plan, numbers of reloads and connections, public keys.
+
+    `needs_adapter` tells whether an institution of its plan speaks telegrams.
+    """
 
     missing: tuple[str, ...]
     plan: str = ""
@@ -66,6 +69,7 @@ class WorkerStatus:
     rejected: int = 0
     connections: int = 0
     jwks: Mapping[str, Any] = field(default_factory=dict)
+    needs_adapter: bool = False
 
     @property
     def is_listening(self) -> bool:
@@ -74,7 +78,7 @@ class WorkerStatus:
 
     def encode(self) -> bytes:
         """Returns the message."""
-        members = ("missing", "plan", "applied", "rejected", "connections", "jwks")
+        members = ("missing", "plan", "applied", "rejected", "connections", "jwks", "needs_adapter")
         return json.dumps({name: getattr(self, name) for name in members}).encode()
 
     @classmethod
@@ -88,4 +92,5 @@ class WorkerStatus:
             rejected=values.get("rejected", 0),
             connections=values.get("connections", 0),
             jwks=values.get("jwks", {}),
+            needs_adapter=values.get("needs_adapter", False),
         )

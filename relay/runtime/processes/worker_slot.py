@@ -114,6 +114,12 @@ class WorkerSlot:
         link = self.link
         return None if link is None else link.status
 
+    async def start(self) -> None:
+        """Starts the process, waits until it is ready, and keeps it running. Raises ChildNotReady and OSError."""
+        await self.supervisor.start()
+        await self.supervisor.wait_until_ready()
+        self.supervisor.keep_running()
+
     async def replace(self) -> int:
         """Replaces the process by a new one. Returns its id. Raises ChildNotReady or OSError; the former stays then."""
         await self.supervisor.replace(self._retire)

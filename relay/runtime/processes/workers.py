@@ -19,6 +19,7 @@ from relay.infra.process.start_signals import allow_hangups
 from relay.policy.quota.worker_balance import find_excess
 from relay.policy.settings.stop_time import compute_gateway_stop_s
 from relay.policy.settings.worker_shares import WorkerShare
+from relay.runtime.processes.adapter_need import AdapterNeed
 from relay.runtime.processes.restart_socket import RestartSocket
 from relay.runtime.processes.sockets import bind_shared_sockets, bind_socket, name_owner
 from relay.runtime.processes.supervisor import ChildNotReady
@@ -55,8 +56,10 @@ class WorkersProcess:
         on_sighup: Callable[[], object] = lambda: None,
         lost_log_lines: Callable[[], int] = lambda: 0,
     ) -> None:
-        settings = load_settings(config, os.environ).settings
+        loaded = load_settings(config, os.environ)
+        settings = loaded.settings
         self._settings = settings.gateway
+        self.adapter_need = AdapterNeed(is_needed=loaded.needs_adapter)
         self._command = build_command(config, log_level)
         self._count = count
         self._on_sighup = on_sighup
@@ -235,8 +238,8 @@ class WorkersProcess:
             start = WorkerStart(WorkerShare(number, self._count), addresses)
             self.slots.append(WorkerSlot(start, sockets, self._command, stop_s, self._handle_end))
         first, *others = self.slots
-        await _start(first)
-        results = await asyncio.gather(*map(_start, others), return_exceptions=True)
+        await first.start()
+        results = await asyncio.gather(*(slot.start() for slot in others), return_exceptions=True)
         for error in results:
             if error is not None:
                 raise error
@@ -296,6 +299,7 @@ class WorkersProcess:
     def _check_workers(self) -> None:
         statuses = [slot.status for slot in self.slots]
         known = [status for status in statuses if status is not None]
+        self.adapter_need.update(is_needed=any(status.needs_adapter for status in known))
         plans = {status.plan for status in known}
         if len(known) == self._count and len(plans) == 1 and plans != {self._plan}:
             self._plan = plans.pop()
@@ -328,12 +332,6 @@ class WorkersProcess:
             _log.info("workers are replaced: signal=SIGUSR2")
             self._restart = self._loop.create_task(self._replace_workers(lambda _: None))
             self._restart.add_done_callback(_ignore_logged_error)
-
-
-async def _start(slot: WorkerSlot) -> None:
-    await slot.supervisor.start()
-    await slot.supervisor.wait_until_ready()
-    slot.supervisor.keep_running()
 
 
 def _ignore_logged_error(task: asyncio.Task[None]) -> None:

@@ -117,6 +117,33 @@ async def test_a_closed_line_is_opened_again(open_lines, core, telegrams):
     await exchange
 
 
+async def test_a_request_on_a_closed_line_is_sent_once_more(open_lines, core, telegrams):
+    lines = open_lines()
+    exchange = begin(lines, telegrams)
+    _, writer = await core.telegrams.get()
+    writer.transport.abort()
+    await answer_next(core, telegrams)
+    await exchange
+
+
+async def test_a_request_is_sent_at_most_twice(open_lines, core, telegrams):
+    lines = open_lines()
+    exchange = begin(lines, telegrams)
+    for _ in range(2):
+        _, writer = await core.telegrams.get()
+        writer.transport.abort()
+    assert await catch(exchange) == ("provider_reset", "closed")
+
+
+async def test_a_request_with_half_a_response_is_not_repeated(open_lines, core, telegrams):
+    lines = open_lines()
+    exchange = begin(lines, telegrams)
+    _, writer = await core.telegrams.get()
+    writer.write(b"0000")
+    writer.close()
+    assert await catch(exchange) == ("provider_reset", "closed_within_telegram")
+
+
 async def test_calls_are_refused_while_no_core_is_there(open_lines, free_port, telegrams, caplog):
     lines = open_lines(free_port)
     assert await catch(begin(lines, telegrams)) == ("connect_refused", "refused")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -77,6 +78,25 @@ def test_the_adapter_is_a_child_that_stops_after_the_gateway(environment):
     assert log.index("gateway stopped") < log.index("adapter stopped")
     assert "Traceback" not in log
     assert not socket.exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_adapter_starts_when_a_reload_needs_it_first(environment, workers):
+    content = yaml.safe_load(environment.settings.read_text())
+    content["gateway"]["workers"] = workers
+    environment.settings.write_text(yaml.safe_dump(content, allow_unicode=True))
+    institution = environment.folder / "providers/savings.yaml"
+    institution.rename(institution.with_suffix(".later"))
+    with serve(environment) as process:
+        assert "adapter ready" not in read_until(process, "gateway ready")
+        institution.with_suffix(".later").rename(institution)
+        process.send_signal(signal.SIGHUP)
+        read_until(process, "adapter ready: socket=")
+        process.terminate()
+        log = process.communicate(timeout=20)[1]
+    assert process.returncode == 0
+    assert log.index("gateway stopped") < log.index("adapter stopped")
+    assert "Traceback" not in log
 
 
 def test_the_adapter_runs_alone(environment):

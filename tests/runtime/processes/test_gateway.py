@@ -79,7 +79,7 @@ async def test_an_adapter_that_a_reload_needs_first_makes_nothing_unready(proces
     await asyncio.sleep(0)
     stop.set()
     await following
-    assert "need a restart: role=gateway sections=adapter" in caplog.text
+    assert "an institution needs the adapter, start it" in caplog.text
     assert "adapter does not answer" not in caplog.text
 
 

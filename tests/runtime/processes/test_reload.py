@@ -284,8 +284,12 @@ async def test_one_process_of_a_machine_names_ending_certificates(folder, run_re
     assert find_endings(caplog) == []
 
 
-async def test_the_first_institution_that_needs_the_adapter_is_logged(scene, caplog):
-    scene.folder.write("providers/savings.yaml", SAVINGS)
-    shutil.copytree(TELEGRAMS, scene.folder.root / "providers/savings/telegrams")
-    await scene.reloader.reload()
-    assert "settings changed that need a restart: role=gateway sections=adapter" in caplog.text
+async def test_applied_settings_are_reported_and_rejected_ones_are_not(folder):
+    applied = []
+    reloader = Reloader(RecordingRole(), folder.path, load_settings(folder.path, {}), on_applied=applied.append)
+    folder.write("providers/savings.yaml", SAVINGS)
+    await reloader.reload()
+    assert applied == []  # it has no layouts
+    shutil.copytree(TELEGRAMS, folder.root / "providers/savings/telegrams")
+    await reloader.reload()
+    assert [loaded.needs_adapter for loaded in applied] == [True]
