@@ -251,7 +251,7 @@ class Line(asyncio.Protocol):
         """Closes the line when a telegram without request does not end; until then the line carries no request."""
         if self._is_unfinished and not self.closed.is_set():
             if self._unfinished is None:
-                refusal = Refusal(FAULTS["conversion_failed"], "a telegram that no request waits for does not end")
+                refusal = Refusal(FAULTS["conversion_failed"], "unfinished_telegram")
                 self._unfinished = self._loop.call_later(UNFINISHED_S, self._fail, refusal)
         elif self._unfinished is not None:
             self._unfinished.cancel()
