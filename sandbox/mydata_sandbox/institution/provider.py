@@ -92,7 +92,7 @@ class Provider:
         for field in (*api.request.query, *api.request.body):
             _check(field, params)
         customer = CUSTOMERS[0]
-        if request.user_ci is not None:
+        if request.user_ci is not None and api.api_id != _API_LIST:
             known = CUSTOMER_BY_CI.get(request.user_ci)
             if known is None:
                 raise ApiError(404, "40403", "정보주체가 존재하지 않습니다")
@@ -120,11 +120,13 @@ class Provider:
     async def _handle(self, request: web.Request) -> web.Response:
         try:
             params = await read_parameters(request)
+        except ConnectionResetError:
+            return web.Response(status=400)  # the caller has cut the request and reads nothing
         except ValueError:
             reply = Reply(400, {"rsp_code": "40001", "rsp_msg": "요청 본문이 올바른 JSON이 아닙니다"})
         else:
-            provider_request = ProviderRequest(request.method, request.path, params, request.headers.get("x-user-ci"))
-            reply = self.respond(provider_request)
+            ci = request.headers.get("x-user-ci", "")  # a call without a customer gets no data
+            reply = self.respond(ProviderRequest(request.method, request.path, params, ci))
         tran_id = request.headers.get("x-api-tran-id", "")
         headers = {"Content-Type": "application/json; charset=UTF-8"}
         if is_tran_id(tran_id):
