@@ -209,7 +209,7 @@ def build_context(call: Call, unique_number: str, now: float, sequence: int = 1)
     """
     moment = format_timestamp(now)
     return {
-        **call.parameters,
+        **{name: value for name, value in call.parameters.items() if value},
         "today": moment[:8],
         "now": moment,
         "time": moment[8:],

@@ -17,6 +17,9 @@ EMPTY: Literal["empty"] = "empty"
 MESSAGE_ROWS: Literal["message"] = "message"
 """As `rows` of a list: the message itself is the only row."""
 
+CustomerCheck = Literal["ci", "unchecked"]
+"""How the core knows the customer of a call: by the CI in each request, or not at all."""
+
 RspCodeText = Annotated[
     str, StringConstraints(pattern=r"^([0-9]{5}|empty)$"), Field(description="an rsp_code in quotes, or empty")
 ]
@@ -58,11 +61,15 @@ class Management(Section):
 
 
 class TelegramLink(Section):
-    """`link.yaml`: what all telegrams of an institution have in common."""
+    """`link.yaml`: what all telegrams of an institution have in common.
+
+    `customer: unchecked` allows requests without `$user_ci`: the core cannot know whose account it serves.
+    """
 
     charset: Literal["EUC-KR", "CP949", "UTF-8"] = "EUC-KR"
     framing: FramingSettings = FramingSettings()
     header: Annotated[Items, Field(min_length=1)]
+    customer: CustomerCheck = "ci"
     kinds: Kinds = Kinds()
     response_code: ResponseCodes
     management: Management | None = None

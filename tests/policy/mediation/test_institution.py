@@ -9,7 +9,11 @@ HEADER = [
     "unique_no n(8) = $unique_number",
     "resp_code an(4)",
 ]
-LINK = {"header": HEADER, "response_code": {"field": "resp_code", "codes": {"0000": "00000"}}}
+LINK = {
+    "header": HEADER,
+    "customer": "unchecked",
+    "response_code": {"field": "resp_code", "codes": {"0000": "00000"}},
+}
 LOAN = {
     "api": "BA22",
     "code": "A022",
@@ -19,7 +23,9 @@ LOAN = {
 LIST = {
     "api": "BA13",
     "code": "A013",
-    "request": {"fields": ["account_num an(20)", "rows n(3) = $rows", "after an(9) = $key"]},
+    "request": {
+        "fields": ["account_num an(20)", "from_date date", "to_date date", "rows n(3) = $rows", "after an(9) = $key"]
+    },
     "response": {
         "fields": [
             "more an(1)",

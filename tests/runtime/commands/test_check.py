@@ -19,7 +19,7 @@ def test_the_repositorys_own_settings_are_valid(monkeypatch):
     monkeypatch.chdir(ROOT)
     answer = run()
     assert answer.exit_code == 0
-    assert answer.output.startswith("ok: 5 providers, operators from the portal, plan ")
+    assert answer.output.startswith("ok: 6 providers, operators from the portal, plan ")
     assert answer.output.count("\n") == 1
 
 

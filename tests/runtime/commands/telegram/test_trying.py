@@ -29,7 +29,7 @@ def test_both_sides_and_the_answer_are_shown_masked(run, settings, core):
     core.values["A004"] = CASES["BA04"][1]
     answer = call(run, settings, "BA04", *PERIOD)
     assert (answer.exit_code, core.bugs) == (0, [])
-    for text in ("line open after", "telegram 1: request, 168 bytes", "response, 400 bytes after", '"trans_cnt": "2"'):
+    for text in ("line open after", "telegram 1: request, 256 bytes", "response, 400 bytes after", '"trans_cnt": "2"'):
         assert text in answer.output
     for value in ("110200300400", "3100000", "급여"):
         assert value not in answer.output
@@ -38,7 +38,7 @@ def test_both_sides_and_the_answer_are_shown_masked(run, settings, core):
 
 def test_each_continuation_is_shown(run, settings, core, tmp_path):
     async def script(request, core):
-        is_first = not request.cut(145, 153)
+        is_first = not request.cut(233, 241)
         rows = [ROW | {"trans_no": str(number)} for number in ((9, 8) if is_first else (7, 6))]
         more = {"more": "Y", "next_date": "20260131", "next_no": "8"} if is_first else {"more": "N"}
         request.wire.send(core.build_response(request, {**more, "trans_list": rows}))
