@@ -77,8 +77,11 @@ def check_paging(
     group = scope.groups.get(paging.list if entry is None else entry.rows or "")
     if group is not None and group.maximum and paging.rows > group.maximum:
         file.add("paging.rows", "is more than the list can have", f"at most {group.maximum}")
-    for name in paging.more:
-        if name not in scope.fields:
-            file.add(f"paging.more.{name}", "is no field of the response", "a field outside of lists")
+    for key, codes in (("more", paging.more), ("last", paging.last)):
+        for name in codes:
+            if name not in scope.fields:
+                file.add(f"paging.{key}.{name}", "is no field of the response", "a field outside of lists")
+    if paging.last and not paging.more:
+        file.add("paging.last", "is set, but more is missing", "the values of a list that continues, as more")
     if "next_page" not in parameters:
         file.add("paging", "is set, but the API has no pages", "no paging")

@@ -89,7 +89,8 @@ class Expression(Section):
     As text: the name of a field, or `= VALUE`. `codes` translates values, `default` stands for all others. `when` and
     `unless` give fields and values: the field is left out unless they match, or when they do; without values they ask
     whether the field is blank. `longer` allows a field that is longer than the standard's: values too long are an
-    error (`check`), or text is cut (`cut`).
+    error (`check`), or text is cut (`cut`). `times` multiplies a number that is in units (1000), `minus` gives a field
+    and the values with which a number is negative.
     """
 
     field: Name | None = None
@@ -105,6 +106,8 @@ class Expression(Section):
     when: dict[str, Codes] = Field(default={})
     unless: dict[str, Codes] = Field(default={})
     longer: Literal["check", "cut"] | None = None
+    times: Annotated[int, Field(ge=2, le=100_000_000)] | None = None
+    minus: Annotated[dict[str, Codes], Field(max_length=1)] = Field(default={})
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -134,12 +137,14 @@ class ResponseMessage(Section):
 class ListPaging(Section):
     """How the core continues a list. There are more rows while `more` matches.
 
-    One response of the core has at most `rows` rows (`$rows`).
+    With `last` the list ends when that matches, and other values are errors. One response of the core has at most
+    `rows` rows (`$rows`).
     """
 
     list: Name
     key: Annotated[tuple[Name, ...], Field(max_length=8)] = ()
     more: dict[str, Codes] = Field(default={})
+    last: dict[str, Codes] = Field(default={})
     rows: Annotated[int, Field(ge=1, le=500)] = 100
 
     @property
