@@ -130,6 +130,7 @@ def describe_source(plan: FieldPlan, conversion: Conversion) -> str:
             return f"parameter {plan.name}"
         return f"default {plan.item.default}" if plan.item.default is not None else ""
     value = {"kind": conversion.kinds.request, "code": conversion.code}.get(plan.variable, "")
+    value = plan.item.codes.get(value, value)
     return _describe_variable(plan.variable, value)
 
 
@@ -148,6 +149,7 @@ def describe_demand(plan: FieldPlan, conversion: Conversion) -> str:
     if plan.variable == "length":
         return _CONTEXT["length"]
     value = {"kind": conversion.kinds.response, "code": conversion.response_code}.get(plan.variable)
+    value = value and plan.item.codes.get(value, value)
     return f"must be {value}" if value else f"must be that of the request: {_describe_variable(plan.variable)}"
 
 

@@ -14,7 +14,13 @@ from relay.policy.mediation.file_checks import (
     report_warnings,
 )
 from relay.policy.mediation.link import Link
-from relay.policy.mediation.link_compilation import check_variables, compile_link, complete_header, iter_all_fields
+from relay.policy.mediation.link_compilation import (
+    check_code,
+    check_variables,
+    compile_link,
+    complete_header,
+    iter_all_fields,
+)
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
 from relay.policy.mediation.mapping.records import describe_record
@@ -119,7 +125,8 @@ class _MessageCompiler:
     def _compile_message(self, key: str, fields: Iterable[Item]) -> MessagePlan:
         header = complete_header(self._link.settings, FileProblems(""))
         problems: list[LayoutError] = []
-        plan = compile_message(header, key, fields, self._link.settings.charset, problems)
+        first = len(self._link.settings.header) - len(header)
+        plan = compile_message(header, key, fields, self._link.settings.charset, problems, first)
         self._file.problems += [problem for problem in problems if not problem.key.startswith("header[")]
         check_variables(iter_all_fields(plan.body), self._parameters, self._file)
         return plan
@@ -135,6 +142,12 @@ class _MessageCompiler:
         customer = self._link.settings.customer
         check_request(self._api, sent, repeated, self._message.paging, customer, self._file)
         warn_of_swaps(self._api, repeated, self._file)
+        for plan in iter_fields(request.header):
+            if plan.variable == "code":
+                check_code("code", plan, self._message.code, self._file)
+        for plan in iter_fields(response.header):
+            if plan.variable == "code" and self._message.response.code is not None:
+                check_code("response.code", plan, self._message.response.code, self._file)
         if "code" not in used:
             self._file.add("code", "is in no field of the request", "a field = $code in the header")
         asset = self._api.asset
@@ -165,5 +178,11 @@ class _MessageCompiler:
             if name is not None and name not in names:
                 self._file.add("response.fields", f"do not have the field {name} of response_code", "that field")
         is_in_header = codes.field in in_header and (codes.text is None or codes.text in in_header)
+        field = next((plan for plan in iter_fields(response.parts) if plan.name == codes.field), None)
+        if field is not None:
+            for code in self._message.response_codes:
+                check_code(f"response_codes.{code}", field, code, self._file)
+            for code in () if codes.field in in_header else codes.codes:
+                check_code(field.key, field, code, self._file)
         table = {**codes.codes, **self._message.response_codes}
         return ResponseCodePlan(codes.field, is_in_header, codes.text or "", table)

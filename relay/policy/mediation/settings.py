@@ -51,13 +51,17 @@ class ResponseCodes(Section):
 
 
 class Management(Section):
-    """Line management (회선 관리): telegrams that start, test and end a line, by the code in one of their fields."""
+    """Line management (회선 관리): telegrams that start, test and end a line, by the code in one of their fields.
+
+    `field` is one of `fields`, or a field of the header that has no value or `= $code`. `ok` is the response code of
+    the relay's own answers, by default the first success of `response_code`.
+    """
 
     kinds: Kinds = Kinds(request="0800", response="0810")
     fields: Items = ()
     field: Name
     codes: dict[Literal["start", "test", "end"], Code]
-    ok: Code = "0000"
+    ok: Code | None = None
 
 
 class TelegramLink(Section):

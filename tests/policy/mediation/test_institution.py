@@ -117,9 +117,9 @@ def test_a_wrong_message_is_a_problem_of_its_file(compile_small, message, path, 
 
 
 LINK_PROBLEMS = [
-    ("header", [*HEADER, "msg_type an(1)"], "header[5]: repeats the name msg_type"),
+    ("header", [*HEADER, "msg_type an(1)"], "header[4]: repeats the name msg_type"),
     ("header", [*HEADER, {"list": "rows", "times": 2, "fields": ["a an(1)"]}], "header: has a list or an optional"),
-    ("header", [*HEADER, "bank an(3) = $bank"], "header[5]: has the unknown value $bank"),
+    ("header", [*HEADER, "bank an(3) = $bank"], "header[4]: has the unknown value $bank"),
     ("header", ["no n(4)", "length n(4) = $length", *HEADER], "header[1]: has the length at another place than"),
     ("framing", {"offset": 4}, "header: has no length field; expected: a field = $length at offset 4"),
     ("response_code.field", "code", "response.fields: do not have the field code of response_code"),
@@ -154,7 +154,7 @@ def test_a_response_field_named_like_the_asset_repeats_it(compile_small):
 
 def test_a_problem_of_the_header_is_reported_once(compile_small):
     _, problems = compile_small(change(LINK, "header", [*HEADER, "a date(5)"]), {"a.yaml": LOAN, "b.yaml": LIST})
-    assert problems == ["link.yaml: header[5]: has a length that date cannot have; expected: 6 or 8 bytes"]
+    assert problems == ["link.yaml: header[4]: has a length that date cannot have; expected: 6 or 8 bytes"]
 
 
 def test_problems_of_all_files_are_reported_at_once(compile_small):

@@ -275,3 +275,11 @@ def test_several_requests_on_a_line_need_a_unique_number(folder, telegrams):
     link.write_text(link.read_text().replace("n(12)  = $unique_number", "n(12)  = 1"))
     (line,) = get_lines(folder)
     assert line.startswith("providers/savings.yaml: core.requests: is 2, but telegrams have no unique number")
+
+
+def test_several_requests_on_a_line_need_a_long_unique_number(folder, telegrams):
+    folder.put("providers/savings.yaml", "core.requests", 8)
+    link = telegrams / "link.yaml"
+    link.write_text(link.read_text().replace("n(12)  = $unique_number", "n(2)   = $unique_number\n  - filler(10)"))
+    (line,) = get_lines(folder)
+    assert line.startswith("providers/savings.yaml: core.requests: is 8, but unique numbers of 2 digits are soon those")

@@ -139,11 +139,19 @@ def build_codec(item: Item, charset: str) -> Codec:
 
 
 def compile_message(
-    header: Iterable[Item], body_key: str, body: Iterable[Item], charset: str, problems: list[LayoutError]
+    header: Iterable[Item],
+    body_key: str,
+    body: Iterable[Item],
+    charset: str,
+    problems: list[LayoutError],
+    first_index: int = 0,
 ) -> MessagePlan:
-    """Returns the plan of a message; adds what is wrong to `problems`, below the keys `header` and `body_key`."""
+    """Returns the plan of a message; adds what is wrong to `problems`, below the keys `header` and `body_key`.
+
+    `first_index` is the index of the first field of the header in its file, -1 when it is not there.
+    """
     builder = _Builder(charset, problems)
-    _compile_record(((f"header[{index}]", item) for index, item in enumerate(header)), builder)
+    _compile_record(((f"header[{index}]", item) for index, item in enumerate(header, first_index)), builder)
     headers = len(builder.parts)
     _compile_record(((f"{body_key}[{index}]", item) for index, item in enumerate(body)), builder)
     return MessagePlan(tuple(builder.parts[:headers]), tuple(builder.parts[headers:]))
