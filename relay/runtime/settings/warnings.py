@@ -51,9 +51,10 @@ def find_setting_warnings(path: Path, loaded: LoadedSettings) -> Iterator[Settin
 
 def find_layout_warnings(loaded: LoadedSettings) -> Iterator[SettingsProblem]:
     """Yields warnings of the files of telegrams and of JSON that institutions define themselves."""
-    for institution in (*loaded.telegrams.values(), *loaded.json_apis.values()):
-        for warning in institution.warnings:
-            yield SettingsProblem(warning.file, warning.key, warning.wrong, warning.allowed)
+    warnings = [warning for institution in loaded.telegrams.values() for warning in institution.warnings]
+    warnings += [warning for institution in loaded.json_apis.values() for warning in institution.warnings]
+    for warning in warnings:
+        yield SettingsProblem(warning.file, warning.key, warning.wrong, warning.allowed)
 
 
 def find_file_warnings(path: Path, loaded: LoadedSettings, now: datetime) -> Iterator[SettingsProblem]:

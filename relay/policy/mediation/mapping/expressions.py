@@ -213,8 +213,8 @@ def _multiply(key: str, source: Source, times: int) -> Source:
         raise LayoutError(f"{key}.times", f"multiplies {source.kind}", "a number: amount, packed, zoned, decimal")
     digits = len(str(times - 1))
     evaluate = partial(_evaluate_product, source.evaluate, times)
-    longer = {"max_bytes": source.max_bytes + digits, "digits": source.digits + digits}
-    return replace(source, evaluate=evaluate, parts=(), **longer)
+    size, digits = source.max_bytes + digits, source.digits + digits
+    return replace(source, evaluate=evaluate, max_bytes=size, digits=digits, parts=())
 
 
 def _evaluate_product(evaluate: Evaluate, times: int, frame: Frame) -> Values:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from relay.policy.mediation.errors import LayoutError, ValueFault
+from relay.policy.mediation.telegram.blank_values import BLANK_VALUE_TYPES, NUL_TYPES, BlankValuesCodec
 from relay.policy.mediation.telegram.codec import Codec, FillerCodec, Kind
 from relay.policy.mediation.telegram.notation import Item
 from relay.policy.mediation.telegram.numbers import (
@@ -128,14 +129,22 @@ def build_codec(item: Item, charset: str) -> Codec:
     allowed = _LENGTHS.get(kind)
     if allowed and item.bytes not in allowed[0]:
         raise LayoutError("", f"has a length that {kind} cannot have", allowed[1])
-    if kind == "ah":
-        return TextCodec(item, charset)
-    codec = _CODECS[kind](item)
+    codec = TextCodec(item, charset) if kind == "ah" else _CODECS[kind](item)
+    _check_options(item, codec)
+    return BlankValuesCodec(item, codec, item.blank) if item.blank or item.pad == "nul" else codec
+
+
+def _check_options(item: Item, codec: Codec) -> None:
+    """Raises LayoutError for decimals, a sign or padding that the type cannot have."""
+    kind = item.type or ""
     if item.decimals and (codec.kind is not Kind.NUMBER or item.decimals > codec.length * 2):
         raise LayoutError("", "has decimals that do not fit", "decimals of a number, fewer than its digits")
     if item.sign and (kind != "amount" or codec.length < 2):  # noqa: PLR2004 - a sign and a digit
         raise LayoutError("", "has a sign", "a sign of an amount of at least 2 bytes")
-    return codec
+    if item.pad == "nul" and kind not in NUL_TYPES:
+        raise LayoutError("", "is padded with NUL", "such padding of an or ah alone")
+    if item.blank and kind not in BLANK_VALUE_TYPES:
+        raise LayoutError("", "has values for none", "one of " + ", ".join(BLANK_VALUE_TYPES))
 
 
 def compile_message(
