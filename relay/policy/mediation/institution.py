@@ -24,7 +24,7 @@ from relay.policy.mediation.link_compilation import (
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
 from relay.policy.mediation.mapping.records import describe_record
-from relay.policy.mediation.request_checks import SentValue, bind_parameters, check_request, warn_of_swaps
+from relay.policy.mediation.request_checks import SentValue, check_request, list_repeated, warn_of_swaps
 from relay.policy.mediation.settings import TelegramLink, TelegramMessage
 from relay.policy.mediation.telegram.notation import Item
 from relay.policy.mediation.telegram.plan import (
@@ -97,7 +97,7 @@ class _MessageCompiler:
     def compile(self) -> Conversion:
         message, link = self._message, self._link
         request = self._compile_message("request.fields", message.request.fields)
-        response = self._compile_message("response.fields", bind_parameters(self._api, message.response.fields))
+        response = self._compile_message("response.fields", self._bind_parameters(message.response.fields))
         self._check_request(request, response)
         scope = Scope(describe_record(response.parts))
         output = compile_answer(self._api, message.answer, scope, self._file.problems)
@@ -130,6 +130,16 @@ class _MessageCompiler:
         self._file.problems += [problem for problem in problems if not problem.key.startswith("header[")]
         check_variables(iter_all_fields(plan.body), self._parameters, self._file)
         return plan
+
+    def _bind_parameters(self, items: Iterable[Item]) -> list[Item]:
+        """Returns the fields of a response; those that are named like a parameter must have its value."""
+        names = list_repeated(self._api)
+        return [
+            item.model_copy(update={"value": f"${item.name}"})
+            if item.name in names and item.value is None and not item.codes
+            else item
+            for item in items
+        ]
 
     def _check_request(self, request: MessagePlan, response: MessagePlan) -> None:
         sent = [

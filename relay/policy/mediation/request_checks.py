@@ -1,15 +1,13 @@
 """Checks what requests of a core say, and what its responses repeat, whether it speaks telegrams or JSON."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from relay.domain.api import Api, Presence
 from relay.policy.mediation.file_checks import FileProblems
-from relay.policy.mediation.json_api.notation import JsonItem
 from relay.policy.mediation.settings import CustomerCheck, ListPaging
 from relay.policy.mediation.telegram.codec import Kind
-from relay.policy.mediation.telegram.notation import Item
 
 CUSTOMER: Final = "user_ci"
 CI_LENGTH: Final = 88
@@ -23,9 +21,6 @@ _CHANGED_PARAMETERS: Final = frozenset({"limit", "next_page", "search_timestamp"
 
 _POSITIONS: Final = ("rows", "page", "key", "page_number", "offset")
 _UNBOUNDED: Final = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME})
-
-
-ItemT = TypeVar("ItemT", Item, JsonItem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +102,10 @@ def _check_lengths(api: Api, sent: Sequence[SentValue], file: FileProblems) -> N
             file.warn(value.key, wrong, allowed + ("answered with 40402" if is_asset else "errors (50007)"))
 
 
-def bind_parameters(api: Api, items: Iterable[ItemT]) -> list[ItemT]:
-    """Returns the fields of a response; those that are named like a parameter must repeat it if the call has it."""
+def list_repeated(api: Api) -> frozenset[str]:
+    """Returns the parameters that a response repeats: its fields of the same name must have the value of the call."""
     request = api.request
-    names = {field.name for field in request.path + request.query + request.body} - _CHANGED_PARAMETERS
-    return [
-        item.model_copy(update={"value": f"${item.name}"})
-        if item.name in names and item.value is None and not item.codes
-        else item
-        for item in items
-    ]
+    return frozenset({field.name for field in request.path + request.query + request.body} - _CHANGED_PARAMETERS)
 
 
 def warn_of_swaps(api: Api, repeated: Collection[str], file: FileProblems) -> None:

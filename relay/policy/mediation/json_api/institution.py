@@ -23,7 +23,7 @@ from relay.policy.mediation.json_api.requests import PATH_VALUE, RequestPlan
 from relay.policy.mediation.json_api.settings import JsonLink, JsonMessage
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
-from relay.policy.mediation.request_checks import SentValue, bind_parameters, check_request
+from relay.policy.mediation.request_checks import SentValue, check_request, list_repeated
 from relay.policy.mediation.settings import NumberedPaging
 
 NAMES: Final = tuple(name for name in CONTEXT_NAMES if name not in {"kind", "code", "length"})
@@ -256,8 +256,13 @@ class _MessageCompiler:
 
     def _compile_response(self) -> RecordPlan:
         """Returns the record behind the header. A field that is named like a parameter of the call must repeat it."""
-        settings = self._message.response
-        items = bind_parameters(self._api, settings.fields)
+        settings, names = self._message.response, list_repeated(self._api)
+        items = [
+            item.model_copy(update={"value": f"${item.name}"})
+            if item.name in names and item.value is None and not item.codes
+            else item
+            for item in settings.fields
+        ]
         prefix = () if settings.at == "$" else tuple(settings.at.split("."))
         entries = _number("response.fields", items)
         record = compile_record(entries, self._link.forms, self._file.problems, prefix)
