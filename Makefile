@@ -20,9 +20,9 @@ demo: $(VENV)/ready      ## start relay and sandbox on free ports, make every ca
 	@.ci/compile $(VENV) || [ $$? -eq 3 ]
 	@.ci/with-compiled $(VENV)/bin/mydata-sandbox demo
 
-sandbox: $(VENV)/ready   ## start relay and sandbox and leave them running
+sandbox: $(VENV)/ready   ## start relay and sandbox and leave them running; ARGS='--institution my.yaml'
 	@.ci/compile $(VENV) || [ $$? -eq 3 ]
-	@.ci/with-compiled $(VENV)/bin/mydata-sandbox run
+	@.ci/with-compiled $(VENV)/bin/mydata-sandbox run $(ARGS)
 
 compile: $(VENV)/ready   ## build the compiled form into build/compiled; needs gcc and Python's headers
 	@.ci/compile $(VENV)

@@ -111,8 +111,9 @@ def main() -> None:
     """Prints the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON")
+    is_json = parser.parse_args().json
     figures = measure_all()
-    if parser.parse_args().json:
+    if is_json:
         print(json.dumps(figures))
         return
     for name, microseconds in figures.items():

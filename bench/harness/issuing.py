@@ -154,7 +154,7 @@ class Bench:
         return service | {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
 
     def signed(self, count: int) -> list[Form]:
-        """Returns consents of 3 customers to 2 services at 11 institutions; from the 67th on each replaces one."""
+        """Returns consents of 3 customers to 2 services at 12 institutions; from the 73rd on each replaces one."""
         forms = []
         for customer, (at, service) in zip(cycle(CUSTOMERS), self._targets, strict=False):
             if len(forms) == count:

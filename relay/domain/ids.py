@@ -19,6 +19,9 @@ TRAN_ID_FORM: Final = (
 )
 """Describes the header in refusals."""
 
+AUTHORIZATION_FORM: Final = "Authorization (Bearer 접근토큰)"
+"""Describes the header in refusals."""
+
 _SERIAL: Final = re.compile(r"[0-9A-Za-z -]+")
 _SERIAL_SEPARATORS: Final = re.compile(r"[ -]")
 

@@ -13,6 +13,9 @@ MINUTES_PER_DAY: Final = 24 * 60
 UTC_OFFSET_MINUTES: Final = 9 * 60
 KOREA: Final = timezone(timedelta(minutes=UTC_OFFSET_MINUTES), "KST")
 
+ISO_OFFSET: Final = "+09:00"
+"""Korea's offset in ISO 8601."""
+
 _UTC_OFFSET_S: Final = UTC_OFFSET_MINUTES * 60
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _FIRST_SUNDAY_S: Final = 3 * DAY_S - _UTC_OFFSET_S

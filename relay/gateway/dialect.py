@@ -11,6 +11,7 @@ from relay.policy.call import envelope, oauth_envelope
 from relay.policy.response.rsp_code import (
     CHARSET,
     HEAD_BYTES,
+    NO_CODE,
     find_last_rsp_code,
     find_rsp_code,
     judge_beginning,
@@ -67,8 +68,13 @@ def record_beginning(exchange: Exchange, headers: Mapping[bytes, bytes], body: b
 
 
 def record_end(exchange: Exchange, text: StreamedText, *, lacks_code: bool) -> None:
-    """Records what only the end of a large data response shows: a code that its beginning lacks, and its charset."""
-    if lacks_code:
+    """Records what only the end of a large data response shows: a code that its beginning lacks, and its charset.
+
+    A body that is not decoded to its end has no code, since it may be incomplete.
+    """
+    if not text.is_readable:
+        exchange.rsp_code, exchange.reason = "", NO_CODE
+    elif lacks_code:
         code = find_last_rsp_code(text.tail)
         exchange.rsp_code, exchange.reason = judge_code(exchange.status, code, _RSP_CODES, is_text=text.is_utf8)
     elif not text.is_utf8:

@@ -32,7 +32,6 @@ class Forwarding:
     """
 
     __slots__ = (
-        "_chunked",
         "_clock",
         "_close",
         "_connection",
@@ -41,6 +40,8 @@ class Forwarding:
         "_exchange",
         "_is_done",
         "_lacks_code",
+        "_last_part",
+        "_length",
         "_paused",
         "_request",
         "_strict",
@@ -69,6 +70,7 @@ class Forwarding:
         self._strict = strict
         self.call: tuple[ApiRules, RequestHead, bytes] | None = None
         self._request: UpstreamRequest | None = None
+        self._last_part = b""
         self._paused = False
         self._is_done = False
 
@@ -131,7 +133,8 @@ class Forwarding:
         """Forwards the head of a large response and the beginning of its body."""
         self._end_of_body: EndDetector | None = None
         self._text: StreamedText | None = None
-        self._lacks_code = self._chunked = False
+        self._lacks_code = False
+        self._length = length
         if not self.accepts(status, headers):
             return
         if self._dialect is DATA and not begins_as_json(headers, body):
@@ -146,7 +149,6 @@ class Forwarding:
             self._exchange.reason = "" if self._lacks_code else self._exchange.reason
         else:
             self._dialect.record(self._exchange, headers, body)
-        self._chunked = length is None
         self._connection.write(
             self._dialect.response_head(status, self._tran_id, headers, length, close=self._connection.will_close)
         )
@@ -172,7 +174,10 @@ class Forwarding:
         return FAULTS["request_unusual" if unusual else "provider_broken"]
 
     def body_received(self, body: bytes) -> None:
-        """Forwards a part. An empty part is skipped: as a chunk it would be the last one (RFC 9112 7.1)."""
+        """Forwards a part, but the last one of a known length only with the end: until then no body looks complete.
+
+        An empty part is skipped: as a chunk it would be the last one (RFC 9112 7.1).
+        """
         if not body:
             return
         self._exchange.bytes_out += len(body)
@@ -180,8 +185,11 @@ class Forwarding:
             self._text.feed(body)
         if self._end_of_body is not None:
             self._end_of_body.feed(body)
-        if self._chunked:
+        if self._length is None:
             body = b"%x\r\n%b\r\n" % (len(body), body)
+        elif self._exchange.bytes_out >= self._length:
+            self._last_part = body
+            return
         self._connection.write(body)
 
     def response_ended(self) -> None:
@@ -196,8 +204,8 @@ class Forwarding:
             record_end(self._exchange, self._text, lacks_code=self._lacks_code)
             self._blame_request()
         self._exchange.provider_ended = self._clock()
-        if self._chunked:
-            self._connection.write(_LAST_CHUNK)
+        self._connection.source = None  # nothing is left to pause: the upstream's connection carries another call soon
+        self._connection.write(_LAST_CHUNK if self._length is None else self._last_part)
         self._connection.finish()
         self._close_exchange()
 
@@ -208,6 +216,7 @@ class Forwarding:
             return
         exchange.detail = detail
         if exchange.status:
+            exchange.bytes_out -= len(self._last_part)
             slow = self._paused and fault is FAULTS["provider_silent"]
             exchange.reason = "operator_slow" if slow else fault.name
             exchange.rsp_code = fault.rsp_code

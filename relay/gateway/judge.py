@@ -15,7 +15,7 @@ from relay.domain.authorization.grant import Grant
 from relay.domain.authorization.token import Claims, TokenExpired
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.ids import ApiType
+from relay.domain.ids import AUTHORIZATION_FORM, ApiType
 from relay.domain.korea import date_in_korea
 from relay.domain.ports import Grants, QuotaCounters, ScheduledTransfers, TokenVerifier
 from relay.domain.quota import Transfer
@@ -92,7 +92,7 @@ def judge(
         caller = _find_caller(parameters.get("client_id"), callers, exchange)
     else:
         if b"authorization" not in headers:
-            raise Refusal(FAULTS["token_missing"])
+            raise Refusal(FAULTS["token_missing"], AUTHORIZATION_FORM)
         try:
             claims = ports.token_verifier.verify(headers[b"authorization"], now)
         except TokenExpired as expired:

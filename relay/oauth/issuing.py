@@ -26,7 +26,9 @@ def build_token_scope(industry: str, scopes: tuple[str, ...]) -> str:
     """
     scope = build_scope(industry, scopes)
     if len(scope) > _MAX_SCOPE_LENGTH or not all(name.startswith(f"{industry}.") for name in scope.split(" ")):
-        raise OAuthRefusal("invalid_scope", "전송요구의 scope가 해당 업권의 scope가 아닙니다")
+        raise OAuthRefusal(
+            "invalid_scope", f"전송요구의 scope가 해당 업권의 scope가 아닙니다: scope ({industry}.으로 시작)"
+        )
     return scope
 
 

@@ -159,9 +159,8 @@ def _read_signed_consent(call: TokenCall) -> SignedConsent:
 
 
 def _require_fields(form: Mapping[str, str], names: tuple[str, ...], consent_type: str) -> None:
-    missing = next((name for name in names if not form.get(name)), None)
-    if missing is not None:
-        raise OAuthRefusal.from_fault("parameter_missing", missing)
+    if missing := [name for name in names if not form.get(name)]:
+        raise OAuthRefusal.from_fault("parameter_missing", ", ".join(missing))
     if form["consent_type"] != consent_type:
         raise _invalid("consent_type", f"auth_type이 {form['auth_type']}이면 {consent_type}")
 
@@ -234,7 +233,7 @@ def _read_demand(call: TokenCall, text: bytes) -> Demand:
         demand = read_demand(text)
         check_demand(demand, frame)
     except DemandError as fault:
-        description = f"전송요구내역이 올바르지 않습니다: {fault.member} ({fault.allowed})"
+        description = f"전송요구내역이 올바르지 않습니다: {fault.describe()}"
         raise OAuthRefusal(fault.error, description, reason="consent_demand") from None
     return demand
 

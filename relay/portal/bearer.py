@@ -5,6 +5,7 @@ from typing import Final
 from relay.domain.authorization.ports import TokenSigner
 from relay.domain.authorization.token import MANAGE
 from relay.domain.fault import FAULTS, Refusal
+from relay.domain.ids import AUTHORIZATION_FORM
 from relay.endpoint.calls import ForwardedCall
 from relay.portal.dependencies import SupportSettings
 
@@ -19,9 +20,9 @@ def authenticate_portal(settings: SupportSettings, signer: TokenSigner, call: Fo
     """
     authorization = call.single_header("authorization")
     if not authorization:
-        raise Refusal(FAULTS["token_missing"])
+        raise Refusal(FAULTS["token_missing"], AUTHORIZATION_FORM)
     if authorization[: len(_SCHEME)].lower() != _SCHEME or not authorization.isascii():
-        raise Refusal(FAULTS["token_malformed"])
+        raise Refusal(FAULTS["token_malformed"], AUTHORIZATION_FORM)
     claims = signer.read(authorization[len(_SCHEME) :], int(now), MANAGE)
     if (claims.aud, claims.client_id) != (settings.portal.org_code, settings.portal.offers.client_id):
         raise Refusal(FAULTS["token_of_other_operator"])

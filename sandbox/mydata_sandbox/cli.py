@@ -9,10 +9,13 @@ from mydata_sandbox import __version__
 from mydata_sandbox.standard_streams import open_missing_descriptors
 
 COMMANDS: Final = {
+    "authorize": "Get a token by individual authentication, step by step with curl.",
     "certs": "Make development certificates.",
     "demo": "Make every call of the standard once and validate the responses.",
     "examples": "Write the example calls of the relay's documents.",
+    "misbehave": "Make institutions of a running sandbox fail.",
     "run": "Start relay, institutions, certifiers and portal and leave them running.",
+    "sign": "Get a token by integrated authentication, step by step with curl.",
     "token": "Print an access token, valid or deliberately wrong.",
 }
 

@@ -52,11 +52,12 @@ _IRP: Final = ("IR01", "IR02", "IR03", "IR04")
 
 MEDIATED: Final = {
     "savings_bank": MediatedParty("ZBAD000001", "여울저축은행", "bank", "telegram", "999-81-05001", _IRP),
+    "life_insurer": MediatedParty("ZISD000001", "솔바람생명", "insu", "json", "999-81-05002", _IRP),
 }
 """Mediated institutions by their name in the facts and in `environment.institutions`, after those of the industries."""
 
 MEDIATED_BY_CODE: Final = {party.org_code: party for party in MEDIATED.values()}
-DESCRIPTIONS: Final = {"telegram": "telegrams (전문)"}
+DESCRIPTIONS: Final = {"telegram": "telegrams (전문)", "json": "JSON of its own"}
 """What mediated institutions speak, for people."""
 
 OPERATORS: Final = (

@@ -104,7 +104,7 @@ async def test_a_code_that_is_none_is_not_repeated(plan, listed_core):
 
 async def test_a_cursor_of_another_call_is_40001(plan):
     refused = serve(plan, "BA04", PERIOD | {"next_page": "a" * 40})
-    assert await catch(refused) == ("parameter_malformed", "next_page")
+    assert await catch(refused) == ("parameter_malformed", "next_page (같은 조회의 이전 응답에 있는 값)")
 
 
 async def test_an_unknown_institution_or_api_is_refused(plan):

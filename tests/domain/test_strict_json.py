@@ -25,6 +25,21 @@ def test_an_object_is_parsed(data, members):
 
 
 @pytest.mark.parametrize(
+    ("number", "value"),
+    [
+        (b"999999999999999.999", "999999999999999.999"),
+        (b"-0.10", "-0.1"),
+        (b"1.000", "1.0"),
+        (b"1.5E3", 1500.0),
+        (b"12", 12),
+    ],
+)
+def test_decimals_keep_their_digits_on_request(number, value):
+    member = read_object(b'{"a": ' + number + b"}", keeps_decimals=True)["a"]
+    assert (member, isinstance(member, str)) == (value, isinstance(value, str))
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b'{"a": 1, "a": 1}',

@@ -203,6 +203,11 @@ async def test_a_missing_field_is_invalid_request(operator, auth_type, name, val
     assert operator.verifier.calls == []
 
 
+async def test_all_missing_fields_are_named_at_once(operator):
+    reply = await operator.post("token", FORMS["0"](operator) | {"consent_nonce": None, "ucpid_nonce": None})
+    assert reply.body["error_description"].endswith(": consent_nonce, ucpid_nonce")
+
+
 INVALID_FORMS = {
     "auth_type 2": ("0", {"auth_type": "2"}),
     "request_type 2": ("0", {"request_type": "2"}),
@@ -341,6 +346,5 @@ async def test_nothing_of_a_refused_form_is_stored(operator, tmp_path):
         tables = sa.inspect(connection).get_table_names()
         filled = {table for table in tables if connection.execute(sa.text(f"SELECT 1 FROM {table}")).first()}
     engine.dispose()
-    stored = {"consents", "tokens", "evidence", "spent"}
-    assert stored <= set(tables)
+    assert (stored := {"consents", "tokens", "evidence", "spent"}) <= set(tables)
     assert not filled & stored

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from mydata_sandbox.environment.build import build
 from mydata_sandbox.environment.portal_registration import build_portal
 from mydata_sandbox.environment.serving import build_server_context
+from mydata_sandbox.parties import MEDIATED
 
 from relay.jobs import runner
 from relay.jobs.runner import Runner
@@ -294,10 +295,13 @@ def jobs_process(deployment, monkeypatch):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A complete environment, whose files no test changes."""
+    """A complete environment without mediated institutions, so without an adapter. No test changes its files."""
     built = build(tmp_path_factory.mktemp("built"), datetime.now(UTC))
     built.close()
-    return built
+    for name in MEDIATED:
+        (built.folder / "providers" / f"{name}.yaml").unlink()
+    standard = {name: institution for name, institution in built.institutions.items() if name not in MEDIATED}
+    return replace(built, institutions=standard)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from mydata_sandbox import __version__, commands
 from mydata_sandbox.cli import COMMANDS, main
 
 
-def test_the_commands_are_run_demo_certs_examples_and_token():
+def test_help_lists_all_commands():
     output = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
-    assert set(COMMANDS) == {"run", "demo", "certs", "examples", "token"}
+    assert set(COMMANDS) == {"authorize", "certs", "demo", "examples", "misbehave", "run", "sign", "token"}
     assert all(f"{name} {sentence}" in output for name, sentence in COMMANDS.items())
 
 
@@ -21,7 +21,9 @@ def test_every_command_has_a_module_and_every_module_a_command():
     assert modules == set(COMMANDS)
 
 
-@pytest.mark.parametrize("words", [["run"], ["demo"], ["token"], ["certs", "dev"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["run"], ["demo"], ["token"], ["certs", "dev"], ["misbehave"], ["authorize"], ["sign"]], ids=" ".join
+)
 def test_help_of_a_command_has_examples_in_80_columns(words):
     answer = CliRunner().invoke(main, [*words, "--help"], prog_name="mydata-sandbox")
     assert answer.exit_code == 0

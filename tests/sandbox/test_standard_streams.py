@@ -28,4 +28,4 @@ def test_open_descriptors_stay():
 def test_a_demo_with_closed_stdin_makes_all_calls(tmp_path):
     command = ["sh", "-c", 'exec "$0" -m mydata_sandbox demo --json <&-', sys.executable]
     result = subprocess.run(command, capture_output=True, text=True, env=None, timeout=120, check=False)
-    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, '{"summary": {"calls": 134, "ok": 134}}')
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, '{"summary": {"calls": 148, "ok": 148}}')

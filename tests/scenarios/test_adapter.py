@@ -83,9 +83,12 @@ async def test_a_cursor_of_another_customer_is_refused_with_its_name(env):
     data = build_call(env, "BA04", {"limit": "3", "next_page": body["next_page"]}, operator=TWO)
     answer = await env.call(data, env.get_pair(TWO))
     assert (answer.status, answer.rsp_code) == (400, "40001")
-    assert answer.json()["rsp_msg"].endswith(": next_page")
+    assert answer.json()["rsp_msg"].endswith(": next_page (같은 조회의 이전 응답에 있는 값)")
     refused = await until(lambda: env.exchanges[1:], "the record")
-    assert (refused[0].reason, refused[0].detail) == ("parameter_malformed", "next_page")
+    assert (refused[0].reason, refused[0].detail) == (
+        "parameter_malformed",
+        "next_page (같은 조회의 이전 응답에 있는 값)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """An insurer with an HTTP API of its own answers the APIs of the standard through gateway and adapter."""
 
 import asyncio
+import ssl
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,12 +17,16 @@ from relay.standard.catalogue import load_catalogue
 
 ENVIRONMENT_CLASS = AdapterEnvironment
 APIS = {api.api_code: api for api in load_catalogue().iter_apis("insu")}
-OTHER = "ZISC000002"
+OTHER, SECURE = "ZISC000002", "ZISC000003"
 TIMES = {"connect_s": 1, "first_byte_s": 3, "total_s": 4}
 
 
-def ENVIRONMENT(_):  # noqa: N802 - read by conftest
-    cores = [JsonCore(timeouts=TIMES), JsonCore(OTHER, timeouts=TIMES)]
+def ENVIRONMENT(certificates):  # noqa: N802 - read by conftest
+    pair = certificates.providers["insu"]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.private_key)
+    secure = JsonCore(SECURE, context, timeouts=TIMES, link="tls", ca=str(certificates.ca))
+    cores = [JsonCore(timeouts=TIMES), JsonCore(OTHER, timeouts=TIMES), secure]
     return [*cores, Institution(CARD, "card")], {}
 
 
@@ -247,6 +252,13 @@ async def test_connections_are_reused_and_calls_run_at_once(env):
     await until(lambda: len(core.received) == 5 + 6, "6 calls at once")
     release.set()
     assert {(await call).rsp_code for call in calls} == {"00000"}
+
+
+async def test_a_core_is_called_over_tls(env):
+    assert (await call_case(env, "IS12", provider=SECURE)).rsp_code == "00000"
+    (request,) = core_of(env, SECURE).received
+    assert request.writer.get_extra_info("cipher")
+    assert request.headers["host"] == f"localhost:{core_of(env, SECURE).port}"
 
 
 async def test_a_reload_keeps_unchanged_institutions(env):

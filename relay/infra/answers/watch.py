@@ -32,7 +32,7 @@ SAMPLE_SHARE: Final = 0.02
 ALL_SHARE: Final = 0.25
 """Part of one core for institutions whose answers are all checked."""
 
-_MAX_PAUSE_S: Final = 1.0
+_MAX_PAUSE_S: Final = 60.0
 _TURN_S: Final = 60.0
 _STOP_S: Final = 2.0
 
@@ -131,7 +131,6 @@ class AnswerWatch:
         if answer is None:  # the thread must end
             return 0.0
         self._taken_bytes += len(answer.body)
-        share = SAMPLE_SHARE if answer.is_sampled else ALL_SHARE
         started = time.thread_time()
         try:
             self.check(answer)
@@ -139,4 +138,10 @@ class AnswerWatch:
             self.counts.skipped[FAILED] += 1
             _log.error("check of an answer failed: org_code=%s api_code=%s error=%s",
                        answer.org_code, answer.api_code, type(error).__name__)  # fmt: skip
-        return min((time.thread_time() - started) * (1 / share - 1), _MAX_PAUSE_S)
+        return compute_pause(time.thread_time() - started, is_sampled=answer.is_sampled)
+
+
+def compute_pause(busy_s: float, *, is_sampled: bool) -> float:
+    """Returns the seconds that the thread pauses after a check of `busy_s` seconds of processor time."""
+    share = SAMPLE_SHARE if is_sampled else ALL_SHARE
+    return min(busy_s * (1 / share - 1), _MAX_PAUSE_S)

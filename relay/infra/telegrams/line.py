@@ -28,6 +28,9 @@ TelegramWriter = Callable[[str], bytes]
 _MAX_UNSENT: Final = 1_048_576
 """A line with more bytes waiting to be sent is closed: the core reads nothing."""
 
+UNFINISHED_S: Final = 1.0
+"""A telegram that begins on a line without requests must end after so many seconds."""
+
 LOGGED_EVERY_S: Final = 60.0
 """Seconds between two log lines about the same event of the lines of one institution."""
 
@@ -87,6 +90,7 @@ class Line(asyncio.Protocol):
         self._pending: dict[str, _Pending] = {}
         self._management: asyncio.Future[LineAction] | None = None
         self._testing: asyncio.Task[None] | None = None
+        self._unfinished: asyncio.TimerHandle | None = None
         self._received_at = 0.0
         self._reads = 0
         self._retires = False
@@ -97,7 +101,13 @@ class Line(asyncio.Protocol):
     @property
     def has_room(self) -> bool:
         """Whether the line can carry one more request."""
-        return self.load < self._settings.requests and not self._retires and not self.closed.is_set()
+        is_open = not self._retires and not self.closed.is_set()
+        return is_open and self.load < self._settings.requests and not self._is_unfinished
+
+    @property
+    def _is_unfinished(self) -> bool:
+        """Whether a telegram has begun that belongs to no request: the next response would follow its bytes."""
+        return self._reader.pending > 0 and not self.load
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the connection."""
@@ -199,6 +209,7 @@ class Line(asyncio.Protocol):
     def free(self) -> None:
         """Gives back one place in `load`."""
         self.load -= 1
+        self._watch_unfinished()
         if self._retires and not self.load:
             self.close()
         else:
@@ -234,6 +245,18 @@ class Line(asyncio.Protocol):
             self._reader.feed(b"")  # raises for garbage after the last telegram
         except ConversionError as error:
             self._fail(Refusal(FAULTS["conversion_failed"], str(error)))
+        self._watch_unfinished()
+
+    def _watch_unfinished(self) -> None:
+        """Closes the line when a telegram without request does not end; until then the line carries no request."""
+        if self._is_unfinished and not self.closed.is_set():
+            if self._unfinished is None:
+                refusal = Refusal(FAULTS["conversion_failed"], "unfinished_telegram")
+                self._unfinished = self._loop.call_later(UNFINISHED_S, self._fail, refusal)
+        elif self._unfinished is not None:
+            self._unfinished.cancel()
+            self._unfinished = None
+            self._on_free(self)
 
     def _receive(self, telegram: bytes) -> None:
         """Hands on one telegram. Raises ConversionError when its sender cannot be told."""
@@ -305,6 +328,8 @@ class Line(asyncio.Protocol):
         if self.closed.is_set():
             return
         self.closed.set()
+        if self._unfinished is not None:
+            self._unfinished.cancel()
         if self._testing is not None and self._testing is not asyncio.current_task():
             self._testing.cancel()
         if self._management is not None and not self._management.done():

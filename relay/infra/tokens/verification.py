@@ -10,6 +10,7 @@ import jwt
 
 from relay.domain.authorization.token import ACCESS, REFRESH, Claims, NotVerified, TokenExpired, parse_claims
 from relay.domain.fault import FAULTS, Refusal
+from relay.domain.ids import AUTHORIZATION_FORM
 from relay.infra.tokens.verification_turns import VerificationTurns
 from relay.primitives.shared_values import SharedValues
 from relay.primitives.two_generations import TwoGenerationCache
@@ -173,5 +174,5 @@ class VerifiedTokens:
 def _extract_token(authorization: bytes) -> bytes:
     """Returns the token of `Bearer TOKEN` (RFC 6750 2.1); the scheme is case-insensitive."""
     if authorization[:7].lower() != b"bearer ":
-        raise Refusal(FAULTS["token_malformed"])
+        raise Refusal(FAULTS["token_malformed"], AUTHORIZATION_FORM)
     return authorization[7:]  # exactly one blank: otherwise one token would have many cache keys

@@ -11,6 +11,9 @@ from relay.policy.answers.rules import Rule
 MAX_BYTES: Final = 512 * 1024
 """Size up to which an answer is held against the rules, also after decoding: a page of 500 rows has 200 KiB."""
 
+MAX_OBJECTS: Final = 10_000
+"""Objects and lists up to which an answer is held against the rules. PERF: 0.05 s."""
+
 _GZIP_OR_ZLIB: Final = 47
 """`wbits` of zlib: the largest window, header detected."""
 _CODINGS: Final = frozenset({b"gzip", b"x-gzip", b"deflate"})
@@ -25,16 +28,18 @@ class ContentError(ValueError):
 
 
 class TooLarge(ValueError):
-    """A body that is larger than MAX_BYTES after decoding. It breaks no rule."""
+    """A body of more than MAX_BYTES after decoding, or more than MAX_OBJECTS. It breaks no rule."""
 
 
 def read_content(headers: Mapping[bytes, bytes], body: bytes) -> dict[str, Any]:
-    """Returns the JSON object of a body with these headers. Raises ContentError, TooLarge."""
+    """Returns the JSON object of a body with these headers; decimals keep all digits. Raises ContentError, TooLarge."""
     coding = headers.get(b"content-encoding", b"identity").lower()
     if coding != b"identity":
         body = _decompress(coding, body)
+    if body.count(b"{") + body.count(b"[") > MAX_OBJECTS:
+        raise TooLarge
     try:
-        return read_object(body)
+        return read_object(body, keeps_decimals=True)
     except UnicodeDecodeError:
         raise ContentError(Rule.CHARSET) from None
     except DuplicateName:
@@ -53,7 +58,7 @@ def _decompress(coding: bytes, body: bytes) -> bytes:
         raise ContentError(Rule.CODING) from None
     if inflater.unconsumed_tail:
         raise TooLarge
-    if not inflater.eof:
+    if not inflater.eof or inflater.unused_data:
         raise ContentError(Rule.CODING)
     return text
 

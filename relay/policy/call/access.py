@@ -118,7 +118,8 @@ def check_tran_id(tran_id: str, callers: Sequence[Caller]) -> None:
     for caller in callers:
         if tran_id.startswith(caller.tran_id_prefixes):
             return
-    raise Refusal(FAULTS["tran_id_of_other_operator"], "x-api-tran-id (기관코드와 주체구분코드)")
+    prefixes = [prefix for caller in callers[:_MAX_DESCRIBED_OPERATORS] for prefix in caller.tran_id_prefixes]
+    raise Refusal(FAULTS["tran_id_of_other_operator"], f"x-api-tran-id (첫 11자리: {', '.join(prefixes)})")
 
 
 def find_token_owner(claims: Claims, callers: Sequence[Caller]) -> Caller:

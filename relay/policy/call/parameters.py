@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from relay.domain.api import Api, Field, PeriodRule, Presence
-from relay.domain.fault import FAULTS, Refusal
+from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.policy.call.fields import Check, compile_field_check, describe_allowed, to_text
 from relay.policy.call.query import NameCheck, compile_name_check
 from relay.policy.settings.scalars import Checking
@@ -12,11 +12,17 @@ from relay.policy.settings.scalars import Checking
 ParameterCheck = Callable[[Mapping[str, object]], None]
 """Raises Refusal(parameter_missing | parameter_malformed | parameter_ambiguous).
 
-The detail names the field and the allowed values.
+The detail names all wrong fields and the allowed values.
 """
 
 _MISSING: Final = FAULTS["parameter_missing"]
 _MALFORMED: Final = FAULTS["parameter_malformed"]
+_ALSO_WRONG: Final = {_MISSING.name: "형식이 올바르지 않은 파라미터", _MALFORMED.name: "없는 필수 파라미터"}
+"""Introduces the wrong fields of the other fault, by the fault of the first one."""
+
+_MAX_NAMED: Final = 10
+"""Wrong fields that a refusal names: `rsp_msg` has at most 450 bytes."""
+
 _LIMITS: Final = frozenset(f"{limit:0{width}}" for limit in range(1, 501) for width in (1, 2, 3))
 _OFTEN_OMITTED: Final = frozenset({"search_timestamp", "limit"})
 """Fields that operators built to older editions leave out."""
@@ -120,25 +126,41 @@ def _compile_rows(
             # PERF: a valid string, the common case, costs one look-up and one match: 2.2 us for all of 은행-004
             if value.__class__ is str and matches(value):
                 continue
-            if name in parameters:
-                _check_value(row, value)
-            elif row[2]:
-                raise Refusal(_MISSING, row[4])
+            if (name in parameters or row[2]) and _find_fault(row, parameters) is not None:
+                raise _build_refusal(rows, parameters)
         if start:
             _check_order(parameters, start, end)
 
     return check
 
 
-def _check_value(row: _Row, value: object) -> None:
-    _, matches, _, may_be_empty, detail = row
-    if may_be_empty and value == "":
-        return
-    if matches is _reject and isinstance(value, list):
-        return
+def _find_fault(row: _Row, parameters: Mapping[str, object]) -> Fault | None:
+    """Returns the fault of one field, None for a valid or absent value."""
+    name, matches, is_required, may_be_empty, _ = row
+    if name not in parameters:
+        return _MISSING if is_required else None
+    value = parameters[name]
+    if (may_be_empty and value == "") or (matches is _reject and isinstance(value, list)):
+        return None
     text = to_text(value)
-    if not text or not matches(text):
-        raise Refusal(_MALFORMED, detail)
+    return None if text and matches(text) else _MALFORMED
+
+
+def _build_refusal(rows: tuple[_Row, ...], parameters: Mapping[str, object]) -> Refusal:
+    """Returns the refusal of all wrong fields. Its fault is that of the first; the detail names those of the other."""
+    faults: list[tuple[Fault, str]] = []
+    for row in rows:
+        fault = _find_fault(row, parameters)
+        if fault is not None:
+            faults.append((fault, row[4]))
+    first = faults[0][0]
+    named = faults[:_MAX_NAMED]
+    detail = ", ".join([text for each, text in named if each is first])
+    if others := [text for each, text in named if each is not first]:
+        detail += f"; {_ALSO_WRONG[first.name]}: {', '.join(others)}"
+    if len(faults) > _MAX_NAMED:
+        detail += f" 외 {len(faults) - _MAX_NAMED}개"
+    return Refusal(first, detail)
 
 
 def _check_order(parameters: Mapping[str, object], start: str, end: str) -> None:

@@ -56,10 +56,13 @@ def compile_period_check(rule: PeriodRule) -> PeriodCheck:
         if api_type == _SCHEDULED:
             if is_too_long(first, last):
                 raise Refusal(FAULTS["period_too_long"], limit)
-        elif api_type in _WITHIN_A_YEAR and (first < year_ago or (last > now and _is_over(first, last, MAX_MONTHS))):
-            raise Refusal(FAULTS["period_too_long"], f"{start} (최근 {MAX_MONTHS}개월까지)")
+        elif api_type in _WITHIN_A_YEAR:
+            if first < year_ago:
+                raise Refusal(FAULTS["period_too_long"], f"{start} ({year_ago}부터, 최근 {MAX_MONTHS}개월)")
+            if last > now and _is_over(first, last, MAX_MONTHS):
+                raise Refusal(FAULTS["period_too_long"], f"{end} ({start}부터 {MAX_MONTHS}개월까지)")
         if first < oldest:
-            raise Refusal(FAULTS["period_too_old"], f"{start} (최근 {MAX_YEARS}년까지)")
+            raise Refusal(FAULTS["period_too_old"], f"{start} ({oldest}부터, 최근 {MAX_YEARS}년)")
 
     return check
 

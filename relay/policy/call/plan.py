@@ -133,11 +133,11 @@ class Plan:
             raise Refusal(FAULTS["parameter_missing"], "org_code (aN(10))")
         institution = self.institutions.get(org_code)
         if institution is None or institution.industry != route.industry:
-            raise Refusal(FAULTS["provider_unknown"])
+            raise Refusal(FAULTS["provider_unknown"], f"org_code ({route.industry} 업권의 중계 대상 기관)")
         if version and not institution.first_version <= version <= institution.last_version:
             raise _build_version_refusal(institution.first_version, institution.last_version)
         if route.api.api_code not in institution.rules:
-            raise Refusal(FAULTS["api_not_offered"])
+            raise Refusal(FAULTS["api_not_offered"], f"제공하는 API는 /{route.industry}/apis로 조회합니다")
         return institution
 
 

@@ -1,13 +1,18 @@
 """정기적 전송 가능 시간대: the times at which an institution accepts scheduled calls (규격 3.3.3; 50009)."""
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.korea import MINUTES_PER_DAY, minute_in_korea, parse_clock
 
 Slots = bytes
 """One byte for each minute of a day in Korea, 1 where scheduled calls are accepted; empty means always."""
+
+_OPEN: Final = re.compile(b"\x01+")
+"""An uninterrupted open time."""
 
 
 def compile_slots(slots: Iterable[str]) -> Slots:
@@ -33,4 +38,14 @@ def _compile(slots: tuple[str, ...]) -> Slots:
 def check_slot(slots: Slots, now: float) -> None:
     """Checks a scheduled call received at `now`, in seconds since the epoch. Raises Refusal(slot_closed)."""
     if slots and not slots[minute_in_korea(now)]:
-        raise Refusal(FAULTS["slot_closed"])
+        raise Refusal(FAULTS["slot_closed"], describe_slots(slots))
+
+
+def describe_slots(slots: Slots) -> str:
+    """Returns the open times for a refusal: `01:00~05:00, 22:00~24:00`, in Korea."""
+    times = [f"{_format_minute(match.start())}~{_format_minute(match.end())}" for match in _OPEN.finditer(slots)]
+    return ", ".join(times)
+
+
+def _format_minute(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -5,7 +5,7 @@ refused, because they might limit the consent.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -15,7 +15,7 @@ from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.domain.ids import ORG_CODE
 from relay.domain.korea import format_day, parse_day
 from relay.domain.strict_json import read_object
-from relay.policy.consent.particulars import LIST_ONLY_DAYS, Scopes, find_flaws, format_days
+from relay.policy.consent.particulars import LIST_ONLY_DAYS, Flaw, Scopes, find_flaws, format_days
 
 MAX_CONSENT_BYTES: Final = 7000
 """전송요구 원문, AH(7000)."""
@@ -81,14 +81,19 @@ class RequestType(StrEnum):
 class DemandError(Exception):
     """The demand is refused. `error` is the OAuth error (규격 3.10), `member` the name of the wrong member.
 
-    `allowed` says in Korean what the member may hold. No attribute repeats a value.
+    `allowed` says in Korean what the member may hold. `more` are other wrong members. No attribute repeats a value.
     """
 
-    def __init__(self, error: str, member: str, allowed: str) -> None:
+    def __init__(self, error: str, member: str, allowed: str, more: Sequence[Flaw] = ()) -> None:
         super().__init__(f"{error}: {member}")
         self.error = error
         self.member = member
         self.allowed = allowed
+        self.more = more
+
+    def describe(self) -> str:
+        """Returns all wrong members with what they may hold, in Korean."""
+        return ", ".join(f"{flaw.member} ({flaw.allowed})" for flaw in (Flaw(self.member, self.allowed), *self.more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +164,10 @@ def check_demand(demand: Demand, context: DemandContext) -> None:
     if particulars.end_date < context.today:
         raise DemandError("invalid_grant", "end_date", format_days(context.today))
     _check_request_type(particulars, context)
-    for flaw in find_flaws(particulars, context.scopes, context.today):
-        error = "invalid_scope" if flaw.member == "scope" else "invalid_request"
-        raise DemandError(error, flaw.member, flaw.allowed)
+    if flaws := find_flaws(particulars, context.scopes, context.today):
+        first, *others = flaws
+        error = "invalid_scope" if first.member == "scope" else "invalid_request"
+        raise DemandError(error, first.member, first.allowed, others)
 
 
 def _check_request_type(particulars: Particulars, context: DemandContext) -> None:

@@ -244,6 +244,8 @@ def _encode_again(link: Link, number: int, telegram: ReadTelegram) -> list[Diffe
 def compare_outcomes(expected: Mapping[str, Any], result: GoldenResult) -> list[Difference]:
     """Returns all differences of a result from the JSON file: of values with their offset, then of the answer."""
     differences = list(result.differences)
+    if "error" in result.outcome and "error" not in expected:
+        return [*differences, _locate_error(result)]
     expected_telegrams = expected.get("telegrams", [])
     if not isinstance(expected_telegrams, list):
         expected_telegrams = []
@@ -261,6 +263,15 @@ def compare_outcomes(expected: Mapping[str, Any], result: GoldenResult) -> list[
         for path, text in compare_json(expected.get(name), result.outcome.get(name), name):
             differences.append(Difference(0, -1, path, text))
     return differences
+
+
+def _locate_error(result: GoldenResult) -> Difference:
+    """Returns the error of a replay as a difference: without an answer all other differences follow from it."""
+    for number, telegram in enumerate(result.telegrams, 1):
+        error = telegram.error
+        if error is not None:
+            return Difference(number, error.offset, error.field, f"cannot be decoded: expected {error.expected}")
+    return Difference(0, -1, "error", f"expected an answer, is {_quote(result.outcome['error'])}")
 
 
 def compare_json(expected: Any, actual: Any, path: str) -> Iterator[tuple[str, str]]:

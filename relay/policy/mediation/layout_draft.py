@@ -72,7 +72,7 @@ def _count_telegrams(data: bytes, framing: Framing) -> int:
             size = framing.read_size(data[position : position + framing.end])
         except ConversionError:
             return 0
-        if size < max(_SMALLEST, framing.end):
+        if size < max(_SMALLEST, framing.end + 1):
             return 0
         position, count = position + size, count + 1
     return count if position == len(data) else 0
@@ -85,8 +85,9 @@ def draft_link(telegrams: Sequence[bytes], framing: FramingSettings, charset: st
     parts += [f"encoding: {framing.encoding}"] if framing.encoding != "ascii" else []
     parts += [f"offset: {framing.offset}"] if framing.offset else []
     parts += [f"counts: {framing.counts}"] if framing.counts != "rest" else []
-    lines = [f"charset: {charset}", f"framing: {{{', '.join(parts)}}}", "header:"]
-    lines += [f"  - {line}" for line in _draft_header(header, framing, charset, find_kind(telegrams))]
+    fields = list(_draft_header(header, framing, charset, find_kind(telegrams)))
+    lines = [f"charset: {charset}", f"framing: {{{', '.join(parts)}}}", "header:" if fields else "header: []"]
+    lines += [f"  - {line}" for line in fields]
     codes = "{'0000': '00000'}"
     lines += ["response_code:", f"  field: resp_code  {MARK}: the field of the header with this meaning"]
     lines += [f"  codes: {codes}  {MARK}: all response codes of the core, from its specification"]

@@ -85,11 +85,32 @@ def find_message(
 
 
 def read_telegram(link: Link, conversions: Sequence[Conversion], data: bytes, side: Side | None = None) -> ReadTelegram:
-    """Returns a telegram with as many of its values as can be read. Raises nothing."""
+    """Returns a telegram with as many of its values as can be read. Raises nothing.
+
+    Where the header does not tell requests from responses, it is what it can be decoded as, a response first.
+    """
     try:
         header = link.read_header(data)
     except ConversionError as error:
         return ReadTelegram(data, Side.UNKNOWN, None, error=error)
+    if side is None and "kind" not in link.names:
+        response = _read_side(link, conversions, data, header, Side.RESPONSE)
+        request = response if _is_known(response) else _read_side(link, conversions, data, header, Side.REQUEST)
+        return request if request.error is None else response
+    return _read_side(link, conversions, data, header, side)
+
+
+def _is_known(response: ReadTelegram) -> bool:
+    """Whether a telegram is a response with a response code that the tables have."""
+    conversion, table = response.conversion, response.table
+    if response.error is not None or conversion is None or table is None:
+        return False
+    return table.get(conversion.codes.field) in conversion.codes.codes
+
+
+def _read_side(
+    link: Link, conversions: Sequence[Conversion], data: bytes, header: Header, side: Side | None
+) -> ReadTelegram:
     kind, conversion = find_message(link, conversions, header, side)
     telegram = ReadTelegram(data, kind, header, conversion)
     plan, expected = _find_plan(link, telegram)

@@ -8,9 +8,9 @@ from typing import Final, Protocol
 MAX_INFLATED_BYTES: Final = 2 * 1024 * 1024
 """Decompressed size up to which a compressed response is followed. PERF: 5 ms; a page of 500 rows has 200 KiB."""
 
-_STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:(")|(\\?)\Z)', re.DOTALL)
-"""A JSON string; group 1 is its closing quote, group 2 a backslash at the end of data without a closing quote."""
-_STRING_END: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*(?:(")|(\\?)\Z)', re.DOTALL)
+_ESCAPES: Final = re.compile(rb"\\.", re.DOTALL)
+_MARKS: Final = b'"{}[]'
+_OTHERS: Final = bytes(set(range(256)) - set(_MARKS))
 
 _GZIP_OR_ZLIB: Final = 47
 """`wbits` of zlib: the largest window, header detected."""
@@ -28,7 +28,7 @@ class EndDetector(Protocol):
 
 
 class JsonEndDetector:
-    """Detects the end of a JSON object: no string and no bracket is open. PERF: 4 ms per MB."""
+    """Detects the end of a JSON object: no string and no bracket is open. PERF: 2 ms per MB."""
 
     __slots__ = ("_depth", "_in_string", "_is_escaped", "_last")
 
@@ -42,18 +42,20 @@ class JsonEndDetector:
         """Processes the next part."""
         if self._is_escaped and part:
             part, self._is_escaped = part[1:], False
-        if self._in_string:
-            match = _STRING_END.match(part)
-            if match is None or match[1] is None:
-                self._is_escaped = self._is_escaped or bool(match and match[2])
-                return
-            self._in_string = False
-            part = part[match.end() :]
-        rest, strings = _STRINGS.subn(rb"\1\2", part)
-        if strings > rest.count(b'"'):
-            self._in_string, self._is_escaped = True, rest.endswith(b"\\")
-        self._depth += rest.count(b"{") + rest.count(b"[") - rest.count(b"}") - rest.count(b"]")
-        self._last = rest.rstrip()[-1:] or self._last
+        if b"\\" in part:
+            part = _ESCAPES.sub(b"", part)
+            self._is_escaped = part.endswith(b"\\")
+        # two quotes side by side change nothing: an empty string, or the end of one and the begin of the next
+        pieces = part.translate(None, _OTHERS).replace(b'""', b"").split(b'"')
+        outside = b"".join(pieces[1 if self._in_string else 0 :: 2])
+        self._in_string ^= len(pieces) % 2 == 0
+        self._depth += outside.count(b"{") + outside.count(b"[") - outside.count(b"}") - outside.count(b"]")
+        self._last = part.rstrip()[-1:] or self._last
+
+    @property
+    def is_outermost(self) -> bool:
+        """Whether the next byte is in the outermost object or list: in no string and no other bracket."""
+        return not self._in_string and self._depth == 1
 
     @property
     def is_complete(self) -> bool:
@@ -72,7 +74,12 @@ class CompressedEndDetector:
         self.is_complete = False
 
     def feed(self, part: bytes) -> None:
-        """Processes the next part. A body larger than MAX_INFLATED_BYTES is never reported as complete."""
+        """Processes the next part. A body larger than MAX_INFLATED_BYTES is never reported as complete.
+
+        PERF: nothing is fed after the end of the stream: zlib keeps it all, and copies it with each part.
+        """
+        if self._inflater.eof and part:
+            self._remaining, self.is_complete = 0, False
         if self._remaining <= 0:
             return
         try:

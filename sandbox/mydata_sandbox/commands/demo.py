@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from mydata_sandbox.commands.demo_output import WIDTH, describe_failed, describe_next_steps, print_calls
+from mydata_sandbox.commands.institution_option import institution_option
 from mydata_sandbox.commands.relay_option import (
     DEFAULT_FOLDER,
     RELAY_HELP,
@@ -23,6 +24,7 @@ from mydata_sandbox.commands.relay_option import (
     wait_with_messages,
 )
 from mydata_sandbox.environment.external import external_environment
+from mydata_sandbox.environment.own_institution import OwnInstitution
 from mydata_sandbox.environment.running import RelayDied, RunningEnvironment, run, running_environment
 from mydata_sandbox.operator.client import Call
 from mydata_sandbox.scenarios.all_calls import count_calls, make_all_calls
@@ -34,16 +36,18 @@ Examples:
   mydata-sandbox demo --dir /tmp/sandbox   (keeps settings, keys, logs)
   mydata-sandbox demo --ledger postgresql://postgres@127.0.0.1/demo
   mydata-sandbox demo --relay https://127.0.0.1:9443
+  mydata-sandbox demo --institution my.yaml   (calls your server)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where the sandbox is, the ledger of its relay, or the relay that is started by hand."""
+    """Where the sandbox is, the ledger of its relay, the relay that is started by hand, an own institution."""
 
     folder: Path
     ledger: str = ""
     relay: RelayOption | None = None
+    own: OwnInstitution | None = None
 
 
 @click.command(
@@ -64,8 +68,16 @@ Exit code 0 when every response was right, 1 otherwise.
 )
 @click.option("--ledger", default="", metavar="URL", help="Another ledger, postgresql://...  [default: a file]")
 @relay_options
+@institution_option
 def command(
-    folder: Path | None, ledger: str, relay_url: str | None, address: str | None, wait_s: int, *, as_json: bool
+    folder: Path | None,
+    ledger: str,
+    relay_url: str | None,
+    address: str | None,
+    wait_s: int,
+    *,
+    own: OwnInstitution | None,
+    as_json: bool,
 ) -> None:
     """Make every call of the standard once and validate the responses."""
     relay = parse_relay_option(relay_url, address, wait_s)
@@ -74,7 +86,7 @@ def command(
     if ledger and not ledger.startswith(("sqlite:", "postgres:", "postgresql:")):
         raise click.BadParameter("is neither sqlite:PATH nor postgresql://HOST/DATABASE", param_hint="--ledger")
     with _open_folder(folder, relay) as path:
-        options = Options(Path(path), ledger, relay)
+        options = Options(Path(path), ledger, relay, own)
         try:
             calls = run(_print_lines(options) if as_json else _print_table(options))
         except BlockingIOError as error:
@@ -99,10 +111,11 @@ async def _open(options: Options) -> AsyncIterator[RunningEnvironment]:
     async with AsyncExitStack() as stack:
         if options.relay is None:
             with Console(stderr=True).status("starting relay and sandbox"):
-                opened = running_environment(options.folder, ledger=options.ledger, portal=True)
+                opened = running_environment(options.folder, ledger=options.ledger, portal=True, own=options.own)
                 running = await stack.enter_async_context(opened)
         else:
-            running = await stack.enter_async_context(external_environment(options.folder, options.relay.address))
+            opened = external_environment(options.folder, options.relay.address, own=options.own)
+            running = await stack.enter_async_context(opened)
             await wait_with_messages(running, options.relay.wait_s)
         yield running
 

@@ -92,6 +92,8 @@ def _build_heading(call: Call) -> str:
     if party is not None:
         return f"{party.name} {party.org_code}: {party.industry}, speaks {DESCRIPTIONS[party.speaks]}"
     org_code, name = INSTITUTIONS[call.industry]
+    if call.org_code != org_code:
+        return f"{call.org_code}: {call.industry}, under development"
     return f"{name} {org_code}: {call.industry}"
 
 

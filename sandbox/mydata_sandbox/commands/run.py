@@ -13,6 +13,7 @@ import click
 from aiohttp import web
 
 from mydata_sandbox.checks.conformance import find_strict_violations
+from mydata_sandbox.commands.institution_option import institution_option
 from mydata_sandbox.commands.relay_option import (
     DEFAULT_FOLDER,
     RELAY_HELP,
@@ -25,6 +26,7 @@ from mydata_sandbox.commands.run_output import PAGE_SERVICE, build_facts, descri
 from mydata_sandbox.customer.browser_client import PageFlowError
 from mydata_sandbox.environment.external import external_environment
 from mydata_sandbox.environment.model import Portal, SandboxEnvironment
+from mydata_sandbox.environment.own_institution import OwnInstitution
 from mydata_sandbox.environment.portal_registration import now
 from mydata_sandbox.environment.running import RelayDied, RunningEnvironment, run, running_environment
 from mydata_sandbox.institution.login import LOGINS
@@ -48,6 +50,7 @@ Examples:
   mydata-sandbox run --dir /tmp/sandbox --gateway-port 9443
   mydata-sandbox run --json > facts.json &    (addresses, files, tokens, pid)
   mydata-sandbox run --relay https://127.0.0.1:9443
+  mydata-sandbox run --institution my.yaml    (your server in the sandbox)
   curl http://127.0.0.1:18091/                (the portal and its calls)
 """
 
@@ -72,6 +75,7 @@ A port that is taken is replaced by a free one. Ctrl-C or SIGTERM stops everythi
 )
 @click.option("--dir", "folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 @relay_options
+@institution_option
 @click.option("--gateway-port", type=click.IntRange(0, 65535), show_default=str(GATEWAY_PORT), help="Without --relay.")
 @click.option("--admin-port", type=click.IntRange(0, 65535), default=ADMIN_PORT, show_default=True)
 @click.option("--pages-port", type=click.IntRange(0, 65535), default=PAGES_PORT, show_default=True)
@@ -83,6 +87,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     relay_url: str | None,
     address: str | None,
     wait_s: int,
+    own: OwnInstitution | None,
     gateway_port: int | None,
     admin_port: int,
     pages_port: int,
@@ -95,15 +100,17 @@ def command(  # noqa: PLR0913 - one argument for each option
         raise click.UsageError("--gateway-port does not go with --relay: the URL names the relay's port")
     ports = Ports(GATEWAY_PORT if gateway_port is None else gateway_port, admin_port, pages_port, control_port)
     try:
-        run(_serve(folder, ports, relay, as_json=as_json))
+        run(_serve(folder, ports, relay, own, as_json=as_json))
     except BlockingIOError as error:
         raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
     except (RelayDied, TokenRefused, PageFlowError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-async def _serve(folder: Path, ports: Ports, relay: RelayOption | None, *, as_json: bool) -> None:
-    async with _open(folder, ports, relay) as (running, portal):
+async def _serve(
+    folder: Path, ports: Ports, relay: RelayOption | None, own: OwnInstitution | None, *, as_json: bool
+) -> None:
+    async with _open(folder, ports, relay, own) as (running, portal):
         tokens, page = await running.issue_tokens(), await _start_login(running)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -124,17 +131,17 @@ async def _serve(folder: Path, ports: Ports, relay: RelayOption | None, *, as_js
 
 @asynccontextmanager
 async def _open(
-    folder: Path, ports: Ports, relay: RelayOption | None
+    folder: Path, ports: Ports, relay: RelayOption | None, own: OwnInstitution | None
 ) -> AsyncIterator[tuple[RunningEnvironment, Portal]]:
     """Starts the sandbox with its control API, and the relay, or waits for a relay that is started by hand."""
     async with AsyncExitStack() as stack:
         if relay is None:
             wanted = (ports.gateway, ports.admin, ports.pages)
-            opened = running_environment(folder, wanted, portal=True, control_port=ports.control)
+            opened = running_environment(folder, wanted, portal=True, control_port=ports.control, own=own)
             running = await stack.enter_async_context(opened)
             portal = await stack.enter_async_context(_serve_control_api(running))
         else:
-            external = external_environment(folder, relay.address, ports.pages, ports.admin, ports.control)
+            external = external_environment(folder, relay.address, ports.pages, ports.admin, ports.control, own)
             running = await stack.enter_async_context(external)
             portal = await stack.enter_async_context(_serve_control_api(running))
             await wait_with_messages(running, relay.wait_s)
@@ -158,7 +165,13 @@ async def _serve_control_api(running: RunningEnvironment) -> AsyncIterator[Porta
         raise RuntimeError("a sandbox has a portal")
     async with open_callers(environment, portal, running.catalogue, find_strict_violations) as callers:
         control = Control(
-            running.portal, callers.portal, RELAY_CODE, now, running.issuer.issue, lambda: _start_login(running)
+            running.portal,
+            callers.portal,
+            RELAY_CODE,
+            now,
+            running.issuer.issue,
+            lambda: _start_login(running),
+            environment.failures,
         )
         runner = web.AppRunner(control.application(), access_log=None)
         await runner.setup()
@@ -170,17 +183,17 @@ async def _serve_control_api(running: RunningEnvironment) -> AsyncIterator[Porta
 
 
 async def _start_login(running: RunningEnvironment) -> str:
-    """Returns the URL of the bank's login page for the first customer, as soon as the relay has its registry.
+    """Returns the URL of an institution's login page for the first customer, as soon as the relay has its registry.
 
     It belongs to the second service: a consent to the first would revoke the printed token. Raises PageFlowError.
     """
     environment = running.environment
-    caller, bank = environment.operators[0], environment.institutions["bank"]
+    caller, institution = environment.operators[0], environment.login_institution
     async with open_session(caller.identity, environment.certificates.ca) as session:
         client = AuthorityClient(
             session, environment.gateway, caller, running.catalogue, find_strict_violations
         ).select_service(PAGE_SERVICE)
-        if problem := await wait_for_registration(lambda: client.check_registration(bank)):
+        if problem := await wait_for_registration(lambda: client.check_registration(institution)):
             log = "" if running.pid is None else f"; see {environment.folder / 'relay.log'}"
             raise PageFlowError(f"{describe_problem(caller.org_code, problem)}{log}")
-        return await client.authorize(bank, LOGINS[0].customer)
+        return await client.authorize(institution, LOGINS[0].customer)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mydata_sandbox.environment.model import Portal
+from mydata_sandbox.environment.model import Portal, SandboxEnvironment
 from mydata_sandbox.environment.running import RunningEnvironment
 from mydata_sandbox.institution.login import LOGINS
 from mydata_sandbox.institution.profile import Institution
@@ -62,18 +62,27 @@ def build_facts(
     }
 
 
-def _token_command(folder: Path, org_code: str) -> str:
-    """Returns a command line that runs from any folder and does not revoke the printed token."""
+def find_program() -> list[str]:
+    """Returns the words that start `mydata-sandbox` from any folder."""
     installed = Path(sys.executable).with_name(PROGRAM)
     on_path = shutil.which(PROGRAM)
     is_installed = on_path is not None and installed.exists() and Path(on_path).samefile(installed)
-    program = [PROGRAM] if is_installed else [sys.executable, "-m", "mydata_sandbox"]
-    options = ["--dir", str(folder.resolve()), "--org-code", org_code, "--scope", "bank.list", "--customer", "2"]
-    return shlex.join([*program, "token", *options])
+    return [PROGRAM] if is_installed else [sys.executable, "-m", "mydata_sandbox"]
+
+
+def _build_command(name: str, folder: Path, *options: str) -> str:
+    return shlex.join([*find_program(), name, "--dir", str(folder.resolve()), *options])
+
+
+def _token_command(folder: Path, org_code: str) -> str:
+    """Returns a command line that runs from any folder and does not revoke the printed token."""
+    return _build_command("token", folder, "--org-code", org_code, "--scope", "bank.list", "--customer", "2")
 
 
 def _describe_mediation(institution: Institution) -> str:
     """Returns what an institution without the APIs of the standard speaks, and where; "" for all others."""
+    if institution.settings is not None:
+        return f": yours, at {institution.url}"
     description = DESCRIPTIONS.get(institution.speaks)
     return f": {description} at {institution.url}" if description else ""
 
@@ -84,11 +93,27 @@ def _list_logs(running: RunningEnvironment) -> str:
     return ", ".join(str(folder / name) for name in names)
 
 
+def _describe_own(environment: SandboxEnvironment) -> str:
+    """Returns what the developer of an institution needs, "" without one."""
+    lines = []
+    for institution in environment.own_institutions:
+        certificate = environment.certificates.providers[institution.industry]
+        lines.append(f"""
+Your institution {institution.org_code} takes the place of the simulated {institution.industry}:
+  certificate  {certificate.certificate}, key {certificate.private_key.name}
+  relay's CA   {environment.certificates.ca}  (of the relay's client certificate)
+  customer     x-user-ci: {get_ci(LOGINS[0].customer)}
+  login        {LOGINS[0].login_id}, {LOGINS[0].password}  (with authentication: hosted)
+  check        relay probe {institution.org_code} -c {environment.settings}
+""")
+    return "".join(lines)
+
+
 def describe(running: RunningEnvironment, portal: Portal, tokens: Sequence[IssuedToken], page: str) -> str:
     """Returns what `run` prints: addresses, and commands to call the relay."""
     environment = running.environment
     operator = environment.operators[0]
-    bank = environment.institutions["bank"]
+    bank, at_pages = environment.institutions["bank"], environment.login_institution
     institutions = "\n".join(
         f"  {institution.org_code}  {institution.industry:8} {institution.name}{_describe_mediation(institution)}"
         for institution in environment.institutions.values()
@@ -110,7 +135,7 @@ settings  {environment.settings}
 logs      {_list_logs(running)}
 institutions
 {institutions}
-
+{_describe_own(environment)}
 Call the relay as {operator.name} ({operator.org_code}):
 
 curl {files} \\
@@ -126,9 +151,13 @@ Log in as {LOGINS[0].login_id} with {LOGINS[0].password} (other customers: {othe
 rejects them). With the code that the callback shows:
 
 curl {files} -H 'x-api-tran-id: {operator.org_code}M00000000000002' \\
-  -d grant_type=authorization_code -d code=CODE -d org_code={bank.org_code} -d redirect_uri={operator.callback} \\
+  -d grant_type=authorization_code -d code=CODE -d org_code={at_pages.org_code} -d redirect_uri={operator.callback} \\
   -d client_id={operator.client_ids[PAGE_SERVICE]} -d client_secret={operator.client_secrets[PAGE_SERVICE]} \\
   '{environment.gateway}/oauth/2.0/token'
 
 More tokens: {_token_command(environment.folder, bank.org_code)}
+Both ways to a token, step by step with curl:
+  {_build_command("authorize", environment.folder)}
+  {_build_command("sign", environment.folder)}
+Failing institutions: {_build_command("misbehave", environment.folder, "--modes")}
 Stop: Ctrl-C"""

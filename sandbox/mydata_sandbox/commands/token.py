@@ -1,24 +1,21 @@
 """`mydata-sandbox token`: prints an access token of a running sandbox, valid or deliberately wrong."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import click
 import jwt
 
+from mydata_sandbox.commands.control_client import call_control, read_facts
 from mydata_sandbox.commands.relay_option import DEFAULT_FOLDER
 from mydata_sandbox.credentials.certificates import TOKEN_KEYS
 from mydata_sandbox.credentials.token_keys import ALGORITHMS, load_token_keys
 from mydata_sandbox.credentials.tokens import CLAIMS, change_claims, claims_for, list_scopes, sign
-from mydata_sandbox.environment.model import FACTS_FILE, load_facts
 from relay.standard.catalogue import load_catalogue
 
-TIMEOUT_S: Final = 60
 EXAMPLES: Final = """\b
 Examples:
   mydata-sandbox token --org-code ZBAA000001
@@ -62,10 +59,8 @@ def command(  # noqa: PLR0913 - one argument for each option
 
     --expires, --claim, --without and --algorithm change that token and sign it again with the sandbox's test key.
     """
-    if not (folder / FACTS_FILE).exists():
-        raise click.ClickException(f"no sandbox in {folder}; `mydata-sandbox run` makes one, --dir names another")
+    facts = read_facts(folder)
     _check_changes(scope, claims, without)
-    facts = load_facts(folder)
     operator, client = _find_service(facts, client_id)
     industry = facts["institutions"].get(org_code)
     if industry is None and not (unrecorded and scope):
@@ -77,7 +72,7 @@ def command(  # noqa: PLR0913 - one argument for each option
         token_claims = claims_for(**parties, scopes=scopes, now=datetime.now(UTC))
     else:
         wanted = {"org_code": org_code, "client_id": client, "scope": scope or "", "customer": str(customer)}
-        token = asyncio.run(_obtain(facts, folder, wanted))
+        token: str = json.loads(call_control(folder, "POST", "/tokens", wanted))["access_token"]
         if not (claims or without or algorithm) and expires is None:
             click.echo(token)
             return
@@ -97,27 +92,6 @@ def _check_changes(scope: str | None, claims: Sequence[str], without: Sequence[s
     known = CLAIMS | {claim.partition("=")[0] for claim in claims}
     if unknown := [name for name in without if name not in known]:
         raise click.BadParameter(f"{unknown[0]} is not one of {', '.join(sorted(known))}", param_hint="--without")
-
-
-async def _obtain(facts: dict[str, Any], folder: Path, wanted: dict[str, str]) -> str:
-    """Returns a token from the control API of the running sandbox. Raises ClickException."""
-    if facts["portal"] is None:
-        raise click.ClickException(f"the sandbox in {folder} has no control API; `mydata-sandbox run` makes one")
-    url, timeout = f"{facts['portal']['control']}/tokens", aiohttp.ClientTimeout(total=TIMEOUT_S)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
-            session.post(url, data=wanted) as answer,
-        ):
-            status, text = answer.status, await answer.text()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise click.ClickException(
-            f"no sandbox runs in {folder}: start it with `mydata-sandbox run --dir {folder}` ({error})"
-        ) from error
-    if status != 200:  # noqa: PLR2004 - HTTP OK
-        raise click.ClickException(text.strip())
-    token: str = json.loads(text)["access_token"]
-    return token
 
 
 def _find_service(facts: dict[str, Any], client_id: str | None) -> tuple[str, str]:

@@ -16,6 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from mydata_sandbox.certifiers.pki import SigningIdentity
 from mydata_sandbox.certifiers.signature import encode_base64url
+from mydata_sandbox.credentials.tokens import list_scopes
+from mydata_sandbox.world.shared import EXTRA_CONSENTS
+from relay.domain.api import Catalogue
 from relay.domain.authorization.tx_id import TxId
 from relay.standard.ucpid import VERSION, PersonInfoReq
 
@@ -39,6 +42,13 @@ class ConsentTerms:
     purpose: str = "통합자산 조회"
     days: int = 300
     extra_consents: tuple[str, ...] = ()
+
+
+def build_terms(catalogue: Catalogue, industry: str, scopes: Sequence[str] = ()) -> ConsentTerms:
+    """Returns the terms of a consent to `scopes`, by default all scopes of the industry, with additional consents."""
+    wanted = scopes or list_scopes(catalogue, industry)
+    selected = tuple(scope for scope in wanted if not scope.endswith(".list"))
+    return ConsentTerms(industry, selected, extra_consents=EXTRA_CONSENTS.get(industry, ()) if selected else ())
 
 
 @dataclass(frozen=True, slots=True)

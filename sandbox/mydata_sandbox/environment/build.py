@@ -22,9 +22,11 @@ from mydata_sandbox.certifiers.profile import Certifiers
 from mydata_sandbox.credentials.authority import CertificateFiles
 from mydata_sandbox.credentials.certificates import DevCertificates, load_dev_certificates, make_dev_certificates
 from mydata_sandbox.credentials.derived_secrets import SecretSource
-from mydata_sandbox.environment.config_files import write_all, write_ledger_url
+from mydata_sandbox.environment.config_files import write_all, write_facts, write_institutions, write_ledger_url
 from mydata_sandbox.environment.model import FACTS_FILE, Portal, SandboxEnvironment, load_facts
+from mydata_sandbox.environment.own_institution import OwnInstitution
 from mydata_sandbox.environment.relay_address import RelayAddress
+from mydata_sandbox.institution.failure_modes import InstitutionFailures
 from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.operator.callback import PATH
 from mydata_sandbox.operator.profile import OperatorProfile
@@ -42,17 +44,19 @@ from mydata_sandbox.portal.service import Account
 from mydata_sandbox.sockets import bind_exactly, bind_socket, build_url
 from relay.domain.ids import INDUSTRIES
 
-SCHEMES: Final = {"telegram": "tcp"}
+SCHEMES: Final = {"telegram": "tcp", "json": "http"}
 """Schemes of the URLs of mediated institutions. Their lines have no TLS."""
 
-_CERTIFICATES: Final = "certs"
-_SEED: Final = "secrets.key"
-_PKI: Final = "certifier"
+CERTIFICATES_FOLDER: Final = "certs"
+SEED_FILE: Final = "secrets.key"
+PKI_FOLDER: Final = "certifier"
+CERTIFIER_CLIENT_ID: Final = "relayatcertifier"
+CERTIFIER_SECRET_NAME: Final = "relay at certifier"  # noqa: S105 - the name of a derived secret
 _EXTERNAL_LEDGER_KEY: Final = hashlib.sha256(b"every customer of the sandbox is made up").digest()
 """The customers' key of an external ledger: a later sandbox must read the same ledger. The key is not secret."""
 
 
-def build(
+def build(  # noqa: PLR0913 - what a sandbox is made of, with defaults
     folder: Path,
     now: datetime,
     ports: tuple[int, int, int] = (0, 0, 0),
@@ -61,6 +65,7 @@ def build(
     portal: bool = False,
     control_port: int = 0,
     relay: RelayAddress | None = None,
+    own: OwnInstitution | None = None,
 ) -> SandboxEnvironment:
     """Writes a sandbox into `folder`, which is new, empty, or has an earlier sandbox.
 
@@ -68,7 +73,8 @@ def build(
     a free one. `ledger` is a ledger's URL; without one the ledger is a file in the folder, with its own key.
     With `portal` the relay gets its registry from a portal, otherwise from `directory.yaml`.
     With `relay` the relay is started by hand. A folder that has a sandbox for the same relay is used again, unchanged:
-    certificates, secrets, settings and ports stay.
+    certificates, secrets, settings and ports stay. `own` is an institution under development: it takes the place of
+    the simulated one of its industry.
     Raises FileExistsError when the folder has other files or a sandbox for another relay, BlockingIOError when a
     running sandbox has locked it, OSError when a port of a sandbox that is used again is taken.
     """
@@ -83,8 +89,12 @@ def build(
         resources = stack.enter_context(ExitStack())
         _lock(folder, resources)
         if is_reused:
-            return _keep(stack, _load(folder, now, facts, resources, relay))
-        parts = _make_parts(folder, now, relay, resources)
+            environment = _load(folder, now, facts, resources, relay, own)
+            if own is not None or facts.get("own_institution"):
+                write_institutions(environment)
+                write_facts(environment)
+            return _keep(stack, environment)
+        parts = _make_parts(folder, now, relay, resources, own)
         gateway, admin, pages = _choose_ports(ports, resources, relay)
         ledger_url = "file:ledger.url" if ledger else "sqlite:ledger.db"
         environment = parts.assemble((gateway, admin, pages), ledger_url, control_port if portal else None)
@@ -130,6 +140,7 @@ class _Parts:
     bind: Bind = field(repr=False)
     relay: RelayAddress | None
     resources: ExitStack
+    own: OwnInstitution | None = None
 
     def assemble(self, ports: tuple[int, int, int], ledger: str, control_port: int | None) -> SandboxEnvironment:
         """Returns the sandbox. It has a portal unless `control_port` is None."""
@@ -150,10 +161,14 @@ class _Parts:
             certifiers=self._build_certifiers(),
             relay=self.relay,
             resources=self.resources,
+            failures=InstitutionFailures(org_code for org_code, _ in INSTITUTIONS.values()),
         )
 
     def _iter_institutions(self) -> Iterator[tuple[str, Institution]]:
         for industry in INDUSTRIES:
+            if self.own is not None and self.own.industry == industry:
+                yield industry, self._build_own(self.own)
+                continue
             org_code, name = INSTITUTIONS[industry]
             identity, listener = self.certificates.providers[industry], self.bind(industry, 0)
             serial = identity.serial_number or ""
@@ -175,6 +190,22 @@ class _Parts:
                 ),
             )
 
+    def _build_own(self, own: OwnInstitution) -> Institution:
+        """Returns the institution under development. The certificate is for its server; the socket stays unused."""
+        identity = self.certificates.providers[own.industry]
+        return Institution(
+            own.org_code,
+            own.name,
+            own.industry,
+            identity.serial_number or "",
+            identity,
+            self.bind(own.industry, 0),
+            own.url,
+            str(own.settings.get("speaks", "standard")),
+            own.left_out,
+            own.settings,
+        )
+
     def _iter_operators(self, callback: str) -> Iterator[OperatorProfile]:
         for (org_code, name, services), identity in zip(OPERATORS, self.certificates.operators, strict=True):
             client_ids = tuple(client_id for client_id, _ in services)
@@ -184,8 +215,8 @@ class _Parts:
     def _build_certifiers(self) -> Certifiers:
         return Certifiers(
             pki=self.pki,
-            client_id="relayatcertifier",
-            client_secret=self.secrets.derive("relay at certifier"),
+            client_id=CERTIFIER_CLIENT_ID,
+            client_secret=self.secrets.derive(CERTIFIER_SECRET_NAME),
             identity_listener=self.bind("identity_certifier", 0),
             signature_listener=self.bind("signature_certifier", 0),
             pair=self.certificates.certifiers[1],
@@ -208,10 +239,13 @@ class _Parts:
         return Account(org_code, identity.serial_number or "", client_id, self.secrets.derive(client_id))
 
 
-def _make_parts(folder: Path, now: datetime, relay: RelayAddress | None, resources: ExitStack) -> _Parts:
-    certs = folder / _CERTIFICATES
+def _make_parts(
+    folder: Path, now: datetime, relay: RelayAddress | None, resources: ExitStack, own: OwnInstitution | None
+) -> _Parts:
+    certs = folder / CERTIFICATES_FOLDER
     address = LOOPBACK if relay is None else relay.sandbox_address
-    hosts = () if relay is None else tuple(dict.fromkeys((relay.host, address)))
+    hosts = () if relay is None else (relay.host, address)
+    hosts = tuple(dict.fromkeys((*hosts, *(() if own is None else own.hosts))))
 
     def bind(name: str, port: int) -> socket.socket:
         return resources.enter_context(bind_socket(port, LOOPBACK if name == "control" else address))
@@ -219,19 +253,25 @@ def _make_parts(folder: Path, now: datetime, relay: RelayAddress | None, resourc
     return _Parts(
         folder,
         make_dev_certificates(certs, now, force=True, hosts=hosts),
-        make_certifier_pki(certs / _PKI, now),
-        SecretSource.make(certs / _SEED),
+        make_certifier_pki(certs / PKI_FOLDER, now),
+        SecretSource.make(certs / SEED_FILE),
         bind,
         relay,
         resources,
+        own,
     )
 
 
 def _load(
-    folder: Path, now: datetime, facts: Mapping[str, Any], resources: ExitStack, relay: RelayAddress | None
+    folder: Path,
+    now: datetime,
+    facts: Mapping[str, Any],
+    resources: ExitStack,
+    relay: RelayAddress | None,
+    own: OwnInstitution | None,
 ) -> SandboxEnvironment:
     """Returns the sandbox of an earlier run for the same relay."""
-    certs, ports = folder / _CERTIFICATES, facts["ports"]
+    certs, ports = folder / CERTIFICATES_FOLDER, facts["ports"]
     certificates = load_dev_certificates(certs)
     if x509.load_pem_x509_certificate(certificates.relay.certificate.read_bytes()).not_valid_after_utc <= now:
         raise FileExistsError(f"the certificates in {folder} are expired: remove the folder or name another one")
@@ -240,8 +280,8 @@ def _load(
     def bind(name: str, _: int) -> socket.socket:
         return resources.enter_context(bind_exactly(ports[name], LOOPBACK if name == "control" else address))
 
-    secrets = SecretSource.load(certs / _SEED)
-    parts = _Parts(folder, certificates, CertifierPki(certs / _PKI), secrets, bind, relay, resources)
+    secrets = SecretSource.load(certs / SEED_FILE)
+    parts = _Parts(folder, certificates, CertifierPki(certs / PKI_FOLDER), secrets, bind, relay, resources, own)
     return parts.assemble((ports["gateway"], ports["admin"], ports["pages"]), facts["ledger"], ports["control"])
 
 

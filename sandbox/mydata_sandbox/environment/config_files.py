@@ -42,11 +42,7 @@ def write_all(environment: SandboxEnvironment) -> None:
 
     With a portal, the relay's secret at the portal is written instead of the directory.
     """
-    providers = environment.folder / "providers"
-    providers.mkdir(exist_ok=True)
-    for name, institution in environment.institutions.items():
-        _write(providers / f"{name}.yaml", _provider_settings(name, institution))
-        write_layouts(providers / name, institution.speaks)
+    write_institutions(environment)
     if environment.portal is None:
         _write(environment.folder / "directory.yaml", _directory(environment))
     else:
@@ -59,6 +55,21 @@ def write_all(environment: SandboxEnvironment) -> None:
     write_secret(environment.folder / "certs" / "customers.key", base64.b64encode(os.urandom(32)))
     write_secret(environment.folder / "certs" / "certifier.secret", environment.certifiers.client_secret.encode())
     _remove_old_data(environment.folder)
+    write_facts(environment)
+
+
+def write_institutions(environment: SandboxEnvironment) -> None:
+    """Writes a file for each institution."""
+    providers = environment.folder / "providers"
+    providers.mkdir(exist_ok=True)
+    for name, institution in environment.institutions.items():
+        _write(providers / f"{name}.yaml", _provider_settings(name, institution))
+        if institution.settings is None:
+            write_layouts(providers / name, institution.speaks)
+
+
+def write_facts(environment: SandboxEnvironment) -> None:
+    """Writes the facts for tools. A folder without them holds no sandbox, so they are written last."""
     (environment.folder / FACTS_FILE).write_text(json.dumps(_facts(environment), ensure_ascii=False, indent=2))
 
 
@@ -179,6 +190,8 @@ def _certifiers(certifiers: Certifiers, folder: Path) -> list[dict[str, Any]]:
 
 
 def _provider_settings(name: str, institution: Institution) -> dict[str, Any]:
+    if institution.settings is not None:
+        return dict(institution.settings)
     particulars = {"org_code": institution.org_code, "name": institution.name, "industry": institution.industry}
     if institution.speaks != "standard":
         return particulars | build_mediated_settings(name, institution)
@@ -249,6 +262,7 @@ def _facts(environment: SandboxEnvironment) -> dict[str, Any]:
         "institutions": {
             institution.org_code: institution.industry for institution in environment.institutions.values()
         },
+        "own_institution": next((entry.org_code for entry in environment.own_institutions), None),
         "ledger": environment.ledger,
         "ports": _list_ports(environment),
     }

@@ -10,6 +10,7 @@ from typing import Final
 
 from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.environment.build import build
+from mydata_sandbox.environment.own_institution import OwnInstitution
 from mydata_sandbox.environment.relay_address import RelayAddress
 from mydata_sandbox.environment.running import RunningEnvironment
 from mydata_sandbox.environment.serving import serve_environment
@@ -41,15 +42,21 @@ class RelayUnreachable(Exception):
 
 @asynccontextmanager
 async def external_environment(
-    folder: Path, relay: RelayAddress, pages_port: int = 0, admin_port: int = 0, control_port: int = 0
+    folder: Path,
+    relay: RelayAddress,
+    pages_port: int = 0,
+    admin_port: int = 0,
+    control_port: int = 0,
+    own: OwnInstitution | None = None,
 ) -> AsyncIterator[RunningEnvironment]:
     """Builds a sandbox in `folder`, or uses it again, and serves it until the block ends. See `wait_for_relay`.
 
-    The ports are wanted ones: of the relay's pages and admin plane in its settings, and of the control API.
+    The ports are wanted ones: of the relay's pages and admin plane in its settings, and of the control API. `own` is an
+    institution under development.
     """
     catalogue, now = load_catalogue(), datetime.now(UTC)
     ports = (0, admin_port, pages_port)
-    environment = build(folder, now, ports, portal=True, control_port=control_port, relay=relay)
+    environment = build(folder, now, ports, portal=True, control_port=control_port, relay=relay, own=own)
     async with serve_environment(environment, catalogue, DATA_HANDLERS) as portal:
         yield RunningEnvironment(environment, catalogue, None, _wait_forever, portal)
 

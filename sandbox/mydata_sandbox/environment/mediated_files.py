@@ -39,7 +39,15 @@ def _build_telegram_settings(name: str, institution: Institution) -> dict[str, A
     }
 
 
-_SETTINGS: Final[Mapping[str, Callable[[str, Institution], dict[str, Any]]]] = {"telegram": _build_telegram_settings}
+def _build_json_settings(name: str, institution: Institution) -> dict[str, Any]:
+    return {"base_urls": [institution.url], "json_apis": f"{name}/json", "link": "leased_line"}
+
+
+_SETTINGS: Final[Mapping[str, Callable[[str, Institution], dict[str, Any]]]] = {
+    "telegram": _build_telegram_settings,
+    "json": _build_json_settings,
+}
 _FOLDERS: Final[Mapping[str, Mapping[str, Traversable]]] = {
-    "telegram": {"telegrams": files("mydata_sandbox.telegram_core") / "layouts"}
+    "telegram": {"telegrams": files("mydata_sandbox.telegram_core") / "layouts"},
+    "json": {"json": files("mydata_sandbox.json_core") / "layouts"},
 }

@@ -13,6 +13,7 @@ from mydata_sandbox.credentials.authority import CertificateFiles
 from mydata_sandbox.credentials.certificates import DevCertificates
 from mydata_sandbox.credentials.token_keys import TokenKeyPair
 from mydata_sandbox.environment.relay_address import RelayAddress
+from mydata_sandbox.institution.failure_modes import InstitutionFailures
 from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.operator.profile import OperatorProfile
 from mydata_sandbox.parties import LOOPBACK, LOOPBACK_ADDRESSES
@@ -52,7 +53,8 @@ class SandboxEnvironment:
 
     `institutions` are by industry, mediated ones by their name.
     `callback` is the socket of the operators' callbacks. `ledger` is the ledger's URL in the settings. `portal` is None
-    when the relay reads `directory.yaml`. `relay` is None when the sandbox starts the relay itself.
+    when the relay reads `directory.yaml`. `relay` is None when the sandbox starts the relay itself. `failures` are the
+    rules by which its institutions fail.
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class SandboxEnvironment:
     ledger: str
     relay: RelayAddress | None
     resources: ExitStack
+    failures: InstitutionFailures
 
     @property
     def gateway(self) -> str:
@@ -84,6 +87,16 @@ class SandboxEnvironment:
     def pages(self) -> str:
         """The base URL of the pages of individual authentication."""
         return self._build_relay_url(self.pages_port)
+
+    @property
+    def own_institutions(self) -> tuple[Institution, ...]:
+        """The institution under development, if there is one."""
+        return tuple(entry for entry in self.institutions.values() if entry.settings is not None)
+
+    @property
+    def login_institution(self) -> Institution:
+        """The first institution whose customers log in at the relay's pages."""
+        return next(entry for entry in self.institutions.values() if entry.has_login_pages)
 
     @property
     def addresses(self) -> tuple[str, ...]:

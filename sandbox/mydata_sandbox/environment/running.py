@@ -17,6 +17,7 @@ import uvloop
 from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.environment.build import build
 from mydata_sandbox.environment.model import SandboxEnvironment
+from mydata_sandbox.environment.own_institution import OwnInstitution
 from mydata_sandbox.environment.serving import serve_environment
 from mydata_sandbox.operator.client import IssuedToken
 from mydata_sandbox.operator.token_issuer import TokenIssuer, TokenRequest
@@ -92,14 +93,16 @@ async def running_environment(
     *,
     portal: bool = False,
     control_port: int = 0,
+    own: OwnInstitution | None = None,
 ) -> AsyncIterator[RunningEnvironment]:
     """Builds a sandbox in `folder`, starts it and the relay, and stops both when the block ends.
 
     `ports` are the wanted ports of gateway, admin and pages; `ledger` is the URL of another ledger. With `portal` the
-    relay uses the registry of a portal; `control_port` is the wanted port of that portal's control API.
+    relay uses the registry of a portal; `control_port` is the wanted port of that portal's control API. `own` is an
+    institution under development.
     """
     catalogue = load_catalogue()
-    environment = build(folder, datetime.now(UTC), ports, ledger, portal=portal, control_port=control_port)
+    environment = build(folder, datetime.now(UTC), ports, ledger, portal=portal, control_port=control_port, own=own)
     async with serve_environment(environment, catalogue, DATA_HANDLERS) as portal_server:
         await _migrate(environment)
         async with _relay(environment) as process:

@@ -15,8 +15,11 @@ from mydata_sandbox.certifiers.signature import SignatureCertifier
 from mydata_sandbox.credentials.authority import CertificateFiles
 from mydata_sandbox.environment.model import SandboxEnvironment
 from mydata_sandbox.environment.portal_registration import build_portal
+from mydata_sandbox.institution.failure_modes import InstitutionFailures
 from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.institution.provider import Provider, last_day_in_korea
+from mydata_sandbox.json_core.core import JsonCore
+from mydata_sandbox.json_core.server import serve_json_core
 from mydata_sandbox.operator import callback
 from mydata_sandbox.portal.application import SimulatedPortal
 from mydata_sandbox.telegram_core.core import TelegramCore
@@ -40,7 +43,8 @@ async def serve_environment(
         stack.callback(environment.close)
         relay, ca = environment.certificates.relay.certificate, environment.certificates.ca
         for institution in environment.institutions.values():
-            await _serve_institution(stack, institution, _World(catalogue, handlers, today), relay)
+            world = _World(catalogue, handlers, today, environment.failures)
+            await _serve_institution(stack, institution, world, relay)
         certifiers = environment.certifiers
         client = SignatureCertifier({certifiers.client_id: certifiers.client_secret})
         context = build_server_context(certifiers.pair, ca)  # operators call it too (통합인증-102, 103)
@@ -69,14 +73,23 @@ class _World:
     catalogue: Catalogue
     handlers: Mapping[str, DataHandler]
     today: Callable[[], date]
+    failures: InstitutionFailures
 
 
 async def _serve_institution(stack: AsyncExitStack, institution: Institution, world: _World, relay: Path) -> None:
+    if institution.settings is not None:  # its developer serves it
+        return
     if institution.speaks == "telegram":
         core = TelegramCore(institution.org_code, world.catalogue, world.handlers, world.today)
         await stack.enter_async_context(serve_core(core, institution.listener))
         return
-    provider = Provider(institution.org_code, institution.industry, world.catalogue, world.handlers, world.today)
+    if institution.speaks == "json":
+        insurer = JsonCore(world.catalogue, world.handlers, world.today)
+        await stack.enter_async_context(serve_json_core(insurer, institution.listener))
+        return
+    provider = Provider(
+        institution.org_code, institution.industry, world.catalogue, world.handlers, world.today, world.failures
+    )
     if institution.identity is None:
         raise RuntimeError(f"{institution.org_code} has no server certificate")
     context = build_server_context(institution.identity, relay)

@@ -1,8 +1,9 @@
 """Who a simulated institution is."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from mydata_sandbox.credentials.authority import CertificateFiles
@@ -14,7 +15,8 @@ class Institution:
     """A simulated institution with its bound socket and the base URL of its APIs, or the address of its core.
 
     `speaks` is `standard`, or what the relay converts. `left_out` are api_codes that it does not offer. `identity` is
-    its server certificate, None on a line without TLS.
+    its server certificate, None on a line without TLS. `settings` are those of the file of an institution under
+    development, which the sandbox does not serve; None for a simulated one.
     """
 
     org_code: str
@@ -26,11 +28,19 @@ class Institution:
     url: str
     speaks: str = "standard"
     left_out: tuple[str, ...] = ()
+    settings: Mapping[str, Any] | None = None
 
     @property
     def port(self) -> int:
         """The port of the socket."""
         return urlsplit(self.url).port or 0
+
+    @property
+    def has_login_pages(self) -> bool:
+        """Whether the relay shows the login pages of its customers (`authentication: hosted`)."""
+        if self.settings is not None:
+            return bool(self.settings.get("authentication") == "hosted")
+        return self.speaks == "standard"
 
     def iter_apis(self, catalogue: Catalogue) -> Iterator[Api]:
         """Yields the APIs of its industry that it offers."""

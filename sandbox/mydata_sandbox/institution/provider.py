@@ -13,9 +13,11 @@ from aiohttp import web
 
 from mydata_sandbox.checks.withheld import remove_members
 from mydata_sandbox.institution import login
+from mydata_sandbox.institution.failure_modes import InstitutionFailures
+from mydata_sandbox.institution.misbehaviour import WrittenReply, change_bytes, change_fields, send
 from mydata_sandbox.world.ci import CUSTOMER_BY_CI
 from mydata_sandbox.world.days import DAY
-from mydata_sandbox.world.model import CUSTOMERS, ApiError, DataHandler, DataRequest, answer
+from mydata_sandbox.world.model import CUSTOMERS, ApiError, DataHandler, DataRequest, answer, get_page_number
 from relay.domain.api import Api, Catalogue, Field, Presence
 from relay.domain.ids import is_tran_id
 from relay.domain.korea import KOREA
@@ -63,11 +65,13 @@ class Provider:
         catalogue: Catalogue,
         handlers: Mapping[str, DataHandler],
         today: Callable[[], date] = last_day_in_korea,
+        failures: InstitutionFailures | None = None,
     ) -> None:
         self.org_code = org_code
         self.industry = industry
         self._handlers = {**handlers, _API_LIST: self._list_apis}
         self._today = today
+        self._failures = failures or InstitutionFailures((org_code,))
         self._apis = {api.path_for(industry): api for api in catalogue.iter_apis(industry)}
 
     def application(self) -> web.Application:
@@ -92,7 +96,7 @@ class Provider:
         for field in (*api.request.query, *api.request.body):
             _check(field, params)
         customer = CUSTOMERS[0]
-        if request.user_ci is not None:
+        if request.user_ci is not None and api.api_id != _API_LIST:
             known = CUSTOMER_BY_CI.get(request.user_ci)
             if known is None:
                 raise ApiError(404, "40403", "정보주체가 존재하지 않습니다")
@@ -117,22 +121,43 @@ class Provider:
         rows = [{"api_code": api.api_code, "api_uri": api.resource} for api in self._apis.values()]
         return {"version": next(api.version for api in self._apis.values() if api.version), "api_list": rows}
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        api = None
         try:
             params = await read_parameters(request)
+        except ConnectionResetError:
+            return web.Response(status=400)  # the caller has cut the request and reads nothing
         except ValueError:
-            reply = Reply(400, {"rsp_code": "40001", "rsp_msg": "요청 본문이 올바른 JSON이 아닙니다"})
+            params, reply = {}, Reply(400, {"rsp_code": "40001", "rsp_msg": "요청 본문이 올바른 JSON이 아닙니다"})
         else:
-            provider_request = ProviderRequest(request.method, request.path, params, request.headers.get("x-user-ci"))
-            reply = self.respond(provider_request)
-        tran_id = request.headers.get("x-api-tran-id", "")
-        headers = {"Content-Type": "application/json; charset=UTF-8"}
-        if is_tran_id(tran_id):
-            headers["x-api-tran-id"] = tran_id
-        body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
-        if withheld := request.headers.get("x-consent-withheld"):
-            body = remove_members(body, frozenset(withheld.split()))
-        return web.Response(status=reply.status, body=body, headers=headers)
+            ci = request.headers.get("x-user-ci", "")  # a call without a customer gets no data
+            provider_request = ProviderRequest(request.method, request.path, params, ci)
+            api, reply = self._find_data_api(provider_request), self.respond(provider_request)
+        how = "" if api is None else self._failures.take(self.org_code, api.api_id, get_page_number(params))
+        fields = reply.body if api is None or not how else change_fields(how, reply.body, api, params)
+        written = _write(request, reply.status, fields)
+        if not how:
+            return web.Response(status=written.status, body=written.body, headers=written.headers)
+        return await send(how, request, change_bytes(how, written, fields), self._failures)
+
+    def _find_data_api(self, request: ProviderRequest) -> Api | None:
+        """Returns the API of a call, None for a login or an unknown path."""
+        try:
+            return self._find(request)[0]
+        except ApiError:
+            return None
+
+
+def _write(request: web.Request, status: int, fields: Mapping[str, Any]) -> WrittenReply:
+    """Returns the response with the call's x-api-tran-id, without the fields that the customer did not consent to."""
+    tran_id = request.headers.get("x-api-tran-id", "")
+    headers = {"Content-Type": "application/json; charset=UTF-8"}
+    if is_tran_id(tran_id):
+        headers["x-api-tran-id"] = tran_id
+    body = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+    if withheld := request.headers.get("x-consent-withheld"):
+        body = remove_members(body, frozenset(withheld.split()))
+    return WrittenReply(status, headers, body)
 
 
 async def read_parameters(request: web.Request) -> dict[str, str]:

@@ -15,9 +15,14 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 
 from mydata_sandbox.certifiers.profile import Certifiers
-from mydata_sandbox.credentials.tokens import list_scopes
 from mydata_sandbox.customer.browser_client import BrowserClient, PageFlowError
-from mydata_sandbox.customer.signing import ConsentTerms, Parties, build_certificate_form, build_provider_form, demand
+from mydata_sandbox.customer.signing import (
+    Parties,
+    build_certificate_form,
+    build_provider_form,
+    build_terms,
+    demand,
+)
 from mydata_sandbox.institution.profile import Institution
 from mydata_sandbox.operator.client import Call, Check, parse_object
 from mydata_sandbox.operator.figures import Figures
@@ -25,7 +30,6 @@ from mydata_sandbox.operator.profile import OperatorProfile
 from mydata_sandbox.parties import APP_SCHEME, IDENTITY_CERTIFIER, RELAY_CODE, SIGNATURE_CERTIFIER
 from mydata_sandbox.world.ci import get_ci
 from mydata_sandbox.world.model import Customer
-from mydata_sandbox.world.shared import EXTRA_CONSENTS
 from relay.domain.api import Catalogue
 
 _TOKEN: Final = "/oauth/2.0/token"  # noqa: S105 - a path
@@ -143,7 +147,7 @@ class AuthorityClient:
         """통합인증-002, auth_type 0: the customer signs with a certificate (공동인증서)."""
         parties = self._parties(at, IDENTITY_CERTIFIER)
         signer = certifiers.pki.customer(customer)
-        consent = demand(self._terms(at), parties)
+        consent = demand(build_terms(self._catalogue, at.industry), parties)
         return await self._request_tokens(
             "통합인증-002",
             at,
@@ -158,7 +162,7 @@ class AuthorityClient:
 
         The consent is to `scopes`, which include that of the lists anyway; the default is all scopes.
         """
-        parties, terms = self._parties(at, SIGNATURE_CERTIFIER), self._terms(at, scopes)
+        parties, terms = self._parties(at, SIGNATURE_CERTIFIER), build_terms(self._catalogue, at.industry, scopes)
         consent, tx_id = demand(terms, parties), parties.tx_id()
         try:
             signature, cert_tx_id = await self._request_signature(certifiers, get_ci(customer), consent, tx_id)
@@ -172,12 +176,6 @@ class AuthorityClient:
 
     def _parties(self, at: Institution, certifier: str) -> Parties:
         return Parties(self._operator.org_code, at.org_code, RELAY_CODE, certifier, datetime.now(UTC))
-
-    def _terms(self, at: Institution, scopes: Sequence[str] = ()) -> ConsentTerms:
-        wanted = scopes or list_scopes(self._catalogue, at.industry)
-        selected = tuple(scope for scope in wanted if not scope.endswith(".list"))
-        extra_consents = EXTRA_CONSENTS.get(at.industry, ()) if selected else ()
-        return ConsentTerms(at.industry, selected, extra_consents=extra_consents)
 
     async def _authorize(self, at: Institution, ci: str) -> tuple[Call, str, dict[str, str]]:
         """Returns the call, the redirect URL, and the values that the callback must return unchanged."""

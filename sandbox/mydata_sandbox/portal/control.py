@@ -12,6 +12,7 @@ from aiohttp import web
 
 from mydata_sandbox.checks.weeks import days_of, last_week
 from mydata_sandbox.customer.browser_client import PageFlowError
+from mydata_sandbox.institution.failure_modes import FailureRule, InstitutionFailures
 from mydata_sandbox.institution.login import LOGINS
 from mydata_sandbox.operator.client import Call, IssuedToken
 from mydata_sandbox.operator.support import SupportCaller
@@ -30,7 +31,9 @@ Params = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Control API of the portal, of its calls to the relay, of tokens and login pages. `relay` is the relay's org_code.
+    """Control API of the portal, its calls to the relay, failing institutions, tokens, login pages.
+
+    `relay` is the relay's org_code.
 
     Parameters are in the query or in a form. A form can have Korean text, a URL cannot (RFC 3986 2).
     """
@@ -41,6 +44,7 @@ class Control:
     clock: Callable[[], datetime]
     issue_token: Callable[[TokenRequest], Awaitable[IssuedToken]]
     start_login: Callable[[], Awaitable[str]]
+    institutions: InstitutionFailures
 
     def application(self) -> web.Application:
         """Returns the control API. It has no authentication: bind it to loopback."""
@@ -48,7 +52,9 @@ class Control:
         app.router.add_get("/", self._build_handler(self._state))
         app.router.add_get("/received", self._build_handler(self._received))
         app.router.add_get("/compare", self._build_handler(self._compare))
+        app.router.add_get("/failures", self._list_failures)
         app.router.add_post("/failures", self._build_handler(self._plan_failures))
+        app.router.add_post("/failures/clear", self._build_handler(self._clear_rules))
         app.router.add_post("/failures/reset", self._build_handler(self._reset))
         app.router.add_post("/registry/add", self._build_handler(self._add))
         app.router.add_post("/registry/change", self._build_handler(self._change))
@@ -81,6 +87,7 @@ class Control:
                 f"registered: {', '.join(kinds)}; {len(registry.services)} services",
                 f"search_timestamp: {registry.timestamp()}",
                 f"planned failures: {'; '.join(planned) or 'none'}",
+                f"failing institutions: {'; '.join(rule.describe() for rule in self.institutions.rules()) or 'none'}",
                 f"statistics accepted: {len(self.portal.service.uploads)}",
                 f"calls received: {len(received)}, the last ones:",
                 *(f"  {_describe(call)}" for call in list(received)[-_MAX_LINES:]),
@@ -101,14 +108,31 @@ class Control:
         differences = self.portal.service.differences(week)
         return "\n".join(differences) or f"{week}: operators and relay agree"
 
+    async def _list_failures(self, _: web.Request) -> web.Response:
+        """Returns the failure rules of institutions as JSON."""
+        return web.json_response([rule.row() for rule in self.institutions.rules()], dumps=_to_json)
+
     def _plan_failures(self, params: Params) -> str:
+        """Plans failures of the portal (지원-002), or of institutions (any other API)."""
+        if not params["api"].startswith("지원-") and not params["api"].isdigit():
+            return self._add_rule(params)
         api_id, how, times = _api(params["api"]), params["how"], _number(params.get("times", "1"), "times")
         self.portal.plan_failure(api_id, how, times)
         calls = "call" if times == 1 else f"{times} calls"
         return f"the next {calls} of {api_id}: {how}, {FAILURE_MODES[how][0]}"
 
+    def _add_rule(self, params: Params) -> str:
+        times, page = _number(params.get("times", "1"), "times"), _number(params.get("page", "0"), "page")
+        rule = self.institutions.add(FailureRule(params["api"], params["how"], page, times, params.get("org_code", "")))
+        return rule.describe()
+
+    def _clear_rules(self, _: Params) -> str:
+        self.institutions.clear()
+        return "no institution fails"
+
     def _reset(self, _: Params) -> str:
         self.portal.failures.reset()
+        self.institutions.clear()
         return "no failures are planned"
 
     def _add(self, params: Params) -> str:
@@ -242,6 +266,10 @@ def _number(text: str, name: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise InvalidCommand(f"{name} must be a number")
     return int(text)
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _addresses(text: str) -> tuple[str, ...]:

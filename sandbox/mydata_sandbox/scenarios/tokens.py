@@ -41,7 +41,8 @@ class TokenScenario:
 
     async def obtain(self) -> list[IssuedToken]:
         """Returns a token for each institution. It is empty when none was issued: its calls will fail."""
-        first, *others = self.environment.institutions.values()
+        first = self.environment.login_institution
+        others = [entry for entry in self.environment.institutions.values() if entry is not first]
         self._first = await self._obtain_first(first)
         tokens = [_build_token(first, self._first)]
         methods = (self.client.obtain_by_certificate, self.client.obtain_by_provider)
@@ -55,7 +56,7 @@ class TokenScenario:
         """Revokes the first institution's tokens and checks that the gateway rejects them."""
         if self._first is None:
             return
-        first = next(iter(self.environment.institutions.values()))
+        first = self.environment.login_institution
         call = await self.client.revoke(first, self._first, LOGINS[0].customer)
         deadline = time.monotonic() + CUT_OFF_S
         while call.ok:

@@ -80,6 +80,16 @@ def answer(handlers: Mapping[str, DataHandler], request: DataRequest) -> dict[st
     return _format_fields(request.api.response.body, body)
 
 
+def get_page_number(params: Mapping[str, str]) -> int:
+    """Returns which page of a list the parameters request, from 1. An invalid cursor counts as the first page."""
+    limit, cursor = params.get("limit", ""), params.get("next_page", "")
+    try:
+        start = int.from_bytes(base64.urlsafe_b64decode(cursor)[:3], "big")
+        return start // min(int(limit), MAX_PAGE_ROWS) + 1
+    except (ValueError, ZeroDivisionError):
+        return 1
+
+
 def _cut_page(request: DataRequest, values: dict[str, Any]) -> dict[str, Any]:
     limit = request.params.get("limit")
     list_name = next((field.name for field in request.api.response.body if field.type == "array"), None)

@@ -7,7 +7,16 @@ import weakref
 import pytest
 
 from relay.infra.answers.counts import AnswerCounts
-from relay.infra.answers.watch import EACH_S, MAX_WAITING, MAX_WAITING_BYTES, PER_SECOND, AnswerWatch
+from relay.infra.answers.watch import (
+    ALL_SHARE,
+    EACH_S,
+    MAX_WAITING,
+    MAX_WAITING_BYTES,
+    PER_SECOND,
+    SAMPLE_SHARE,
+    AnswerWatch,
+    compute_pause,
+)
 from relay.policy.answers.content import MAX_BYTES
 from relay.policy.answers.question import Question, ReceivedAnswer
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
@@ -91,6 +100,13 @@ def test_the_bytes_of_waiting_answers_have_a_limit(watch, counts):
     for _ in range(MAX_WAITING_BYTES // MAX_BYTES + 2):
         watch.add(answer(b" " * MAX_BYTES))
     assert counts.skipped == {"queue": 2}
+
+
+@pytest.mark.parametrize(("is_sampled", "share"), [(True, SAMPLE_SHARE), (False, ALL_SHARE)])
+@pytest.mark.parametrize("busy_s", [0.001, 0.05, 1.0])
+def test_checks_take_their_share_of_a_core_alone(busy_s, is_sampled, share):
+    pause = compute_pause(busy_s, is_sampled=is_sampled)
+    assert busy_s / (busy_s + pause) == pytest.approx(share)
 
 
 def test_the_thread_checks_what_waits_and_what_comes(watch, counts):

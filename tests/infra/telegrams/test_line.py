@@ -68,6 +68,32 @@ async def test_a_request_gets_the_response_of_its_number(open_line, core, telegr
     assert (line.load, line.has_room, len(line.freed)) == (0, True, 2)
 
 
+async def test_an_unfinished_telegram_keeps_requests_off_its_line(open_line, core, telegrams):
+    build, answer = telegrams
+    line = await open_line()
+    exchange = begin(line, telegrams)
+    telegram, writer = await core.telegrams.get()
+    foreign = build("999999999999", kind=b"0210")
+    writer.write(answer(telegram) + foreign[:9])
+    await exchange
+    assert (line.load, line.has_room) == (0, False)
+    freed = len(line.freed)
+    writer.write(foreign[9:])
+    await until(lambda: line.has_room, "room on the line")
+    assert len(line.freed) == freed + 1
+
+
+async def test_a_line_closes_when_a_foreign_telegram_does_not_end(open_line, core, telegrams, monkeypatch, caplog):
+    monkeypatch.setattr("relay.infra.telegrams.line.UNFINISHED_S", 0.01)
+    line = await open_line()
+    exchange = begin(line, telegrams)
+    telegram, writer = await core.telegrams.get()
+    writer.write(telegrams[1](telegram) + b"0")
+    await exchange
+    await line.closed.wait()
+    assert "unfinished_telegram" in caplog.text
+
+
 async def test_foreign_and_doubled_responses_are_dropped(open_line, core, telegrams, caplog):
     build, answer = telegrams
     line = await open_line()

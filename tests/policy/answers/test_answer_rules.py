@@ -82,6 +82,13 @@ SPOILT = {
 """Answers to 은행-001, each with the only rule that it breaks and the field."""
 
 
+@pytest.mark.parametrize("amount", ["999999999999999.999", "-999999999999999.999", "0.100", "1.0000"])
+def test_a_number_of_all_digits_is_style_alone(amount):
+    body = json.dumps(movements("20261103"), ensure_ascii=False).replace('"1000.000"', amount)
+    verdict = RULES["은행-004"].check(200, {}, body.encode(), PERIOD)
+    assert verdict == ((), "trans_list[].trans_amt", "")
+
+
 @pytest.mark.parametrize(("body", "rule", "field"), SPOILT.values(), ids=SPOILT)
 def test_each_spoilt_answer_breaks_exactly_its_rule(body, rule, field):
     assert check("은행-001", body) == [(rule, field)]

@@ -1,6 +1,7 @@
 """Validation of requests against the catalogue."""
 
 import gc
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -237,9 +238,45 @@ def test_every_api_of_the_standard_compiles(checking):
 
 def test_every_detail_fits_into_a_message():
     for api in APIS.values():
-        with pytest.raises(Refusal) as refused:
-            compile_parameter_check(api, Checking.STRICT)({})
-        assert len(refused.value.detail.encode()) < 200
+        for parameters in ({}, {field.name: "\x01" for field in api.request.query + api.request.body}):
+            with pytest.raises(Refusal) as refused:
+                compile_parameter_check(api, Checking.STRICT)(parameters)
+            assert len(f"{refused.value.fault.words}: {refused.value.detail}".encode()) <= 450
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fault", "detail"),
+    [
+        (
+            without(TRANSACTIONS, "from_date", "limit"),
+            "parameter_missing",
+            "from_date (DATE, YYYYMMDD), limit (1-500)",
+        ),
+        (
+            TRANSACTIONS | {"account_num": "1-2", "to_date": "20240230", "limit": "501"},
+            "parameter_malformed",
+            "account_num (aN(20)), to_date (DATE, YYYYMMDD), limit (1-500)",
+        ),
+        (
+            without(TRANSACTIONS, "account_num") | {"limit": "0"},
+            "parameter_missing",
+            "account_num (aN(20)); 형식이 올바르지 않은 파라미터: limit (1-500)",
+        ),
+        (
+            without(TRANSACTIONS, "limit") | {"account_num": "1-2"},
+            "parameter_malformed",
+            "account_num (aN(20)); 없는 필수 파라미터: limit (1-500)",
+        ),
+    ],
+)
+def test_all_wrong_parameters_are_named_at_once(parameters, fault, detail):
+    assert refusal("은행-004", parameters) == (fault, detail)
+
+
+def test_more_wrong_parameters_than_fit_are_counted():
+    with pytest.raises(Refusal) as refused:
+        compile_parameter_check(APIS["통합인증-002"], Checking.STRICT)({})
+    assert re.search(r" 외 \d개$", refused.value.detail)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from relay.domain.fault import Refusal
-from relay.policy.call.slot import check_slot, compile_slots
+from relay.policy.call.slot import check_slot, compile_slots, describe_slots
 
 KOREA = timezone(timedelta(hours=9))
 
@@ -57,6 +57,19 @@ def test_a_scheduled_call_outside_the_slots_is_refused(moment, refused):
     with pytest.raises(Refusal) as refusal:
         check_slot(slots, moment.timestamp())
     assert (refusal.value.fault.rsp_code, refusal.value.fault.retry) == ("50009", True)
+    assert refusal.value.detail == "01:00~07:00"
+
+
+@pytest.mark.parametrize(
+    ("slots", "text"),
+    [
+        (["2200:0400", "0900:1030"], "00:00~04:00, 09:00~10:30, 22:00~24:00"),
+        (["0900:0900"], ""),
+        (["0000:2400"], "00:00~24:00"),
+    ],
+)
+def test_a_refusal_names_the_open_times(slots, text):
+    assert describe_slots(compile_slots(slots)) == text
 
 
 def test_an_institution_without_slots_is_always_open():

@@ -262,3 +262,15 @@ json_values = st.recursive(
 def test_any_json_is_a_demand_or_a_fault(changed):
     fault = get_fault(build_text(**changed))
     assert fault is None or fault[0] in {"invalid_request", "invalid_grant", "invalid_scope"}
+
+
+def test_all_wrong_members_are_named_at_once():
+    with pytest.raises(DemandError) as refused:
+        check_demand(
+            read_demand(build_text(end_date="20300101", purpose=" ", is_consent_trans_category="true")), CONTEXT
+        )
+    assert (refused.value.error, refused.value.member) == ("invalid_request", "end_date")
+    assert refused.value.describe() == (
+        "end_date (20240715부터 20250715까지), purpose (1~150바이트의 문자열), "
+        "is_consent_trans_category (해당 업권에서는 생략)"
+    )

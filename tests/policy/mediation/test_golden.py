@@ -106,3 +106,16 @@ def test_another_number_of_telegrams_is_a_difference(institution, telegrams):
     result = run(institution, telegrams, derive_call(institution.conversions["BA04"], telegrams))
     expected = {**result.outcome, "telegrams": result.outcome["telegrams"][:1]}
     assert Difference(0, -1, "telegrams", "has 2 telegrams, the JSON file 1") in compare_outcomes(expected, result)
+
+
+def test_an_error_is_the_only_difference_of_an_answer(institution, telegrams, stream):
+    conversion = institution.conversions["BA04"]
+    golden = derive_call(conversion, telegrams)
+    expected = run(institution, telegrams, golden).outcome
+    broken = read_stream(institution.link, conversion, stream.replace(b"235959", b"236059"))
+    assert compare_outcomes(expected, run(institution, broken, golden)) == [
+        Difference(2, 154, "trans_list[0].tran_time", "cannot be decoded: expected a time, HHMMSS")
+    ]
+    other = GoldenCall(Call("ZBAC000002", golden.call.parameters), golden.key)
+    text = 'expected an answer, is "BA04 response: offset 17: org_code: expected the $org_code of the request"'
+    assert Difference(0, -1, "error", text) in compare_outcomes(expected, run(institution, telegrams, other))

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.telegram_reading import (
@@ -75,3 +77,39 @@ def test_one_response_becomes_an_answer_with_its_position(bank):
     assert (answer.status, body["trans_cnt"]) == (200, "1")
     call = type(bank.call)("", {})
     assert open_position(body["next_page"], call, bank.conversion).key == ("20260102", "000000000007")
+
+
+@given(st.data())
+def test_any_bytes_are_read_as_far_as_possible(institution, core, data):
+    bank = core("BA04", PARAMETERS)
+    telegram = bytearray(bank.respond({"trans_list": [ROW, ROW]}))
+    for _ in range(data.draw(st.integers(0, 4))):
+        telegram[data.draw(st.integers(0, len(telegram) - 1))] = data.draw(st.sampled_from(b" 09AY\xb1\x00\xff"))
+    end = data.draw(st.integers(0, len(telegram)))
+    read = read_telegram(institution.link, list(institution.conversions.values()), bytes(telegram[:end]))
+    assert all(value.raw == telegram[value.offset :][: value.length] for value in read.values if value.plan is not None)
+    assert read.error is None or 0 <= read.error.offset <= end
+
+
+LINK = {
+    "framing": {"length": 4},
+    "header": ["result an(2)"],
+    "response_code": {"field": "result", "codes": {"00": "00000"}},
+}
+BALANCE = {
+    "api": "BA22",
+    "code": "",
+    "request": {"fields": ["account_num an(8)"]},
+    "response": {"fields": ["account_num an(8)", "balance_amt n(5)", "loan_principal n(5)"]},
+    "answer": {"currency_code": "= KRW"},
+}
+
+
+def test_without_message_type_a_telegram_is_what_it_can_be(compile_small):
+    institution, problems = compile_small(LINK, {"BA22.yaml": BALANCE})
+    assert problems == []
+    conversions = list(institution.conversions.values())
+    telegrams = [b"0010  12345678", b"0020001234567800010" + b"00020", b"001000123"]
+    read = [read_telegram(institution.link, conversions, data) for data in telegrams]
+    assert [each.side for each in read] == [Side.REQUEST, Side.RESPONSE, Side.RESPONSE]
+    assert [each.error is None for each in read] == [True, True, False]

@@ -102,6 +102,15 @@ def test_an_object_is_complete_and_its_prefixes_are_not(value, data):
     assert not is_detected(JsonEndDetector(), body[: data.draw(st.integers(0, len(body) - 1))])
 
 
+def test_bytes_after_a_compressed_body_cost_no_time():
+    detector = CompressedEndDetector()
+    detector.feed(compress(BODY))
+    part = b"x" * 98_304
+    for _ in range(20_000):  # 2 GB, which zlib would keep
+        detector.feed(part)
+    assert not detector.is_complete
+
+
 def test_a_decompression_bomb_is_never_complete():
     detector = CompressedEndDetector()
     bomb = compress(b"x" * (2 * MAX_INFLATED_BYTES))

@@ -45,6 +45,7 @@ class TestParts:
         assert not feed(self.encode(BODY, headers, "euc-kr"), size, headers).is_utf8
 
 
+@pytest.mark.parametrize("size", [3, 1000])
 @pytest.mark.parametrize(
     ("body", "ends"),
     [
@@ -55,13 +56,34 @@ class TestParts:
         (b'{"a":[{"b":"1"}],"c":"1"}', True),
         (b'{"a":[{"b":"1"}],"c":"["}', True),
         (b'{"a":[{"b":"1"}', False),
+        (b'{"a":[{"b":"1"}]', False),
+        (b'{"a":[{"b":"1]"}', False),
+        (b'{"a":[{"b":"1]"}]}', True),
+        (b'{"a":[\n  {"b":"1]"}\n', False),
+        (b'{"a":[\n  {"b":"1["}\n  ]\n}\n', True),
+        (b'{"a":[{"b":"1"}],"c":{"d":"1"}', False),
+        (b'{"c":{"a":[{"b":"1"}]}}', True),
+        (b'{"a":[{"b":"1"}],"c":"]","d":"{"}', True),
+        (b'{"a":[{"b":"1"}],"c":"\\"{"}', True),
+        (b'[{"a":"b"}', False),
+        (b'[{"a":"b"}]', True),
+        (b'\xef\xbb\xbf {"a":"b"}', True),
         (b'{"a":', False),
         (b'{"a":"', False),
         (b"", False),
     ],
 )
-def test_the_last_bytes_show_an_end(body, ends):
-    assert feed(body, 3).ends_as_json is ends
+def test_the_last_bytes_show_an_end(body, ends, size):
+    assert feed(body, size).ends_as_json is ends
+
+
+@pytest.mark.parametrize("size", [700, 5000, 100_000])
+@pytest.mark.parametrize("memo", ["[a]", "a]", "a["])
+def test_brackets_in_each_text_hide_no_cut(memo, size):
+    body = BODY.replace("가나다", memo).encode()
+    assert feed(body, size).ends_as_json
+    assert not feed(body[: body.rindex(b",")], size).ends_as_json
+    assert not feed(body[:-1], size).ends_as_json
 
 
 def test_a_cut_gzip_stream_does_not_end():
@@ -76,3 +98,20 @@ def test_a_broken_gzip_stream_is_no_text():
 def test_an_unknown_coding_is_not_read():
     text = feed(b"\xff", 1, {b"content-encoding": b"br"})
     assert (text.is_readable, text.is_utf8, text.ends_as_json, text.tail) == (False, True, True, b"")
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_bytes_after_a_gzip_stream_are_no_text(size):
+    assert not feed(compress(BODY.encode()) + b"more" * 1000, size, GZIP).ends_as_json
+
+
+def test_bytes_after_a_gzip_stream_cost_no_time():
+    text = feed(compress(BODY.encode()), 100_000, GZIP)
+    part = b"x" * 98_304
+    for _ in range(20_000):  # 2 GB, which zlib would keep
+        text.feed(part)
+    assert (text.tail, text.ends_as_json) == (BODY.encode()[-HEAD_BYTES:], False)
+
+
+def test_a_body_above_the_limit_is_not_readable():
+    assert not feed(compress(b" " * 3_000_000), 100, GZIP).is_readable

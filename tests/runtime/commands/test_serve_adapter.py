@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ SAVINGS = {
 def environment(environment):
     """An environment with a prepared ledger and an institution that speaks telegrams."""
     content = yaml.safe_load(environment.settings.read_text())
-    content["authority"]["socket"] = "authority.sock"
+    content["authority"]["socket"], content["adapter"]["socket"] = "authority.sock", "adapter.sock"
     environment.settings.write_text(yaml.safe_dump(content, allow_unicode=True))
     (environment.folder / "providers/savings.yaml").write_text(yaml.safe_dump(SAVINGS))
     shutil.copytree(TELEGRAMS, environment.folder / "providers/savings/telegrams")
@@ -40,9 +41,16 @@ def environment(environment):
     return environment
 
 
+@contextmanager
 def serve(environment, *arguments):
+    """Runs `relay serve`; kills it when the block fails, since the end of a Popen waits without limit."""
     command = [sys.executable, "-m", "relay", "serve", "-c", str(environment.settings), *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def read_until(process, words):

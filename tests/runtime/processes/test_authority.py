@@ -145,7 +145,7 @@ async def test_without_pages_their_port_is_closed(authority):
     values = yaml.safe_load(file.read_text())
     del values["authority"]["pages"]
     file.write_text(yaml.safe_dump(values, allow_unicode=True))
-    for provider in (authority.environment.folder / "providers").iterdir():
+    for provider in (authority.environment.folder / "providers").glob("*.yaml"):
         authority.put(f"providers/{provider.name}", "", authentication="none")
     async with authority.serving() as process:
         assert process.pages_port == 0

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from mydata_sandbox.credentials.certificates import TOKEN_KEYS
 from mydata_sandbox.environment.build import build
+from mydata_sandbox.parties import INSTITUTIONS, MEDIATED
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from relay.domain.registry import Registry
@@ -128,7 +129,7 @@ async def test_the_collector_reports_the_current_state(relay, folder):
     text = b"".join(relay.collector().write()).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     values = {sample.name: sample.value for sample in samples if not sample.labels}
-    assert values["relay_institutions"] == 11
+    assert values["relay_institutions"] == len(INSTITUTIONS) + len(MEDIATED)
     assert (values["relay_plan_reloads"], values["relay_plan_reload_failures"]) == (2, 1)
     (info,) = [sample.labels for sample in samples if sample.name == "relay_info"]
     assert info["plan"] == relay.gateway.plan.fingerprint

@@ -6,6 +6,7 @@ import pytest
 
 from relay.policy.settings.authority import AuthoritySettings, LedgerSettings, PagesLimits, PagesSettings
 from relay.policy.settings.core import CoreSettings
+from relay.policy.settings.directory import Language
 from relay.policy.settings.model import GatewayLimits, GatewaySettings, Listener, UpstreamSettings
 from relay.runtime.wiring.listener_limits import (
     adapter_connection_limits,
@@ -68,9 +69,18 @@ def test_an_authority_needs_two_files_for_each_caller():
 
 def test_an_adapter_has_room_for_the_calls_of_four_gateways():
     core = CoreSettings(addresses=("core:1",), lines=50, requests=10)
-    few, many = SimpleNamespace(core=core, concurrency=None), SimpleNamespace(core=core, concurrency=2000)
-    other = SimpleNamespace(core=None, concurrency=9999)
-    assert adapter_connection_limits(SimpleNamespace(providers=[few, other])).connections == 4 * 500 + 64
-    assert adapter_connection_limits(SimpleNamespace(providers=[many])).connections == 4 * 2000 + 64
-    assert adapter_connection_limits(SimpleNamespace(providers=[])).connections == 1024 + 64
-    assert max_adapter_files(SimpleNamespace(providers=[few])) > 4 * 500 + 2 * 500
+    few = SimpleNamespace(core=core, concurrency=None, needs_adapter=True, speaks=Language.TELEGRAM)
+    many = SimpleNamespace(core=core, concurrency=2000, needs_adapter=True, speaks=Language.TELEGRAM)
+    other = SimpleNamespace(core=None, concurrency=9999, needs_adapter=False, speaks=Language.STANDARD)
+    own_json = SimpleNamespace(core=None, concurrency=None, needs_adapter=True, speaks=Language.JSON)
+    upstream = SimpleNamespace(concurrency=300)
+
+    def load(*providers):
+        return SimpleNamespace(providers=providers, settings=SimpleNamespace(upstream=upstream))
+
+    assert adapter_connection_limits(load(few, other)).connections == 4 * 500 + 64
+    assert adapter_connection_limits(load(many)).connections == 4 * 2000 + 64
+    assert adapter_connection_limits(load(own_json)).connections == 4 * 300 + 64
+    assert adapter_connection_limits(load()).connections == 1024 + 64
+    assert max_adapter_files(load(few)) > 4 * 500 + 2 * 500
+    assert max_adapter_files(load(own_json)) > 4 * 300 + 300

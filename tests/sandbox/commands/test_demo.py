@@ -118,7 +118,7 @@ def test_a_reader_that_ends_early_is_no_error(requested, monkeypatch):
 @pytest.mark.parametrize(("arguments", "ledger"), [([], ""), (["--ledger", "postgresql://h/d"], "postgresql://h/d")])
 def test_the_ledger_is_a_file_by_default(requested, calls, arguments, ledger):
     CliRunner().invoke(command, ["--json", *arguments])
-    assert [options for _, options in requested] == [{"ledger": ledger, "portal": True}]
+    assert [options for _, options in requested] == [{"ledger": ledger, "portal": True, "own": None}]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_all_calls_are_right_on_a_used_postgresql(relay_demo, postgresql, tmp_pa
         result = relay_demo("--ledger", url, "--dir", folder)
         *lines, last = map(json.loads, result.stdout.splitlines())
         assert [line for line in lines if not line["ok"]] == []
-        assert (last, result.returncode) == ({"summary": {"calls": 134, "ok": 134}}, 0)
+        assert (last, result.returncode) == ({"summary": {"calls": 148, "ok": 148}}, 0)
         assert postgresql.sql(url, "select count(*) from consents where state = 'active'").strip() == "10"
         assert list(folder.glob("ledger.db*")) == []
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from mydata_sandbox.commands.demo import command as demo
 from mydata_sandbox.commands.run import command as run
 
-RIGHT = {"summary": {"calls": 134, "ok": 134}}
+RIGHT = {"summary": {"calls": 148, "ok": 148}}
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ async def test_the_portal_is_controlled_by_its_control_api(for_programs):
     facts = for_programs.facts
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{facts['control']}/") as answer:
-            assert (answer.status, "12 through_relay" in await answer.text()) == (200, True)
+            assert (answer.status, "13 through_relay" in await answer.text()) == (200, True)
         async with session.post(f"{facts['control']}/call/102?org_code={facts['org_codes']['bank']}") as answer:
             result = await answer.json(content_type=None)
     assert (result["call"].get("why", []), result["response"]["rsp_code"]) == ([], "00000")

@@ -9,9 +9,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from mydata_sandbox.customer.browser_client import PageFlowError
+from mydata_sandbox.institution.failure_modes import InstitutionFailures
 from mydata_sandbox.operator.client import Call, IssuedToken
 from mydata_sandbox.operator.token_issuer import TokenRefused, TokenRequest, UnknownParty
-from mydata_sandbox.parties import RELAY_CODE
+from mydata_sandbox.parties import INSTITUTIONS, MEDIATED, RELAY_CODE
 from mydata_sandbox.portal.control import Control
 from mydata_sandbox.world.ci import get_ci
 from mydata_sandbox.world.model import CUSTOMERS
@@ -59,6 +60,7 @@ async def control(portal):
         lambda: datetime(2026, 11, 24, 3, 0, tzinfo=UTC),
         calls.issue_token,
         calls.start_login,
+        InstitutionFailures([BANK, "ZCDA000001"]),
     )
     async with TestClient(TestServer(api.application())) as client:
 
@@ -73,7 +75,7 @@ async def test_the_state_is_readable_text(control, portal):
     portal.plan_failure("지원-002", "slow", 2)
     status, text = await control.ask("GET", "/")
     assert status == 200
-    assert "11 through_relay, 2 operator" in text
+    assert f"{len(INSTITUTIONS) + len(MEDIATED)} through_relay, 2 operator" in text
     assert "planned failures: 지원-002: slow, slow" in text
     assert "mass_deletion" in text
 
@@ -237,3 +239,24 @@ async def test_another_login_page_is_started(control):
     assert await control.ask("POST", "/pages") == (200, f"{control.calls.page}\n")
     control.calls.page = ""
     assert await control.ask("POST", "/pages") == (502, "HTTP 400 unauthorized_client\n")
+
+
+async def test_institutions_fail_by_rules(control):
+    status, text = await control.ask("POST", "/failures", api="BA04", how="timeout", page="2", org_code=BANK)
+    assert (status, text.startswith("the next call of 은행-004 of page 2 at ZBAA000001: timeout, ")) == (200, True)
+    rule = {"api": "은행-004", "how": "timeout", "page": 2, "times": 1, "org_code": BANK}
+    assert json.loads((await control.ask("GET", "/failures"))[1]) == [rule]
+    assert "failing institutions: the next call of 은행-004" in (await control.ask("GET", "/"))[1]
+    assert await control.ask("POST", "/failures/clear") == (200, "no institution fails\n")
+    assert json.loads((await control.ask("GET", "/failures"))[1]) == []
+
+
+async def test_a_reset_also_removes_rules_of_institutions(control):
+    await control.ask("POST", "/failures", api="all", how="50001", times="9")
+    await control.ask("POST", "/failures/reset")
+    assert json.loads((await control.ask("GET", "/failures"))[1]) == []
+
+
+async def test_an_invalid_rule_is_refused(control):
+    status, text = await control.ask("POST", "/failures", api="은행-004", how="sulk")
+    assert (status, text.startswith("how is an rsp_code (42901, 50001, ...) or one of timeout, ")) == (400, True)

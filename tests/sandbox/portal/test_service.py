@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from mydata_sandbox.checks.conformance import find_strict_violations
-from mydata_sandbox.parties import IDENTITY_CERTIFIER, RELAY_CODE, SIGNATURE_CERTIFIER
+from mydata_sandbox.parties import IDENTITY_CERTIFIER, INSTITUTIONS, MEDIATED, RELAY_CODE, SIGNATURE_CERTIFIER
 from mydata_sandbox.portal.service import ReceivedRequest
 
 from relay.standard.catalogue import load_catalogue
@@ -158,7 +158,7 @@ def test_lists_follow_the_catalogue_and_the_allowed_callers(ask, api_id, may):
 def test_the_whole_sandbox_is_registered(ask, with_portal):
     rows = ask(RELAY_CODE, "지원-002", EVERYTHING).body["org_list"]
     kinds = [row["org_type"] for row in rows]
-    assert kinds == ["04", *["02"] * 11, "03", "03", "05", "06", "07"]
+    assert kinds == ["04", *["02"] * (len(INSTITUTIONS) + len(MEDIATED)), "03", "03", "05", "06", "07"]
     (services, _) = ask(RELAY_CODE, "지원-003", EVERYTHING).body["org_list"]
     secrets = [(row["client_id"], row["client_secret"]) for row in services["service_list"]]
     first = with_portal.operators[0]

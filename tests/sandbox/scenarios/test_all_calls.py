@@ -24,10 +24,10 @@ def lines(demo):
     return [json.loads(line) for line in demo.stdout.splitlines()]
 
 
-def test_all_134_calls_are_right(demo, lines):
+def test_all_148_calls_are_right(demo, lines):
     wrong = [line for line in lines[:-1] if not line["ok"]]
     assert wrong == []
-    assert lines[-1] == {"summary": {"calls": 134, "ok": 134}}
+    assert lines[-1] == {"summary": {"calls": 148, "ok": 148}}
     assert (demo.returncode, demo.stderr) == (0, "")
 
 
@@ -48,6 +48,12 @@ def test_a_bank_that_speaks_telegrams_answers_its_10_apis(lines):
     answered = [line["api_id"] for line in lines[:-1] if line["org_code"] == savings_bank and line["ok"]]
     assert answered[-10:] == [f"은행-{number:03}" for number in range(1, 11)]
     assert answered[:-10] == ["정보제공-공통-001", "정보제공-공통-002"]
+
+
+def test_an_insurer_with_json_of_its_own_answers_its_12_apis(lines):
+    insurer = MEDIATED["life_insurer"].org_code
+    answered = {line["api_id"] for line in lines[:-1] if line["org_code"] == insurer and line["ok"]}
+    assert answered == {*(f"보험-{number:03}" for number in range(1, 13)), "정보제공-공통-001", "정보제공-공통-002"}
 
 
 def test_support_apis_are_those_without_an_industry(lines):

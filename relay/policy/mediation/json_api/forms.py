@@ -11,7 +11,15 @@ from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final
 
-from relay.domain.korea import DAY_S, KOREA, UTC_OFFSET_MINUTES, day_in_korea, parse_timestamp
+from relay.domain.korea import (
+    DAY_S,
+    ISO_OFFSET,
+    KOREA,
+    UTC_OFFSET_MINUTES,
+    day_in_korea,
+    format_timestamp,
+    parse_timestamp,
+)
 from relay.policy.mediation.errors import ValueFault
 
 NAMED_FORMS: Final = ("iso", "epoch_s", "epoch_ms")
@@ -30,8 +38,7 @@ _TO_ZERO: Final = bytes.maketrans(b"123456789", b"000000000")
 _ISO: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?", re.ASCII
 )
-_KOREAN_ISO: Final = "+09:00"
-_KOREAN_ISO_LENGTH: Final = len("YYYY-MM-DDThh:mm:ss+09:00")
+_KOREAN_ISO_LENGTH: Final = len("YYYY-MM-DDThh:mm:ss") + len(ISO_OFFSET)
 _EPOCH: Final = re.compile(r"-?\d{1,15}", re.ASCII)
 _LAST_S: Final = 253_402_268_399
 """The last second of the year 9999 in Korea."""
@@ -89,14 +96,14 @@ def _read_iso(text: str) -> bytes:
     moment = datetime.fromisoformat(text.replace(",", "."))
     if len(text) == len("YYYY-MM-DD"):
         return text.replace("-", "").encode()
-    local = moment.replace(tzinfo=KOREA) if moment.tzinfo is None else moment.astimezone(KOREA)
-    return f"{local.year:04}{local:%m%d%H%M%S}".encode()
+    aware = moment.replace(tzinfo=KOREA) if moment.tzinfo is None else moment
+    return format_timestamp(aware.timestamp()).encode()
 
 
 def _convert_iso(fixed: "_PatternForm", size: int, expected: str, texts: Sequence[str]) -> list[bytes]:
     """Converts moments. PERF: the usual form with Korea's offset takes 0.2 us a value, others 2 us."""
     joined = "".join(texts)
-    if set(map(len, texts)) == {_KOREAN_ISO_LENGTH} and fixed.has_suffix(joined, _KOREAN_ISO):
+    if set(map(len, texts)) == {_KOREAN_ISO_LENGTH} and fixed.has_suffix(joined, ISO_OFFSET):
         return fixed.convert(texts)
     values = []
     for index, text in enumerate(texts):
@@ -171,7 +178,7 @@ def write_form(text: str, kind: str, form: str) -> str:
     except (ValueError, OverflowError):
         raise ValueFault(0, f"a {kind}, {STANDARD_FORMS[kind]}") from None
     if form == "iso":
-        form = "YYYY-MM-DD" if kind == "date" else f"YYYY-MM-DDThh:mm:ss{_KOREAN_ISO}"
+        form = "YYYY-MM-DD" if kind == "date" else f"YYYY-MM-DDThh:mm:ss{ISO_OFFSET}"
     if kind == "time":
         values = dict(zip(("hh", "mm", "ss"), (text[:2], text[2:4], text[4:]), strict=True))
     else:

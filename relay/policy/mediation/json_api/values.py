@@ -22,7 +22,8 @@ UNKNOWN_LENGTH: Final = 100_000
 
 _CONTROLS: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r")
 _BREAKS: Final = str.maketrans("\t\n\r", "   ")
-_MAX_EXPONENT: Final = 30
+_MAX_EXPONENT: Final = 64
+"""Digits of numbers with an exponent: a few bytes, `1e99999`, must not become many."""
 
 
 class RawNumber(str):
@@ -211,7 +212,7 @@ class DecimalCodec(ValueCodec):
         if not text.isascii() or "_" in text:
             raise ValueError("not a number")
         number = Decimal(text)
-        if not number.is_finite() or (number and abs(number.adjusted()) > max(_MAX_EXPONENT, self.length)):
+        if not number.is_finite() or (number and abs(number.adjusted()) > _MAX_EXPONENT):
             raise ValueError("not a number")
         short = f"{number:f}"
         if "." in short:

@@ -185,7 +185,7 @@ def _read_limit(text: str) -> int:
     if not text:
         return _MAX_ROWS
     if not (text.isascii() and text.isdigit() and len(text) < len("1000") and 1 <= int(text) <= _MAX_ROWS):
-        raise Refusal(FAULTS["parameter_malformed"], "limit")
+        raise Refusal(FAULTS["parameter_malformed"], f"limit (1-{_MAX_ROWS})")
     return int(text)
 
 

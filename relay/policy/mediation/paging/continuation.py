@@ -10,6 +10,7 @@ from typing import Final
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy.mediation.conversion import add_position
 from relay.policy.mediation.errors import ConversionError
+from relay.policy.mediation.paging.seal import NEXT_PAGE_FORM
 from relay.policy.mediation.settings import ListPaging, NumberedPaging
 from relay.policy.mediation.telegram.decoding import Table
 
@@ -39,7 +40,7 @@ def place_request(context: dict[str, str], paging: ListPaging, key: Key, rows: i
     try:
         return _place(context, paging, key, min(paging.rows, rows))
     except (ValueError, IndexError):
-        raise Refusal(FAULTS["parameter_malformed"], "next_page") from None
+        raise Refusal(FAULTS["parameter_malformed"], NEXT_PAGE_FORM) from None
 
 
 def _place(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> int:

@@ -25,6 +25,9 @@ MAX_KEY_BYTES: Final = 600
 UNBOUND_PARAMETERS: Final = frozenset({"next_page", "limit", "search_timestamp"})
 """Parameters that may differ between the pages of a list."""
 
+NEXT_PAGE_FORM: Final = "next_page (같은 조회의 이전 응답에 있는 값)"
+"""Describes the parameter in refusals."""
+
 _PURPOSE: Final = b"mydata-relay next_page 1"
 
 
@@ -65,5 +68,5 @@ class CursorSeal:
             sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
             skip, *key = json.loads(self._cipher.decrypt(sealed, [_PURPOSE, binding]))
         except (InvalidTag, ValueError):
-            raise Refusal(FAULTS["parameter_malformed"], "next_page") from None
+            raise Refusal(FAULTS["parameter_malformed"], NEXT_PAGE_FORM) from None
         return Position(tuple(key), skip)

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from relay.domain.fault import Refusal
-from relay.policy.mediation.conversion import Conversion
+from relay.policy.mediation.conversion import UNKNOWN_CODE, Conversion
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.located_values import mask_body
+from relay.policy.mediation.paging.collection import Answer
 from relay.policy.mediation.telegram_reading import (
     ReadTelegram,
     Side,
@@ -19,7 +20,7 @@ from relay.policy.mediation.telegram_reading import (
     split_telegrams,
 )
 from relay.runtime.commands.options import config_option, json_option
-from relay.runtime.commands.printing import EXIT_FAILED, exit_with
+from relay.runtime.commands.printing import EXIT_FAILED, EXIT_UNUSABLE, exit_with
 from relay.runtime.commands.telegram.layouts import Layouts, open_layouts
 from relay.runtime.commands.telegram.tables import describe_values, print_telegram
 from relay.runtime.commands.telegram.telegram_input import Form, read_input
@@ -35,6 +36,7 @@ form_option = click.option(
 
 @click.command(
     "decode",
+    short_help="Decode telegrams to fields, and responses to JSON.",
     epilog="""\b
 Examples:
   relay telegram decode ZBAC000001 captured.hex
@@ -86,6 +88,8 @@ def decode(  # noqa: PLR0913 - the options of the command
         hint = f"the input has {len(data)} bytes; does it begin with the length field of {link.framing.end} bytes?"
         exit_with(f"{error}; {hint}", EXIT_FAILED)
     conversions = [layouts.get(api)] if api else _list_conversions(layouts)
+    if "code" not in link.names and len(conversions) > 1:
+        exit_with("--api: is missing, and the header has no transaction code; expected: the API", EXIT_UNUSABLE)
     chosen = None if side is None else Side(side)
     shown = [_describe(read_telegram(link, conversions, each, chosen), unmasked=unmasked) for each in parts]
     if as_json:
@@ -131,15 +135,23 @@ def build_answer(conversion: Conversion, data: bytes, *, unmasked: bool) -> tupl
         return None, str(error)
     except Refusal as refusal:  # no telegram leads here; a change of the paging could
         return None, f"{conversion.name} response: {refusal.detail}"
+    return describe_answer(conversion, answer, unmasked=unmasked), ""
+
+
+def describe_answer(conversion: Conversion, answer: Answer, *, unmasked: bool = False) -> dict[str, Any]:
+    """Returns an answer of the standard for machines. `note` says when the core's response code has no row."""
     body = json.loads(answer.body)
     if "next_page" in body:
         body["next_page"] = "(sealed)"
+    is_known = answer.core_code in conversion.codes.codes
+    note = f"response code {answer.core_code or 'blank'} has no row in response_code.codes: it becomes {UNKNOWN_CODE}"
     return {
         "status": answer.status,
         "rsp_code": answer.rsp_code,
         "core_code": answer.core_code,
+        "note": "" if is_known else note,
         "body": body if unmasked else mask_body(body, conversion),
-    }, ""
+    }
 
 
 def _print(shown: dict[str, Any], telegram: ReadTelegram, *, unmasked: bool) -> None:
@@ -154,3 +166,5 @@ def print_answer(answer: dict[str, Any]) -> None:
     """Prints the answer of the standard."""
     click.echo(f"\nanswer: {answer['status']}, rsp_code {answer['rsp_code']} (core {answer['core_code'] or 'blank'})")
     click.echo(json.dumps(answer["body"], ensure_ascii=False, indent=2))
+    if answer["note"]:
+        click.echo(f"note: {answer['note']}")

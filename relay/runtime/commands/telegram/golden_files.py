@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay.infra.files.regular import describe_read_error, read_file
+from relay.policy.mediation.answer_places import find_place
 from relay.policy.mediation.conversion import Conversion
 from relay.policy.mediation.errors import ConversionError
+from relay.policy.mediation.field_uses import find_answer_uses
 from relay.policy.mediation.golden import (
     Difference,
     GoldenResult,
@@ -25,6 +27,7 @@ from relay.runtime.settings.problems import format_path
 
 SUFFIX: Final = ".telegram"
 EXPECTATION: Final = ".json"
+_ANSWER: Final = "answer."
 
 
 @dataclass(slots=True)
@@ -78,11 +81,25 @@ def _check(layouts: Layouts, report: GoldenReport, *, write: bool, update: bool)
         report.written = True
         return
     result = _run(layouts, conversion, data, expected)
-    report.differences = compare_outcomes(expected, result)
+    report.differences = _locate(layouts, conversion, result, compare_outcomes(expected, result))
     if report.differences and update:
         same_bytes = {} if expected.get("same_bytes", True) else {"same_bytes": False}
         _write(expectation, {**result.outcome, **same_bytes})
         report.differences, report.written = list(result.differences), True
+
+
+def _locate(
+    layouts: Layouts, conversion: Conversion, result: GoldenResult, differences: list[Difference]
+) -> list[Difference]:
+    """Returns the differences; those of the answer with the place of the field that they come from."""
+    uses = find_answer_uses(conversion.api, layouts.messages[conversion.name], conversion)
+    located = []
+    for each in differences:
+        place = (each.telegram, each.offset)
+        if each.field.startswith(_ANSWER):
+            place = find_place(each.field.removeprefix(_ANSWER), uses, result.telegrams)
+        located.append(Difference(*place, each.field, each.text))
+    return located
 
 
 def _read_expectation(path: Path) -> Mapping[str, Any] | None:

@@ -132,16 +132,18 @@ class LineTrial:
     async def _exchange(self, collection: PageCollection[bytes, bytes], page: TriedPage, deadline: float) -> bytes:
         """Returns the response to the next request. Raises Refusal, ConversionError."""
         sent_at = 0.0
+        count = len(page.telegrams)
 
         def write(number: str) -> bytes:
             nonlocal sent_at
+            if len(page.telegrams) > count:  # the core has closed the line, and the request is sent again
+                page.telegrams[-1].ms = 1000 * (time.perf_counter() - sent_at)
             sent_at = time.perf_counter()
             if self._trial.line_ms is None:
                 self._trial.line_ms = 1000 * (sent_at - self._started)
             page.telegrams.append(TriedTelegram(collection.build_request(number, time.time())))
             return page.telegrams[-1].request
 
-        count = len(page.telegrams)
         try:
             response = await self._lines.exchange(write, deadline)
         finally:

@@ -29,6 +29,7 @@ _CHARSET: Final = "EUC-KR"
 
 @click.command(
     "record",
+    short_help="Draft layouts from captured telegrams.",
     epilog="""\b
 Examples:
   relay telegram record captured.hex --header 102 -o drafts

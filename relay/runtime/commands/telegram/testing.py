@@ -16,6 +16,7 @@ from relay.runtime.settings.problems import format_path
 
 @click.command(
     "test",
+    short_help="Check recorded telegrams (golden files).",
     epilog="""\b
 Examples:
   relay telegram test                       every institution

@@ -15,13 +15,12 @@ from relay.infra.telegrams.lines import Lines
 from relay.infra.upstream.tls import TlsError
 from relay.policy.mediation.conversion import Call, Conversion
 from relay.policy.mediation.errors import ConversionError
-from relay.policy.mediation.located_values import mask_body
 from relay.policy.mediation.telegram_reading import Side, read_telegram
 from relay.policy.settings.core import CoreSettings, split_address
 from relay.policy.settings.directory import Provider
 from relay.runtime.commands.options import config_option, json_option
 from relay.runtime.commands.printing import EXIT_FAILED, EXIT_UNUSABLE, exit_with
-from relay.runtime.commands.telegram.decode import print_answer
+from relay.runtime.commands.telegram.decode import describe_answer, print_answer
 from relay.runtime.commands.telegram.encode import write_telegram
 from relay.runtime.commands.telegram.given_values import build_call, read_values
 from relay.runtime.commands.telegram.layouts import Layouts, find_institution, open_institution
@@ -166,8 +165,11 @@ async def _run(
 
 
 def _join_telegrams(trial: Trial) -> bytes:
-    parts = [part for page in trial.pages for each in page.telegrams for part in (each.request, each.response)]
-    return b"".join(part for part in parts if part is not None)
+    """Returns all telegrams; of requests without response only the last one, others were sent again."""
+    telegrams = [each for page in trial.pages for each in page.telegrams]
+    parts = [each.request + each.response for each in telegrams if each.response is not None]
+    unanswered = [each.request for each in telegrams[-1:] if each.response is None]
+    return b"".join([*parts, *unanswered])
 
 
 def describe_trial(layouts: Layouts, conversion: Conversion, core: CoreSettings, trial: Trial) -> dict[str, Any]:
@@ -181,14 +183,7 @@ def describe_trial(layouts: Layouts, conversion: Conversion, core: CoreSettings,
         "pages": [
             {
                 "telegrams": [_describe_exchange(layouts, conversion, each) for each in page.telegrams],
-                "answer": None
-                if page.answer is None
-                else {
-                    "status": page.answer.status,
-                    "rsp_code": page.answer.rsp_code,
-                    "core_code": page.answer.core_code,
-                    "body": mask_body(json.loads(page.answer.body), conversion),
-                },
+                "answer": None if page.answer is None else describe_answer(conversion, page.answer),
             }
             for page in trial.pages
         ],

@@ -1,5 +1,6 @@
 import json
 from contextlib import suppress
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 from relay.policy.mediation.errors import ConversionError, ForeignResponse
 from relay.policy.mediation.inspection import build_values
 from relay.policy.mediation.json_api.decoding import JsonDecoder, parse_json
+from relay.policy.mediation.json_api.plan import compile_field
+from relay.policy.mediation.json_api.requests import RequestPlan, write_request
 
 LINES = [
     "no an(5)",
@@ -129,7 +132,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(JSON | st.builds(lambda items: BODY | {"data": {"items": items}}, st.lists(JSON, max_size=3)))
 def test_any_json_becomes_a_table_or_an_error(record_of, value):
     with suppress(ConversionError):
@@ -142,3 +145,35 @@ def test_any_bytes_are_json_or_an_error(data):
     for charset in ("UTF-8", "EUC-KR", "CP949"):
         with suppress(ConversionError):
             parse_json("t", data, charset)
+
+
+KINDS = {
+    "an(8)": st.text(alphabet="ABab09-_/", min_size=1, max_size=8),
+    "n(6)": st.text(alphabet="0123456789", min_size=1, max_size=6),
+    "ah(6)": st.text(alphabet="가나힣 aZ'\"\\\\{}", min_size=1, max_size=6).map(str.strip),
+    "decimal(9,2)": st.integers(-(10**9) + 1, 10**9 - 1).map(lambda number: shorten(Decimal(number).scaleb(-2))),
+    "boolean": st.sampled_from(["true", "false"]),
+    "date DD.MM.YYYY": st.dates().filter(lambda day: day.year > 1970).map(lambda day: f"{day:%Y%m%d}"),
+    "date epoch_ms": st.dates().filter(lambda day: day.year > 1970).map(lambda day: f"{day:%Y%m%d}"),
+    "time hh:mm:ss": st.times().map(lambda clock: f"{clock:%H%M%S}"),
+    "month YYYY-MM": st.dates().filter(lambda day: day.year > 1970).map(lambda day: f"{day:%Y%m}"),
+}
+
+
+def shorten(number):
+    text = f"{number:f}".rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_any_record_reads_what_a_request_of_it_writes(items_of, record_of, data):
+    paths = data.draw(st.lists(st.sampled_from(["", " at o.{}", " at o.p.{}", " at q.{}"]), min_size=1, max_size=6))
+    kinds = [data.draw(st.sampled_from(sorted(KINDS))) for _ in paths]
+    pairs = enumerate(zip(kinds, paths, strict=True))
+    lines = [f"f{index} {kind}{path.format(f'x{index}')}" for index, (kind, path) in pairs]
+    values = {f"f{index}": data.draw(KINDS[kind]) for index, kind in enumerate(kinds)}
+    plans = tuple(compile_field("x", item, {}, []) for item in items_of(lines))
+    request = write_request("t", RequestPlan("POST", "/a", (), (), plans, "UTF-8"), values.get)
+    table = decode(record_of(lines), parse_json("t", request.body or b"{}", "UTF-8"))
+    assert build_values(table) == values

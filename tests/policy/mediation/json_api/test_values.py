@@ -49,6 +49,7 @@ def test_values_are_decoded(codec_of, line, column, values):
         ("x decimal(5,2)", ["1", "1,1"], 1, "a number of at most 3 digits and 2 decimals"),
         ("x decimal", ["1", "NaN"], 1, "a number"),
         ("x decimal", ["1", "1e99999999"], 1, "a number"),
+        ("x decimal", ["1", "1e99999"], 1, "a number"),
         ("x decimal", ["1", "1_0"], 1, "a number"),
         ("x decimal", ["1", True], 1, "a number"),
         ("x boolean", [True, "Y"], 1, "true or false"),

@@ -90,7 +90,7 @@ def test_a_limit_that_is_none_is_refused(core, limit):
     bank = core("BA04", {**PERIOD, "limit": limit})
     with pytest.raises(Refusal) as caught:
         PageCollection(bank.conversion, bank.call, SEAL)
-    assert (caught.value.fault.rsp_code, caught.value.detail) == ("40001", "limit")
+    assert (caught.value.fault.rsp_code, caught.value.detail) == ("40001", "limit (1-500)")
 
 
 def test_a_list_in_one_telegram_is_divided_by_the_limit(files, core):

@@ -3,6 +3,7 @@ import pytest
 from relay.domain.fault import Refusal
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.paging.continuation import ReadResponse, place_request, read_next_key
+from relay.policy.mediation.paging.seal import NEXT_PAGE_FORM
 from relay.policy.mediation.settings import NumberedPaging, Paging
 from relay.policy.mediation.telegram.decoding import Table
 
@@ -33,7 +34,7 @@ def test_offsets_count_rows():
 def test_a_cursor_of_other_settings_is_refused(paging, key):
     with pytest.raises(Refusal) as caught:
         place(paging, key, 5)
-    assert (caught.value.fault.rsp_code, caught.value.detail) == ("40001", "next_page")
+    assert (caught.value.fault.rsp_code, caught.value.detail) == ("40001", NEXT_PAGE_FORM)
 
 
 def read(paging, key=(), page_size=10, received=10, **values):

@@ -38,7 +38,11 @@ def test_a_cursor_of_another_call_is_refused(binding):
     cursor = SEAL.seal(Position(("key",)), BINDING)
     with pytest.raises(Refusal) as caught:
         SEAL.open(cursor, binding)
-    assert (caught.value.fault.rsp_code, caught.value.fault.status, caught.value.detail) == ("40001", 400, "next_page")
+    assert (caught.value.fault.rsp_code, caught.value.fault.status, caught.value.detail) == (
+        "40001",
+        400,
+        "next_page (같은 조회의 이전 응답에 있는 값)",
+    )
 
 
 def test_pages_may_have_different_limits():

@@ -88,3 +88,16 @@ def test_binary_garbage_gives_an_error(run, tmp_path):
     (tmp_path / "garbage").write_bytes(bytes(range(256)) * 10)
     answer = run("decode", TELEGRAMS, tmp_path / "garbage")
     assert (answer.exit_code, "frame: offset 0: length: expected 6 digits" in answer.stderr) == (1, True)
+
+
+def test_a_header_without_transaction_code_needs_the_api(run, telegrams):
+    link = telegrams / "link.yaml"
+    link.write_text(link.read_text().replace("tran_code an(4)  = $code", "tran_code an(4)"))
+    answer = run("decode", telegrams, GOLDEN / "BA22.answer.telegram")
+    assert (answer.exit_code, "--api: is missing" in answer.stderr) == (2, True)
+    assert run("decode", telegrams, GOLDEN / "BA22.answer.telegram", "--api", "BA22").exit_code == 0
+
+
+def test_a_response_code_without_row_is_a_note(run):
+    answer = run("decode", TELEGRAMS, GOLDEN / "BA03.unknown-code.telegram")
+    assert "note: response code 7777 has no row in response_code.codes: it becomes 50005" in answer.output

@@ -9,6 +9,7 @@ from relay.runtime.commands.telegram.layouts import open_layouts
 from relay.runtime.commands.telegram.telegram_input import parse_hex
 
 FILES = find_golden_files(TELEGRAMS)
+CALL = b'{"org_code": "ZBAC000001", "parameters": {"account_num": "110200300400", "seqno": "001"}, '
 ANSWERS = {file.name: json.loads(file.with_suffix(".json").read_text()) for file in FILES}
 
 
@@ -73,7 +74,7 @@ def test_a_difference_names_telegram_offset_and_field(telegrams):
     lines = list(iter_lines(check(telegrams, "BA04.answer.telegram")))
     assert lines[1:] == [
         '        telegram 2: offset 202: trans_list[0].balance_amt: expected "-1500.6", is "-1500.5"',
-        '        answer.trans_list[0].balance_amt: expected "-1500.6", is "-1500.5"',
+        '        telegram 2: offset 202: answer.trans_list[0].balance_amt: expected "-1500.6", is "-1500.5"',
     ]
 
 
@@ -82,10 +83,21 @@ def test_a_changed_layout_is_found_and_updated(telegrams):
     layout.write_text(layout.read_text().replace("amount(15,2) sign leading", "amount(15,1) sign leading"))
     report = check(telegrams, "BA04.answer.telegram")
     assert {(each.telegram, each.offset, each.field) for each in report.differences} == {
-        (2, 202, "trans_list[0].balance_amt"), (0, -1, "answer.trans_list[0].balance_amt"),
+        (2, 202, "trans_list[0].balance_amt"), (2, 202, "answer.trans_list[0].balance_amt"),
     }  # fmt: skip
     assert check(telegrams, "BA04.answer.telegram", update=True).written
     assert check(telegrams, "BA04.answer.telegram").is_ok
+
+
+def test_a_changed_code_table_has_the_offset_of_its_field(telegrams):
+    layout = telegrams / "BA04.yaml"
+    layout.write_text(layout.read_text().replace("'10': '03'", "'10': '02'"))
+    lines = list(iter_lines(check(telegrams, "BA04.two-telegrams.telegram")))
+    assert lines[1:] == [
+        '        telegram 2: offset 172: answer.trans_list[0].trans_type: expected "03", is "02"',
+        '        telegram 2: offset 299: answer.trans_list[1].trans_type: expected "03", is "02"',
+        '        telegram 4: offset 172: answer.trans_list[2].trans_type: expected "03", is "02"',
+    ]
 
 
 def test_a_request_that_the_relay_does_not_send_is_found(telegrams):
@@ -125,11 +137,25 @@ def test_other_padding_is_found_and_may_be_allowed(telegrams):
         (None, b'{"parameters": {"x": "1"}}', "parameters.x: is no parameter of BA22"),
         (None, b'{"parameters": []}', "parameters: expected: an object of texts"),
         (None, b'{"key": "1"}', "key: expected: a list"),
-        (None, b'{"telegrams": 5}', "has 2 telegrams, the JSON file 0"),
-        (None, b'{"api": 7, "org_code": [], "telegrams": [1, "x"]}', "expected 1, is"),
+        (None, CALL + b'"telegrams": 5}', "has 2 telegrams, the JSON file 0"),
+        (None, CALL + b'"telegrams": [1, "x"]}', "expected 1, is"),
+        (None, b'{"api": 7, "org_code": []}', "org_code: the relay sends another value"),
         (b"\xff" * 17_000_000, None, "is too large"),
     ],
-    ids=["empty", "garbage", "length", "json", "list", "parameter", "parameters", "key", "telegrams", "types", "huge"],
+    ids=[
+        "empty",
+        "garbage",
+        "length",
+        "json",
+        "list",
+        "parameter",
+        "parameters",
+        "key",
+        "telegrams",
+        "types",
+        "call",
+        "huge",
+    ],
 )
 def test_a_file_that_cannot_be_run_says_why(telegrams, telegram, expectation, text):
     file = telegrams / "golden/BA22.answer.telegram"

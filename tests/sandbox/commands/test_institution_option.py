@@ -1,0 +1,103 @@
+"""`--institution` puts a server under development into the sandbox: the demo calls it and validates its responses."""
+
+import json
+import ssl
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from click.testing import CliRunner
+from mydata_sandbox.commands.run import command
+from mydata_sandbox.credentials.certificates import make_dev_certificates
+from mydata_sandbox.institution.provider import Provider, ProviderRequest
+from mydata_sandbox.world.handlers import DATA_HANDLERS
+
+from relay.standard.catalogue import load_catalogue
+
+CODE = "ZBAB000001"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """A bank's server with another HTTP software than the sandbox's."""
+
+    protocol_version = "HTTP/1.1"
+    provider = Provider(CODE, "bank", load_catalogue(), DATA_HANDLERS)
+
+    def do_GET(self):
+        target = urlsplit(self.path)
+        self._answer(target.path, dict(parse_qsl(target.query)))
+
+    def do_POST(self):
+        self._answer(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def log_message(self, *_):
+        pass
+
+    def _answer(self, path, params):
+        reply = self.provider.respond(ProviderRequest(self.command, path, params, self.headers.get("x-user-ci")))
+        body = json.dumps(reply.body, ensure_ascii=False).encode()
+        self.server.paths.add(path)
+        self.send_response(reply.status)
+        self.send_header("Content-Type", "application/json; charset=UTF-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("x-api-tran-id", self.headers.get("x-api-tran-id", ""))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def own_bank(tmp_path):
+    """A bank's server with certificates of its developer, and its settings file."""
+    pair = make_dev_certificates(tmp_path / "own", datetime.now(UTC))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.providers["bank"].certificate, pair.providers["bank"].private_key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.paths = set()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        file = tmp_path / "my.yaml"
+        file.write_text(
+            f"org_code: {CODE}\nname: 가온은행\nindustry: bank\nauthentication: hosted\nca: own/ca.pem\n"
+            f'base_urls: ["https://127.0.0.1:{server.server_port}"]\n'
+        )
+        yield SimpleNamespace(file=file, paths=server.paths)
+        server.shutdown()
+
+
+def test_the_demo_calls_a_server_under_development(own_bank):
+    words = [sys.executable, "-m", "mydata_sandbox", "demo", "--json", "--institution", str(own_bank.file)]
+    done = subprocess.run(words, cwd=own_bank.file.parent, capture_output=True, text=True, timeout=120, check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line for line in lines[:-1] if not line["ok"]] == []
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = {line["api_id"] for line in lines[:-1] if line["org_code"] == CODE}
+    assert calls >= {api.api_id for api in load_catalogue().iter_apis("bank")}
+    assert {"/relay/login", "/v1/bank/accounts", "/v1/bank/accounts/deposit/transactions"} <= own_bank.paths
+
+
+def test_a_running_sandbox_says_what_the_developer_needs(own_bank, start):
+    process = start("--institution", str(own_bank.file))
+    output = "".join(iter(process.stdout.readline, "Stop: Ctrl-C\n"))
+    assert f"  {CODE}  bank     가온은행: yours, at https://127.0.0.1:" in output
+    assert f"Your institution {CODE} takes the place of the simulated bank:" in output
+    assert "provider-bank.pem" in output
+    assert f"relay probe {CODE} -c " in output
+    assert "garam, garam-1985" in output
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("industry: banking", "industry: one of bank, card"), (None, "cannot be read")],
+)
+def test_a_wrong_file_ends_the_command(tmp_path, text, words):
+    file = tmp_path / "my.yaml"
+    if text is not None:
+        file.write_text(text)
+    result = CliRunner().invoke(command, ["--institution", str(file)])
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())
