@@ -159,7 +159,7 @@ class _MessageCompiler:
             if plan.variable == "code" and self._message.response.code is not None:
                 check_code("response.code", plan, self._message.response.code, self._file)
         if "code" not in used:
-            self._file.add("code", "is in no field of the request", "a field = $code in the header")
+            self._file.warn("code", "is in no field of the request", "a field = $code, if the core needs the code")
         asset = self._api.asset
         if asset is not None and asset.field not in used:
             allowed = f"a field {asset.field}, or a field = ${asset.field}"

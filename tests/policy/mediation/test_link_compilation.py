@@ -89,7 +89,6 @@ PROBLEMS = [
      "link.yaml: header[1]: has $kind as a code, and no field has it itself"),
     (with_field(1, {**HEADER[1], "codes": {"0200": "1", "0210": "2"}}),
      "link.yaml: management.kinds.request: does not fit in the field direction; expected: a value of its code table"),
-    (with_field(2, "tran_code an(6)"), "BA22.yaml: code: is in no field of the request; expected: a field = $code"),
     (with_field(2, "tran_code an(4) = $code"),
      "BA22.yaml: code: does not fit in the field tran_code; expected: at most 4 characters"),
 ]  # fmt: skip
@@ -110,4 +109,12 @@ def test_codes_of_an_api_must_fit_too(compile_small):
     assert [problem.partition(";")[0] for problem in problems] == [
         "BA22.yaml: response.code: does not fit in the field tran_code",
         "BA22.yaml: response_codes.0014: does not fit in the field resp_code",
+    ]
+
+
+def test_a_code_that_is_never_sent_is_a_warning(compile_small):
+    institution, problems = compile_small(with_field(2, "tran_code an(6)"), FILES)
+    assert problems == []
+    assert [str(warning) for warning in institution.warnings if warning.key == "code"] == [
+        "BA22.yaml: code: is in no field of the request; expected: a field = $code, if the core needs the code"
     ]

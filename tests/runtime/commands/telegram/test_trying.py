@@ -96,7 +96,7 @@ def test_a_request_that_is_sent_again_is_shown_twice(run, settings, core, tmp_pa
     assert answer.exit_code == 0
     assert "telegram 1: no response after" in answer.stdout
     assert "telegram 2: response, 152 bytes after" in answer.stdout
-    assert len((tmp_path / "saved").read_bytes()) == 129 + 152
+    assert len((tmp_path / "saved").read_bytes()) == 217 + 152
 
 
 def test_a_response_with_another_number_is_a_note(run, settings, core, folder):
