@@ -6,12 +6,16 @@ from typing import Any, Final
 
 from relay.adapter.institutions import AdaptedInstitution, AdapterPlan
 from relay.domain.fault import FAULTS, Refusal
-from relay.policy.mediation.conversion import UNKNOWN_CODE, Call
-from relay.policy.mediation.errors import ConversionError
-from relay.policy.mediation.paging.collection import Answer, PageCollection
+from relay.policy.mediation.conversion import UNKNOWN_CODE, Call, DecodedResponse
+from relay.policy.mediation.errors import ConversionError, UnfitAsset
+from relay.policy.mediation.paging.collection import Answer, PageCollection, build_failure
 
 _PARTIAL: Final = 0.6
 """After this part of a call's time, a page that has rows is answered without more requests."""
+
+
+_NO_ASSET: Final = "40402"
+"""The answer to an asset that does not fit in the core's field: it cannot exist there."""
 
 
 async def serve_call(plan: AdapterPlan, api_code: str, call: Call, clock: Callable[[], float]) -> Answer:
@@ -29,6 +33,8 @@ async def serve_call(plan: AdapterPlan, api_code: str, call: Call, clock: Callab
         collection: PageCollection[Any, Any] = PageCollection(conversion, call, plan.seal)
         await _collect(collection, institution, clock)
         answer = collection.build_answer()
+    except UnfitAsset:
+        return build_failure(DecodedResponse(_NO_ASSET, ""), conversion.rsp_codes)
     except ConversionError as error:
         raise Refusal(FAULTS["conversion_failed"], str(error)) from None
     if answer.rsp_code == UNKNOWN_CODE and (detail := conversion.describe_unknown(answer.core_code)) is not None:

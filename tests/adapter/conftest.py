@@ -35,7 +35,7 @@ class ListedCore:
 
     def _encode(self, request, values):
         conversion = next(each for each in self.conversions.values() if each.code.encode() == request[10:14])
-        account = request[102:122].decode().strip()
+        account = request[190:210].decode().strip()
         context = build_context(Call(BANK, {"account_num": account}), request[41:53].decode(), NOW)
         if conversion.paging is not None:
             add_position(context, conversion.paging, (), 100)

@@ -74,9 +74,16 @@ async def test_what_cannot_be_converted_is_50007_with_its_place(plan, listed_cor
 
 
 async def test_a_parameter_that_fits_in_no_telegram_is_50007(plan, listed_core):
-    name, detail = await catch(serve(plan, "BA12", ACCOUNT | {"account_num": "1" * 21}))
-    assert (name, detail.partition(":")[0]) == ("conversion_failed", "BA12 request")
-    assert "1" * 21 not in detail
+    name, detail = await catch(serve(plan, "BA04", PERIOD | {"limit": "9", "from_date": "20260230"}))
+    assert (name, detail) == ("conversion_failed", "BA04 request: offset 217: from_date: expected a date, YYYYMMDD")
+
+
+@pytest.mark.parametrize("asset", [{"account_num": "1" * 21}, {"seqno": "12345678"}])
+async def test_an_account_that_fits_in_no_telegram_is_unknown(plan, listed_core, asset):
+    answer = await serve(plan, "BA12", ACCOUNT | asset)
+    assert (answer.status, answer.rsp_code) == (404, "40402")
+    assert json.loads(answer.body).keys() == {"rsp_code", "rsp_msg"}
+    assert listed_core.responses == []
 
 
 @pytest.mark.parametrize("fault", ["provider_silent", "connect_refused", "provider_reset"])

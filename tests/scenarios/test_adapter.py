@@ -60,7 +60,7 @@ async def test_pages_of_a_list_continue_where_the_last_one_ended(env):
     rows = build_rows(7)
 
     async def answer(request, core):
-        start = int(request.cut(153, 165) or 0)
+        start = int(request.cut(241, 253) or 0)
         end = min(start + 3, len(rows))
         more = {"more": "Y", "next_date": "20260131", "next_no": str(end)} if end < len(rows) else {"more": "N"}
         request.wire.send(core.build_response(request, {**more, "trans_list": rows[start:end]}))

@@ -6,13 +6,13 @@ from typing import Final, Protocol, TypeVar
 
 from relay.domain.api import SUCCESS, Api
 from relay.domain.korea import format_timestamp
-from relay.policy.mediation.errors import ConversionError
+from relay.policy.mediation.errors import ConversionError, UnfitAsset
 from relay.policy.mediation.mapping.rendering import ObjectOutput
 from relay.policy.mediation.settings import EMPTY, Kinds, ListPaging, Paging
 from relay.policy.mediation.telegram.decoding import Decoder, Table
 from relay.policy.mediation.telegram.encoding import Encoder
 from relay.policy.mediation.telegram.framing import Framing
-from relay.policy.mediation.telegram.plan import FieldPlan, MessagePlan, get_size
+from relay.policy.mediation.telegram.plan import FieldPlan, MessagePlan, get_size, iter_fields
 
 CONTEXT_NAMES: Final = (
     *("today", "now", "time", "unique_number", "tran_id", "length", "kind", "code", "org_code", "client_id", "user_ci"),
@@ -161,13 +161,21 @@ class Conversion:
         return None if core_code in self.codes.codes else describe_code(self.codes.field, core_code)
 
     def encode_request(self, context: Mapping[str, str]) -> bytes:
-        """Returns the request telegram. Raises ConversionError when a value of the context does not fit."""
+        """Returns the request telegram. Raises ConversionError when a value of the context does not fit.
+
+        For the asset of the call that is UnfitAsset.
+        """
         values = {**context, "kind": self.kinds.request, "code": self.code, "length": "0"}
 
         def resolve(plan: FieldPlan) -> str | None:
             return values.get(plan.variable or (plan.name if plan.name in self.parameters else ""))
 
-        return self.framing.write_length(Encoder(f"{self.name} request", resolve).encode(self.request.parts, {}))
+        try:
+            telegram = Encoder(f"{self.name} request", resolve).encode(self.request.parts, {})
+        except ConversionError as error:
+            values_of = {plan.name: plan.variable or plan.name for plan in iter_fields(self.request.parts)}
+            raise classify_unfit(self.api, values_of.get(error.field, ""), error) from None
+        return self.framing.write_length(telegram)
 
     def decode_response(self, data: bytes, context: Mapping[str, str]) -> DecodedResponse:
         """Returns the decoded response to the request of the same context. Raises ConversionError.
@@ -195,6 +203,14 @@ class Conversion:
         return DecodedResponse(SUCCESS, core_code, text, table)
 
 
+def classify_unfit(api: Api, name: str, error: ConversionError) -> ConversionError:
+    """Returns the error of a request for a value that does not fit: UnfitAsset when `name` is the asset of the call."""
+    asset = api.asset
+    if asset is None or name not in {asset.field, asset.seqno}:
+        return error
+    return UnfitAsset(error.message, error.offset, error.field, error.expected)
+
+
 def find_paged_list(paging: ListPaging | None, output: ObjectOutput, parameters: Collection[str]) -> str:
     """Returns the list that a page limits, "" for APIs without pages. Without `paging` one response has all rows."""
     if paging is not None:
@@ -209,7 +225,7 @@ def build_context(call: Call, unique_number: str, now: float, sequence: int = 1)
     """
     moment = format_timestamp(now)
     return {
-        **call.parameters,
+        **{name: value for name, value in call.parameters.items() if value},
         "today": moment[:8],
         "now": moment,
         "time": moment[8:],

@@ -22,6 +22,10 @@ class ConversionError(Exception):
         return f"{place}: {self.field}: expected {self.expected}"
 
 
+class UnfitAsset(ConversionError):
+    """An asset of the call does not fit in the field of the core: no such asset exists there (404, 40402)."""
+
+
 class ForeignResponse(ConversionError):
     """A response does not repeat a value of its request: it may be that of another one."""
 

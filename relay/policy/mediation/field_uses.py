@@ -70,6 +70,8 @@ def find_answer_uses(api: Api, message: TelegramMessage, conversion: Conversion)
             (root if name in scope.fields else inner).add(name, "next_page")
         for name, codes in conversion.paging.more.items():
             root.add(name, f"more rows if {', '.join(codes)}")
+        for name, codes in conversion.paging.last.items():
+            root.add(name, f"no more rows if {', '.join(codes)}")
     return uses
 
 
@@ -86,6 +88,8 @@ def _add_fields(fields: Sequence[Field], expressions: Mapping[str, Expression], 
             note = " by code table" if expression is not None and expression.codes else ""
             scope.add(name, target + note)
         if expression is not None:
+            for name in expression.minus:
+                scope.add(name, f"sign of {target}")
             for name in [*expression.when, *expression.unless]:
                 scope.add(name, f"condition of {target}")
 
@@ -126,6 +130,7 @@ def describe_source(plan: FieldPlan, conversion: Conversion) -> str:
             return f"parameter {plan.name}"
         return f"default {plan.item.default}" if plan.item.default is not None else ""
     value = {"kind": conversion.kinds.request, "code": conversion.code}.get(plan.variable, "")
+    value = plan.item.codes.get(value, value)
     return _describe_variable(plan.variable, value)
 
 
@@ -144,6 +149,7 @@ def describe_demand(plan: FieldPlan, conversion: Conversion) -> str:
     if plan.variable == "length":
         return _CONTEXT["length"]
     value = {"kind": conversion.kinds.response, "code": conversion.response_code}.get(plan.variable)
+    value = value and plan.item.codes.get(value, value)
     return f"must be {value}" if value else f"must be that of the request: {_describe_variable(plan.variable)}"
 
 

@@ -1,10 +1,10 @@
 """Checks that files of telegrams and of JSON have in common, and the problems of one file."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relay.policy.mediation.conversion import RspCodes
-from relay.policy.mediation.errors import LayoutError
+from relay.policy.mediation.errors import LayoutError, LayoutProblem
 from relay.policy.mediation.mapping.expressions import Scope
 from relay.policy.mediation.paging.seal import MAX_KEY_BYTES
 from relay.policy.mediation.settings import EMPTY, Expression, ListPaging
@@ -12,14 +12,37 @@ from relay.policy.mediation.settings import EMPTY, Expression, ListPaging
 
 @dataclass(slots=True)
 class FileProblems:
-    """Problems of one file while it is compiled."""
+    """Problems and warnings of one file while it is compiled."""
 
     name: str
     problems: list[LayoutError] = field(default_factory=list)
+    warnings: list[LayoutError] = field(default_factory=list)
 
     def add(self, key: str, wrong: str, allowed: str = "") -> None:
         """Adds a problem."""
         self.problems.append(LayoutError(key, wrong, allowed))
+
+    def warn(self, key: str, wrong: str, allowed: str = "") -> None:
+        """Adds a warning: the file works, but probably not as intended."""
+        self.warnings.append(LayoutError(key, wrong, allowed))
+
+
+def report_problems(files: Sequence[FileProblems], link_file: str, link_keys: str) -> list[LayoutProblem]:
+    """Returns the problems of files. Those of keys that begin with `link_keys` are the link's, whichever shows them."""
+    return _report(((file.name, error) for file in files for error in file.problems), link_file, link_keys)
+
+
+def report_warnings(files: Sequence[FileProblems], link_file: str, link_keys: str) -> list[LayoutProblem]:
+    """Returns the warnings of files, as `report_problems` does."""
+    return _report(((file.name, error) for file in files for error in file.warnings), link_file, link_keys)
+
+
+def _report(errors: Iterable[tuple[str, LayoutError]], link_file: str, link_keys: str) -> list[LayoutProblem]:
+    problems = (
+        LayoutProblem(link_file if error.key.startswith(link_keys) else name, error.key, error.wrong, error.allowed)
+        for name, error in errors
+    )
+    return list(dict.fromkeys(problems))
 
 
 def check_response_codes(key: str, codes: Mapping[str, str], file: FileProblems, known: RspCodes) -> None:
@@ -54,8 +77,11 @@ def check_paging(
     group = scope.groups.get(paging.list if entry is None else entry.rows or "")
     if group is not None and group.maximum and paging.rows > group.maximum:
         file.add("paging.rows", "is more than the list can have", f"at most {group.maximum}")
-    for name in paging.more:
-        if name not in scope.fields:
-            file.add(f"paging.more.{name}", "is no field of the response", "a field outside of lists")
+    for key, codes in (("more", paging.more), ("last", paging.last)):
+        for name in codes:
+            if name not in scope.fields:
+                file.add(f"paging.{key}.{name}", "is no field of the response", "a field outside of lists")
+    if paging.last and not paging.more:
+        file.add("paging.last", "is set, but more is missing", "the values of a list that continues, as more")
     if "next_page" not in parameters:
         file.add("paging", "is set, but the API has no pages", "no paging")

@@ -1,41 +1,48 @@
 """Compiles the telegram files of an institution, and reports all that is wrong with them at once."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
 
-from relay.domain.api import SUCCESS, Api, Catalogue
-from relay.policy.mediation.conversion import CONTEXT_NAMES, Conversion, ResponseCodePlan, RspCodes
-from relay.policy.mediation.errors import LayoutError, LayoutProblem, ValueFault
-from relay.policy.mediation.file_checks import FileProblems, check_paging, check_response_codes
+from relay.domain.api import Api, Catalogue
+from relay.policy.mediation.conversion import Conversion, ResponseCodePlan, RspCodes
+from relay.policy.mediation.errors import LayoutError, LayoutProblem
+from relay.policy.mediation.file_checks import (
+    FileProblems,
+    check_paging,
+    check_response_codes,
+    report_problems,
+    report_warnings,
+)
 from relay.policy.mediation.link import Link
+from relay.policy.mediation.link_compilation import (
+    check_code,
+    check_variables,
+    compile_link,
+    complete_header,
+    iter_all_fields,
+)
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
 from relay.policy.mediation.mapping.records import describe_record
-from relay.policy.mediation.settings import Management, TelegramLink, TelegramMessage
-from relay.policy.mediation.telegram.codec import Kind
-from relay.policy.mediation.telegram.framing import Framing
+from relay.policy.mediation.request_checks import SentValue, check_request, list_repeated, warn_of_swaps
+from relay.policy.mediation.settings import TelegramLink, TelegramMessage
 from relay.policy.mediation.telegram.notation import Item
 from relay.policy.mediation.telegram.plan import (
-    FieldPlan,
     MessagePlan,
-    Part,
     Run,
     compile_message,
-    find_groups,
     get_size,
     iter_fields,
 )
 
-_HEADER_NAMES: Final = ("kind", "code", "unique_number")
-
 
 @dataclass(frozen=True, slots=True)
 class TelegramInstitution:
-    """An institution that speaks telegrams: its link, and its conversions by api_code."""
+    """An institution that speaks telegrams: its link, its conversions by api_code, and warnings of its files."""
 
     link: Link
     conversions: Mapping[str, Conversion]
+    warnings: tuple[LayoutProblem, ...] = ()
 
 
 def compile_institution(
@@ -52,7 +59,7 @@ def compile_institution(
     `rsp_codes` are those of the standard. Each API of `offered`, by api_code, must have a file.
     """
     link_file = FileProblems(link[0])
-    compiled_link = _compile_link(link[1], link_file, rsp_codes)
+    compiled_link = compile_link(link[1], link_file, rsp_codes)
     files = [link_file]
     apis = {api.api_code: api for api in catalogue.iter_apis(industry, later=True)}
     conversions: dict[str, Conversion] = {}
@@ -70,82 +77,9 @@ def compile_institution(
         conversions[message.api] = _MessageCompiler(compiled_link, message, api, file, rsp_codes).compile()
     for api_code in sorted(set(offered) - set(names)):
         link_file.add("", f"has no file for {api_code}, which the institution offers", f"a file with api: {api_code}")
-    problems = [_report(file.name, link[0], error) for file in files for error in file.problems]
-    unique = list(dict.fromkeys(problems))
-    return (None if unique else TelegramInstitution(compiled_link, conversions)), unique
-
-
-def _report(file: str, link_file: str, error: LayoutError) -> LayoutProblem:
-    """Returns the problem of a file; those of the header are the link's, whichever message shows them."""
-    return LayoutProblem(link_file if error.key.startswith("header[") else file, error.key, error.wrong, error.allowed)
-
-
-def _complete_header(link: TelegramLink, file: FileProblems) -> Sequence[Item]:
-    """Returns the header with its length field, which may be left out where it is the first field."""
-    framing = link.framing
-    if any(item.value == "$length" for item in link.header):
-        return link.header
-    if framing.offset:
-        file.add("header", "has no length field", f"a field = $length at offset {framing.offset}")
-    kind: Literal["n", "binary"] = "n" if framing.encoding == "ascii" else "binary"
-    length = Item(
-        name="length",
-        type=kind,
-        length=framing.length,
-        unsigned=kind == "binary",
-        little=framing.encoding == "little",
-        value="$length",
-    )
-    return (length, *link.header)
-
-
-def _compile_link(link: TelegramLink, file: FileProblems, rsp_codes: RspCodes) -> Link:
-    header = _complete_header(link, file)
-    plan = compile_message(header, "fields", (), link.charset, file.problems)
-    if len(plan.header) > 1 or not all(isinstance(part, Run) for part in plan.header):
-        file.add("header", "has a list or an optional part", "fields alone")
-    fields = list(iter_fields(plan.header))
-    _check_variables(fields, frozenset(), file)
-    names = {field.variable: field.name for field in fields if field.variable in _HEADER_NAMES}
-    if "kind" not in names and link.management is not None:
-        file.add("header", "has no message type, which line management needs", "a field = $kind")
-    for field in fields:
-        place = (field.offset, field.codec.length)
-        if field.variable == "length" and place != (link.framing.offset, link.framing.length):
-            allowed = f"{link.framing.length} bytes at offset {link.framing.offset}, as framing says"
-            file.add(field.key, "has the length at another place than the framing", allowed)
-    check_response_codes("response_code.codes", link.response_code.codes, file, rsp_codes)
-    if SUCCESS not in link.response_code.codes.values():
-        file.add("response_code.codes", "has no success", f"a code of the core with the value '{SUCCESS}'")
-    line = None
-    if link.management is not None:
-        line = compile_message(header, "management.fields", link.management.fields, link.charset, file.problems)
-        _check_management(link.management, link.response_code.field, line, file)
-    smallest = get_size(plan.header)
-    return Link(link, Framing(link.framing, smallest), plan, line, names)
-
-
-def _check_management(management: Management, response_code: str, line: MessagePlan, file: FileProblems) -> None:
-    """Adds problems of line management: an unknown field, and values that do not fit in their fields."""
-    fields = {field.name: field for field in iter_fields(line.parts)}
-    if management.field not in fields:
-        file.add("management.field", "is no field of the telegram", "one of " + ", ".join(sorted(fields)))
-    values = [(f"codes.{action}", management.field, code) for action, code in management.codes.items()]
-    for key, name, value in (*values, ("ok", response_code, management.ok)):
-        if name not in fields:
-            continue
-        try:
-            fields[name].codec.encode(value)
-        except ValueFault as fault:
-            file.add(f"management.{key}", f"does not fit in the field {name}", fault.expected)
-
-
-def _check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], file: FileProblems) -> None:
-    for field in fields:
-        name = field.variable
-        if name and name not in CONTEXT_NAMES and name not in parameters and not name.startswith("key."):
-            allowed = "one of $" + ", $".join([*CONTEXT_NAMES, *sorted(parameters)])
-            file.add(field.key, f"has the unknown value ${name}", allowed)
+    problems = report_problems(files, link[0], "header[")
+    warnings = tuple(report_warnings(files, link[0], "header["))
+    return (None if problems else TelegramInstitution(compiled_link, conversions, warnings)), problems
 
 
 class _MessageCompiler:
@@ -163,8 +97,8 @@ class _MessageCompiler:
     def compile(self) -> Conversion:
         message, link = self._message, self._link
         request = self._compile_message("request.fields", message.request.fields)
-        response = self._compile_message("response.fields", self._bind_asset(message.response.fields))
-        self._check_request(request)
+        response = self._compile_message("response.fields", self._bind_parameters(message.response.fields))
+        self._check_request(request, response)
         scope = Scope(describe_record(response.parts))
         output = compile_answer(self._api, message.answer, scope, self._file.problems)
         self._check_size("request.fields", request)
@@ -189,30 +123,48 @@ class _MessageCompiler:
         )
 
     def _compile_message(self, key: str, fields: Iterable[Item]) -> MessagePlan:
-        header = _complete_header(self._link.settings, FileProblems(""))
+        header = complete_header(self._link.settings, FileProblems(""))
         problems: list[LayoutError] = []
-        plan = compile_message(header, key, fields, self._link.settings.charset, problems)
+        first = len(self._link.settings.header) - len(header)
+        plan = compile_message(header, key, fields, self._link.settings.charset, problems, first)
         self._file.problems += [problem for problem in problems if not problem.key.startswith("header[")]
-        _check_variables(_iter_all_fields(plan.body), self._parameters, self._file)
+        check_variables(iter_all_fields(plan.body), self._parameters, self._file)
         return plan
 
-    def _bind_asset(self, fields: Iterable[Item]) -> list[Item]:
-        """Returns the fields of a response; one that is named like the asset of the call must repeat its value."""
-        asset = self._api.asset
+    def _bind_parameters(self, items: Iterable[Item]) -> list[Item]:
+        """Returns the fields of a response; those that are named like a parameter must have its value."""
+        names = list_repeated(self._api)
         return [
             item.model_copy(update={"value": f"${item.name}"})
-            if asset is not None and item.name == asset.field and item.value is None
+            if item.name in names and item.value is None and not item.codes
             else item
-            for item in fields
+            for item in items
         ]
 
-    def _check_request(self, request: MessagePlan) -> None:
-        used = {plan.variable or plan.name for plan in _iter_all_fields(request.parts)}
+    def _check_request(self, request: MessagePlan, response: MessagePlan) -> None:
+        sent = [
+            SentValue(plan.key, plan.variable or plan.name, plan.codec.length, plan.codec.kind)
+            for plan in iter_all_fields(request.parts)
+            if plan.constant is None
+        ]
+        used = {value.name for value in sent}
+        repeated = {plan.variable for part in response.parts if isinstance(part, Run) for plan in part.fields}
+        customer = self._link.settings.customer
+        check_request(self._api, sent, repeated, self._message.paging, customer, self._file)
+        warn_of_swaps(self._api, repeated, self._file)
+        for plan in iter_fields(request.header):
+            if plan.variable == "code":
+                check_code("code", plan, self._message.code, self._file)
+        for plan in iter_fields(response.header):
+            if plan.variable == "code" and self._message.response.code is not None:
+                check_code("response.code", plan, self._message.response.code, self._file)
+        if "code" not in used:
+            self._file.warn("code", "is in no field of the request", "a field = $code, if the core needs the code")
         asset = self._api.asset
         if asset is not None and asset.field not in used:
             allowed = f"a field {asset.field}, or a field = ${asset.field}"
             self._file.add("request.fields", f"do not have the asset of the call, {asset.field}", allowed)
-        for plan in _iter_all_fields(request.body):
+        for plan in iter_all_fields(request.body):
             has_value = plan.constant is not None or plan.variable or plan.item.default is not None
             if not has_value and plan.name not in self._parameters:
                 allowed = "= VALUE, or the name of a parameter: " + ", ".join(sorted(self._parameters))
@@ -236,13 +188,11 @@ class _MessageCompiler:
             if name is not None and name not in names:
                 self._file.add("response.fields", f"do not have the field {name} of response_code", "that field")
         is_in_header = codes.field in in_header and (codes.text is None or codes.text in in_header)
+        field = next((plan for plan in iter_fields(response.parts) if plan.name == codes.field), None)
+        if field is not None:
+            for code in self._message.response_codes:
+                check_code(f"response_codes.{code}", field, code, self._file)
+            for code in () if codes.field in in_header else codes.codes:
+                check_code(field.key, field, code, self._file)
         table = {**codes.codes, **self._message.response_codes}
         return ResponseCodePlan(codes.field, is_in_header, codes.text or "", table)
-
-
-def _iter_all_fields(parts: Sequence[Part]) -> list[FieldPlan]:
-    """Returns the fields of a record with those of its groups, without fillers."""
-    fields = [plan for plan in iter_fields(parts) if plan.codec.kind is not Kind.FILLER]
-    for group in find_groups(parts).values():
-        fields += _iter_all_fields(group.parts)
-    return fields

@@ -30,13 +30,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The compiled `link.yaml`. `header` is the plan of headers alone, `line` that of line management."""
+    """The compiled `link.yaml`. `header` is the plan of headers alone, `line` that of line management.
+
+    `ok` is the response code of answers to the core's line management.
+    """
 
     settings: TelegramLink
     framing: Framing
     header: MessagePlan
     line: MessagePlan | None
     names: Mapping[str, str]
+    ok: str = ""
 
     @property
     def unique_digits(self) -> int:
@@ -81,16 +85,18 @@ class Link:
         assert management is not None and header.line is not None  # noqa: S101, PT018 - see encode_line_request
         values = {**context, "kind": management.kinds.response, "unique_number": header.unique_number}
         values["code"] = header.code
-        return self._encode_line(values, management.codes[header.line], management.ok)
+        return self._encode_line(values, management.codes[header.line], self.ok)
 
     def _encode_line(self, context: Mapping[str, str], code: str, response_code: str) -> bytes:
         management, plan = self.settings.management, self.line
         assert management is not None and plan is not None  # noqa: S101, PT018 - the callers have checked
-        own = {management.field: code, self.settings.response_code.field: response_code}
+        response_field = self.settings.response_code.field
 
         def resolve(field: FieldPlan) -> str | None:
+            if field.name == management.field:
+                return code
             if field.variable:
                 return "0" if field.variable == "length" else context.get(field.variable)
-            return own.get(field.name)
+            return response_code if field.name == response_field else None
 
         return self.framing.write_length(Encoder("line management", resolve).encode(plan.parts, {}))

@@ -17,6 +17,9 @@ EMPTY: Literal["empty"] = "empty"
 MESSAGE_ROWS: Literal["message"] = "message"
 """As `rows` of a list: the message itself is the only row."""
 
+CustomerCheck = Literal["ci", "unchecked"]
+"""How the core knows the customer of a call: by the CI in each request, or not at all."""
+
 RspCodeText = Annotated[
     str, StringConstraints(pattern=r"^([0-9]{5}|empty)$"), Field(description="an rsp_code in quotes, or empty")
 ]
@@ -48,21 +51,29 @@ class ResponseCodes(Section):
 
 
 class Management(Section):
-    """Line management (회선 관리): telegrams that start, test and end a line, by the code in one of their fields."""
+    """Line management (회선 관리): telegrams that start, test and end a line, by the code in one of their fields.
+
+    `field` is one of `fields`, or a field of the header that has no value or `= $code`. `ok` is the response code of
+    the relay's own answers, by default the first success of `response_code`.
+    """
 
     kinds: Kinds = Kinds(request="0800", response="0810")
     fields: Items = ()
     field: Name
     codes: dict[Literal["start", "test", "end"], Code]
-    ok: Code = "0000"
+    ok: Code | None = None
 
 
 class TelegramLink(Section):
-    """`link.yaml`: what all telegrams of an institution have in common."""
+    """`link.yaml`: what all telegrams of an institution have in common.
+
+    `customer: unchecked` allows requests without `$user_ci`: the core cannot know whose account it serves.
+    """
 
     charset: Literal["EUC-KR", "CP949", "UTF-8"] = "EUC-KR"
     framing: FramingSettings = FramingSettings()
     header: Annotated[Items, Field(min_length=1)]
+    customer: CustomerCheck = "ci"
     kinds: Kinds = Kinds()
     response_code: ResponseCodes
     management: Management | None = None
@@ -82,7 +93,8 @@ class Expression(Section):
     As text: the name of a field, or `= VALUE`. `codes` translates values, `default` stands for all others. `when` and
     `unless` give fields and values: the field is left out unless they match, or when they do; without values they ask
     whether the field is blank. `longer` allows a field that is longer than the standard's: values too long are an
-    error (`check`), or text is cut (`cut`).
+    error (`check`), or text is cut (`cut`). `times` multiplies a number that is in units (1000), `minus` gives a field
+    and the values with which a number is negative.
     """
 
     field: Name | None = None
@@ -98,6 +110,8 @@ class Expression(Section):
     when: dict[str, Codes] = Field(default={})
     unless: dict[str, Codes] = Field(default={})
     longer: Literal["check", "cut"] | None = None
+    times: Annotated[int, Field(ge=2, le=100_000_000)] | None = None
+    minus: Annotated[dict[str, Codes], Field(max_length=1)] = Field(default={})
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -127,12 +141,14 @@ class ResponseMessage(Section):
 class ListPaging(Section):
     """How the core continues a list. There are more rows while `more` matches.
 
-    One response of the core has at most `rows` rows (`$rows`).
+    With `last` the list ends when that matches, and other values are errors. One response of the core has at most
+    `rows` rows (`$rows`).
     """
 
     list: Name
     key: Annotated[tuple[Name, ...], Field(max_length=8)] = ()
     more: dict[str, Codes] = Field(default={})
+    last: dict[str, Codes] = Field(default={})
     rows: Annotated[int, Field(ge=1, le=500)] = 100
 
     @property

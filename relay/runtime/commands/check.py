@@ -13,7 +13,7 @@ from relay.runtime.commands.options import config_option
 from relay.runtime.commands.printing import EXIT_UNUSABLE
 from relay.runtime.settings.ending_certificates import find_ending_warnings
 from relay.runtime.settings.loading import LoadedSettings, SettingsError, SettingsProblem, load_settings
-from relay.runtime.settings.warnings import find_file_warnings, find_setting_warnings
+from relay.runtime.settings.warnings import find_file_warnings, find_layout_warnings, find_setting_warnings
 from relay.runtime.settings.worker_warnings import find_worker_warnings
 from relay.runtime.wiring.key_files import find_file_problems
 
@@ -48,6 +48,7 @@ def command(path: Path, files: bool, as_json: bool) -> None:
     if loaded is not None and not problems and not as_json:
         for warning in [
             *find_setting_warnings(path, loaded),
+            *find_layout_warnings(loaded),
             *find_worker_warnings(path, loaded, count_usable_cpus()),
             *find_ending_warnings(path, loaded, now),
             *(find_file_warnings(path, loaded, now) if files else ()),

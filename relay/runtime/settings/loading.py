@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -55,6 +55,10 @@ class LoadedSettings:
     def needs_adapter(self) -> bool:
         """Whether an institution needs the adapter."""
         return bool(self.telegrams or self.json_apis)
+
+
+_NUMBERS_PER_REQUEST: Final = 1000
+"""A late response must not have the number of another request on its line."""
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
@@ -132,12 +136,16 @@ def _read_json_apis(providers: Sequence[ModelFile[Provider]]) -> dict[str, JsonF
 def _check_requests(
     providers: Sequence[ModelFile[Provider]], telegrams: Mapping[str, TelegramFiles]
 ) -> Iterator[SettingsProblem]:
-    """Yields lines that are to carry several requests although their telegrams have no unique number."""
+    """Yields lines that are to carry several requests, although telegrams have no or short unique numbers."""
     for provider in providers:
         core, files = provider.model.core, telegrams.get(provider.model.org_code)
         if core is None or core.requests == 1 or files is None or files.institution is None:
             continue
-        if not files.institution.link.unique_digits:
+        digits = files.institution.link.unique_digits
+        if digits and 10**digits < _NUMBERS_PER_REQUEST * core.requests:
+            wrong = f"is {core.requests}, but unique numbers of {digits} digits are soon those of earlier requests"
+            yield provider.build_problem("core.requests", wrong, "1, or a longer field = $unique_number")
+        if not digits:
             wrong = f"is {core.requests}, but telegrams have no unique number"
             yield provider.build_problem("core.requests", wrong, "1, or a field = $unique_number in the header")
 

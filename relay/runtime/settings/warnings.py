@@ -49,6 +49,14 @@ def find_setting_warnings(path: Path, loaded: LoadedSettings) -> Iterator[Settin
                 yield SettingsProblem(directory, f"{key}.app_schemes", wrong, "the URL schemes of its apps")
 
 
+def find_layout_warnings(loaded: LoadedSettings) -> Iterator[SettingsProblem]:
+    """Yields warnings of the files of telegrams and of JSON that institutions define themselves."""
+    warnings = [warning for institution in loaded.telegrams.values() for warning in institution.warnings]
+    warnings += [warning for institution in loaded.json_apis.values() for warning in institution.warnings]
+    for warning in warnings:
+        yield SettingsProblem(warning.file, warning.key, warning.wrong, warning.allowed)
+
+
 def find_file_warnings(path: Path, loaded: LoadedSettings, now: datetime) -> Iterator[SettingsProblem]:
     """Yields warnings of secrets that all users of the machine may read, and of expired CAs beside valid ones."""
     pairs = list(zip(loaded.provider_files, loaded.providers, strict=True))

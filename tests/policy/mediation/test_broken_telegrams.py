@@ -152,11 +152,13 @@ CASES = {
         "BA13", {"more": "0", "trades": [TRADE]}, put(HEAD + 24 + 8, b"25"), HEAD + 24, "trades[0].trans_dtime",
         "a date and time"),
     "flag that is neither yes nor no": (
-        "BA01", ACCOUNTS, put(HEAD + 32 + 89, b"X"), HEAD + 32 + 89, "account_list[0].is_foreign_deposit", "Y, N"),
+        "BA01", ACCOUNTS, put(HEAD + 120 + 89, b"X"), HEAD + 120 + 89, "account_list[0].is_foreign_deposit", "Y, N"),
     "status without code": (
-        "BA01", ACCOUNTS, put(HEAD + 32 + 91, b"Z"), HEAD + 32 + 91, "account_list[0].account_status",
+        "BA01", ACCOUNTS, put(HEAD + 120 + 91, b"Z"), HEAD + 120 + 91, "account_list[0].account_status",
         "a code of the code table"),
-    "required date is zero": ("BA01", ACCOUNTS, put(HEAD, b"00000000"), HEAD, "reg_date", "a value"),
+    "list of another customer": (
+        "BA01", ACCOUNTS, put(HEAD, b"d" * 88), HEAD, "ci", "the $user_ci of the request"),
+    "required date is zero": ("BA01", ACCOUNTS, put(HEAD + 88, b"00000000"), HEAD + 88, "reg_date", "a value"),
 }  # fmt: skip
 """Name -> API, values, change of the telegram, offset, field, part of what is expected."""
 

@@ -26,7 +26,7 @@ def test_a_parameter_that_does_not_fit_is_named(core):
     bank = core("BA22", {**ACCOUNT, "account_num": "1" * 21})
     with pytest.raises(ConversionError) as caught:
         bank.conversion.encode_request(bank.context())
-    assert str(caught.value) == "BA22 request: offset 102: account_num: expected at most 20 characters"
+    assert str(caught.value) == "BA22 request: offset 190: account_num: expected at most 20 characters"
 
 
 def test_a_failure_needs_no_body(core):

@@ -66,7 +66,7 @@ def test_a_response_of_another_account_is_an_error(institution, telegrams):
         "BA04 response: offset 102: account_num: expected the $account_num of the request"
     )
     text = "the relay sends another value than the recorded request has"
-    assert result.differences == [Difference(1, 102, "account_num", text)]
+    assert result.differences == [Difference(1, 190, "account_num", text)]
 
 
 def test_a_request_alone_has_no_answer(institution, telegrams):

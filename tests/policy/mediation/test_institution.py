@@ -9,7 +9,11 @@ HEADER = [
     "unique_no n(8) = $unique_number",
     "resp_code an(4)",
 ]
-LINK = {"header": HEADER, "response_code": {"field": "resp_code", "codes": {"0000": "00000"}}}
+LINK = {
+    "header": HEADER,
+    "customer": "unchecked",
+    "response_code": {"field": "resp_code", "codes": {"0000": "00000"}},
+}
 LOAN = {
     "api": "BA22",
     "code": "A022",
@@ -19,7 +23,9 @@ LOAN = {
 LIST = {
     "api": "BA13",
     "code": "A013",
-    "request": {"fields": ["account_num an(20)", "rows n(3) = $rows", "after an(9) = $key"]},
+    "request": {
+        "fields": ["account_num an(20)", "from_date date", "to_date date", "rows n(3) = $rows", "after an(9) = $key"]
+    },
     "response": {
         "fields": [
             "more an(1)",
@@ -92,6 +98,9 @@ PROBLEMS = [
     (LIST, "paging.list", "int_list", "BA13.yaml: paging.list: is no list of the answer"),
     (LIST, "paging.key", ["next"], "BA13.yaml: paging.key[0]: names next, which the response does not have"),
     (LIST, "paging.more", {"flag": "Y"}, "BA13.yaml: paging.more.flag: is no field of the response"),
+    (LIST, "paging.last", {"flag": "Y"}, "BA13.yaml: paging.last.flag: is no field of the response"),
+    (LIST, "paging", {"list": "trans_list", "key": ["key"], "last": {"more": "N"}, "rows": 20},
+     "BA13.yaml: paging.last: is set, but more is missing"),
     (LIST, "paging.rows", 30, "BA13.yaml: paging.rows: is more than the list can have; expected: at most 20"),
     (LIST, "response.fields.1", "key an(700)", "BA13.yaml: paging.key: is too long for next_page"),
     (LOAN, "paging", LIST["paging"], "BA22.yaml: paging: is set, but the API has no pages"),
@@ -108,9 +117,9 @@ def test_a_wrong_message_is_a_problem_of_its_file(compile_small, message, path, 
 
 
 LINK_PROBLEMS = [
-    ("header", [*HEADER, "msg_type an(1)"], "header[5]: repeats the name msg_type"),
+    ("header", [*HEADER, "msg_type an(1)"], "header[4]: repeats the name msg_type"),
     ("header", [*HEADER, {"list": "rows", "times": 2, "fields": ["a an(1)"]}], "header: has a list or an optional"),
-    ("header", [*HEADER, "bank an(3) = $bank"], "header[5]: has the unknown value $bank"),
+    ("header", [*HEADER, "bank an(3) = $bank"], "header[4]: has the unknown value $bank"),
     ("header", ["no n(4)", "length n(4) = $length", *HEADER], "header[1]: has the length at another place than"),
     ("framing", {"offset": 4}, "header: has no length field; expected: a field = $length at offset 4"),
     ("response_code.field", "code", "response.fields: do not have the field code of response_code"),
@@ -145,7 +154,7 @@ def test_a_response_field_named_like_the_asset_repeats_it(compile_small):
 
 def test_a_problem_of_the_header_is_reported_once(compile_small):
     _, problems = compile_small(change(LINK, "header", [*HEADER, "a date(5)"]), {"a.yaml": LOAN, "b.yaml": LIST})
-    assert problems == ["link.yaml: header[5]: has a length that date cannot have; expected: 6 or 8 bytes"]
+    assert problems == ["link.yaml: header[4]: has a length that date cannot have; expected: 6 or 8 bytes"]
 
 
 def test_problems_of_all_files_are_reported_at_once(compile_small):

@@ -12,6 +12,7 @@ from relay.policy.mediation.paging.seal import CursorSeal
 NOW = 1_800_000_000.0
 LINK = {
     "charset": "UTF-8",
+    "customer": "unchecked",
     "framing": {"length": 2, "encoding": "binary", "offset": 4, "counts": "all"},
     "header": ["code an(4) = $code", "size binary(2) unsigned = $length", "direction an(1) = $kind"],
     "kinds": {"request": "Q", "response": "A"},

@@ -87,6 +87,6 @@ def test_a_request_has_the_values_of_the_call(core):
     bank = core("BA04", PERIOD)
     request = PageCollection(bank.conversion, bank.call, SEAL).build_request("000000000042", NOW)
     assert request == (
-        b"0001620200A004099ZBAC00000120270115170000000000000042" + b" " * 49
-        + b"110200300400        001    2026010120260131" + b" " * 20 + b"100"
+        b"0002500200A004099ZBAC00000120270115170000000000000042" + b" " * 49
+        + b" " * 88 + b"110200300400        001    2026010120260131" + b" " * 20 + b"100"
     )  # fmt: skip

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from relay.policy.settings.scalars import Checking
 from relay.runtime.settings.loading import SettingsError, SettingsProblem, load_settings
+from relay.runtime.settings.warnings import find_layout_warnings
 
 
 def get_problems(folder, environ=None):
@@ -264,6 +265,15 @@ def test_problems_of_layouts_are_reported_with_the_others(folder, telegrams):
     assert lines[2].startswith("providers/savings/telegrams/link.yaml: has no file for BA23")
 
 
+def test_warnings_of_layouts_name_their_file(folder, telegrams):
+    assert list(find_layout_warnings(load_settings(folder.path, {}))) == []
+    link = telegrams / "link.yaml"
+    link.write_text(link.read_text() + "customer: unchecked\n")
+    (warning,) = find_layout_warnings(load_settings(folder.path, {}))
+    assert (Path(warning.file), warning.key) == (link, "customer")
+    assert warning.wrong == "is unchecked: the core cannot know whose account a call asks for"
+
+
 def test_without_telegrams_no_adapter_is_needed(folder):
     assert not load_settings(folder.path, {}).needs_adapter
 
@@ -275,3 +285,11 @@ def test_several_requests_on_a_line_need_a_unique_number(folder, telegrams):
     link.write_text(link.read_text().replace("n(12)  = $unique_number", "n(12)  = 1"))
     (line,) = get_lines(folder)
     assert line.startswith("providers/savings.yaml: core.requests: is 2, but telegrams have no unique number")
+
+
+def test_several_requests_on_a_line_need_a_long_unique_number(folder, telegrams):
+    folder.put("providers/savings.yaml", "core.requests", 8)
+    link = telegrams / "link.yaml"
+    link.write_text(link.read_text().replace("n(12)  = $unique_number", "n(2)   = $unique_number\n  - filler(10)"))
+    (line,) = get_lines(folder)
+    assert line.startswith("providers/savings.yaml: core.requests: is 8, but unique numbers of 2 digits are soon those")

@@ -10,6 +10,7 @@ from relay.policy.mediation.conversion import (
     UNKNOWN_CODE,
     DecodedResponse,
     RspCodes,
+    classify_unfit,
     describe_code,
     find_paged_list,
 )
@@ -83,8 +84,15 @@ class JsonConversion:
         return None if core_code in self.codes.codes else describe_code(self.codes.field, core_code)
 
     def encode_request(self, context: Mapping[str, str]) -> JsonRequest:
-        """Returns the request. Raises ConversionError when a value of the context does not fit."""
-        return write_request(f"{self.file} request", self.request, context.get)
+        """Returns the request. Raises ConversionError when a value of the context does not fit.
+
+        For the asset of the call that is UnfitAsset.
+        """
+        try:
+            return write_request(f"{self.file} request", self.request, context.get)
+        except ConversionError as error:
+            name = error.field.rpartition(": ")[2]
+            raise classify_unfit(self.api, self.request.values.get(name, name), error) from None
 
     def decode_response(self, response: JsonResponse, context: Mapping[str, str], /) -> DecodedResponse:
         """Returns the decoded response to the request of the same context. Raises ConversionError.

@@ -114,9 +114,9 @@ class JsonDecoder:
     def _check_value(self, plan: FieldPlan, values: Sequence[bytes], places: "_Places") -> None:
         """Raises ForeignResponse for a value that is not the constant, or not that of the request."""
         text = self._expected[plan.variable] if plan.constant is None else plan.constant
-        wanted = text.encode()
-        if values.count(wanted) == len(values):
+        if values.count(text.encode()) == len(values):
             return
+        wanted = _normalize(plan, text)
         for index, value in enumerate(values):
             if value != wanted and (value or self._is_strict):
                 expected = f"the ${plan.variable} of the request" if plan.variable else "the constant of the file"
@@ -138,6 +138,14 @@ class JsonDecoder:
         inner.locate = inner_places.locate
         table.groups[entry.name], table.counts[entry.name] = inner, counts
         self._decode_node(entry.rows.root, rows, inner, inner_places, ())
+
+
+def _normalize(plan: FieldPlan, text: str) -> bytes:
+    """Returns an expected value as the codec of its field returns it: numbers have no leading zeros."""
+    try:
+        return plan.codec.decode([plan.codec.encode(plan.codes.get(text, text))])[0]
+    except ValueFault:
+        return text.encode()
 
 
 def _fetch_columns(node: Node, objects: Sequence[Row]) -> Sequence[tuple[str, Sequence[Any]]]:

@@ -8,7 +8,13 @@ from typing import Final
 from relay.domain.api import SUCCESS, Api, Catalogue
 from relay.policy.mediation.conversion import CONTEXT_NAMES, RspCodes
 from relay.policy.mediation.errors import LayoutProblem
-from relay.policy.mediation.file_checks import FileProblems, check_paging, check_response_codes
+from relay.policy.mediation.file_checks import (
+    FileProblems,
+    check_paging,
+    check_response_codes,
+    report_problems,
+    report_warnings,
+)
 from relay.policy.mediation.json_api.conversion import JsonConversion, JsonResponseCodePlan
 from relay.policy.mediation.json_api.forms import describe_forms, is_form
 from relay.policy.mediation.json_api.notation import JsonItem
@@ -17,6 +23,7 @@ from relay.policy.mediation.json_api.requests import PATH_VALUE, RequestPlan
 from relay.policy.mediation.json_api.settings import JsonLink, JsonMessage
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
+from relay.policy.mediation.request_checks import SentValue, check_request, list_repeated
 from relay.policy.mediation.settings import NumberedPaging
 
 NAMES: Final = tuple(name for name in CONTEXT_NAMES if name not in {"kind", "code", "length"})
@@ -32,10 +39,14 @@ _DOT_SEGMENT: Final = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
 
 @dataclass(frozen=True, slots=True)
 class JsonInstitution:
-    """An institution that speaks JSON of its own: its conversions by api_code, and the bound of its responses."""
+    """An institution that speaks JSON of its own: its conversions by api_code, and the bound of its responses.
+
+    `warnings` are those of its files.
+    """
 
     conversions: Mapping[str, JsonConversion]
     max_bytes: int
+    warnings: tuple[LayoutProblem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +91,9 @@ def compile_json_institution(
         conversions[message.api] = _MessageCompiler(compiled, message, api, file, rsp_codes).compile()
     for api_code in sorted(set(offered) - set(names)):
         link_file.add("", f"has no file for {api_code}, which the institution offers", f"a file with api: {api_code}")
-    problems = [
-        LayoutProblem(file.name, error.key, error.wrong, error.allowed) for file in files for error in file.problems
-    ]
-    unique = list(dict.fromkeys(problems))
-    return (None if unique else JsonInstitution(conversions, link[1].max_bytes)), unique
+    problems = report_problems(files, link[0], "headers[")
+    warnings = tuple(report_warnings(files, link[0], "headers["))
+    return (None if problems else JsonInstitution(conversions, link[1].max_bytes, warnings)), problems
 
 
 def _number(key: str, items: Iterable[JsonItem]) -> list[tuple[str, JsonItem]]:
@@ -105,6 +114,9 @@ def _compile_link(link: JsonLink, file: FileProblems, rsp_codes: RspCodes) -> _L
     if header.lists:
         file.add("header", "has a list", "fields alone")
     _check_variables(header.fields, frozenset(), file)
+    if link.customer == "unchecked":
+        wrong = "is unchecked: the core cannot know whose contract a call asks for"
+        file.warn("customer", wrong, "a field = $user_ci in each request, once the core can take the CI")
     codes, names = link.response_code, {plan.name for plan in header.fields}
     for key in ("field", "text"):
         name = getattr(codes, key)
@@ -176,6 +188,7 @@ class _MessageCompiler:
         request = self._compile_request()
         response = self._compile_response()
         record = merge_records(link.header, response)
+        self._check_request(request, record)
         scope = Scope(record.describe())
         output = compile_answer(self._api, message.answer, scope, self._file.problems)
         if message.paging is not None:
@@ -218,9 +231,7 @@ class _MessageCompiler:
                 allowed = "= VALUE, or the name of a parameter: " + ", ".join(sorted(self._parameters))
                 self._file.add(plan.key, f"has no value: {plan.name} is no parameter of the API", allowed)
         path = link.settings.path + settings.path
-        request = RequestPlan(settings.method, path, query, link.headers + headers, body, link.settings.charset)
-        self._check_subject(request)
-        return request
+        return RequestPlan(settings.method, path, query, link.headers + headers, body, link.settings.charset)
 
     def _check_objects(self, body: Sequence[FieldPlan]) -> None:
         """Adds a problem for a path that is both a value and an object of other values."""
@@ -229,21 +240,26 @@ class _MessageCompiler:
             if any(path[: len(plan.keys)] == plan.keys for path in paths if path is not plan.keys):
                 self._file.add(plan.key, f"is at {'.'.join(plan.keys)}, as another field", "a path of its own")
 
-    def _check_subject(self, request: RequestPlan) -> None:
-        """Adds a problem when the request names neither asset nor customer of the call."""
-        asset = self._api.asset
-        name = "user_ci" if asset is None else asset.field
-        if name not in request.names:
-            subject = "customer" if asset is None else "asset"
-            allowed = f"{{${name}}} in the path, or a field = ${name} in query, headers or fields"
-            self._file.add("request", f"does not name the {subject} of the call, {name}", allowed)
+    def _check_request(self, request: RequestPlan, response: RecordPlan) -> None:
+        asset, customer = self._api.asset, self._link.settings.customer
+        if asset is not None and asset.field not in request.names:
+            allowed = f"{{${asset.field}}} in the path, or a field = ${asset.field} in query, headers or fields"
+            self._file.add("request", f"does not name the asset of the call, {asset.field}", allowed)
+        sent = [
+            SentValue(plan.key, plan.variable or plan.name, plan.codec.length, plan.codec.field.kind)
+            for plan in (*request.query, *request.headers, *request.body)
+            if plan.constant is None
+        ]
+        sent += [SentValue("request.path", name) for name in PATH_VALUE.findall(request.path)]
+        repeated = {plan.variable for plan in response.fields}
+        check_request(self._api, sent, repeated, self._message.paging, customer, self._file)
 
     def _compile_response(self) -> RecordPlan:
-        """Returns the record behind the header. A field that is named like the asset of the call must repeat it."""
-        settings, asset = self._message.response, self._api.asset
+        """Returns the record behind the header. A field that is named like a parameter of the call must repeat it."""
+        settings, names = self._message.response, list_repeated(self._api)
         items = [
             item.model_copy(update={"value": f"${item.name}"})
-            if asset is not None and item.name == asset.field and item.value is None
+            if item.name in names and item.value is None and not item.codes
             else item
             for item in settings.fields
         ]

@@ -54,6 +54,12 @@ class RequestPlan:
     charset: str
 
     @property
+    def values(self) -> dict[str, str]:
+        """The values of fields, by the name of the field."""
+        fields = (*self.query, *self.headers, *self.body)
+        return {plan.name: plan.variable or plan.name for plan in fields if plan.constant is None}
+
+    @property
     def names(self) -> set[str]:
         """The names of all values that the request has."""
         fields = (*self.query, *self.headers, *self.body)

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from relay.policy.mediation.json_api.notation import JsonItems, Path
-from relay.policy.mediation.settings import ApiFile, ExpressionEntry, NumberedPaging, RspCodeText
+from relay.policy.mediation.settings import ApiFile, CustomerCheck, ExpressionEntry, NumberedPaging, RspCodeText
 from relay.policy.mediation.telegram.notation import Name
 from relay.policy.settings.scalars import Section
 
@@ -50,7 +50,7 @@ class JsonLink(Section):
     """`link.yaml`: what all APIs of an institution have in common.
 
     `path` is put before the path of each API, `headers` are sent with each request, `header` are fields that each
-    response has. A response has at most `max_bytes`.
+    response has. A response has at most `max_bytes`. `customer: unchecked` allows requests without `$user_ci`.
     """
 
     charset: Charset = "UTF-8"
@@ -59,6 +59,7 @@ class JsonLink(Section):
     forms: Forms = Forms()
     header: JsonItems = ()
     response_code: JsonResponseCodes
+    customer: CustomerCheck = "ci"
     max_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = MAX_BYTES
 
 

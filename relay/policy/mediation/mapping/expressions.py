@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from relay.policy.mediation.errors import LayoutError, ValueFault
@@ -13,6 +14,8 @@ from relay.policy.mediation.telegram.decoding import Table
 
 Values = bytes | Sequence[bytes]
 """Values of all rows, or the value of every row."""
+
+Evaluate = Callable[["Frame"], Values]
 
 _NAMES_TO_SHOW: Final = 12
 
@@ -53,7 +56,7 @@ class Source:
     are longer than the standard's. `parts` are those of a join that nothing changes.
     """
 
-    evaluate: Callable[[Frame], Values]
+    evaluate: Evaluate
     kind: Kind
     max_bytes: int
     digits: int = 0
@@ -77,6 +80,10 @@ def compile_expression(key: str, expression: Expression, scope: Scope) -> Source
         source = _compile_sum(key, expression.sum, scope)
     else:
         source = compile_field(key, expression.field or "", scope)
+    if expression.times is not None:
+        source = _multiply(key, source, expression.times)
+    for name, codes in expression.minus.items():
+        source = _add_sign(key, source, name, frozenset(code.encode() for code in codes), scope)
     if expression.codes or expression.default is not None:
         source = _translate(source, expression)
     for test, wanted in ((expression.when, True), (expression.unless, False)):
@@ -143,12 +150,30 @@ def _compile_join(key: str, names: Sequence[str], scope: Scope) -> Source:
 
     kinds = [source.kind for source in sources]
     kind = Kind.TEXT if Kind.TEXT in kinds else Kind.ASCII
+    evaluate: Evaluate = join
     if kinds == [Kind.DATE, Kind.TIME]:
         kind = Kind.DATETIME
+        evaluate = partial(_join_moments, sources[0], sources[1])
     elif set(kinds) == {Kind.DIGITS}:
         kind = Kind.DIGITS
     size = sum(source.max_bytes for source in sources)
-    return Source(join, kind, size, digits=size, field=sources[0].field, parts=tuple(sources))
+    return Source(evaluate, kind, size, digits=size, field=sources[0].field, parts=tuple(sources))
+
+
+def _join_moments(days: Source, times: Source, frame: Frame) -> Values:
+    """Returns days and times together. Both blank, or a blank day at midnight, is none. Raises ValueFault."""
+    rows = frame.table.rows
+    columns = [source.evaluate(frame) for source in (days, times)]
+    dates, hours = ([column] * rows if isinstance(column, bytes) else column for column in columns)
+    moments = list(map(bytes.__add__, dates, hours))
+    if b"" not in dates and b"" not in hours:
+        return moments
+    for index, (day, hour) in enumerate(zip(dates, hours, strict=True)):
+        if not day and not hour.strip(b"0"):
+            moments[index] = b""
+        elif not day or not hour:
+            raise ValueFault(index, "date and time, or neither: one of them is blank")
+    return moments
 
 
 def _compile_count(key: str, name: str, scope: Scope) -> Source:
@@ -180,6 +205,54 @@ def _compile_sum(key: str, path: str, scope: Scope) -> Source:
         return sums
 
     return Source(add_up, Kind.NUMBER, summed.max_bytes + 4, summed.digits, summed.scale, longer=summed.longer)
+
+
+def _multiply(key: str, source: Source, times: int) -> Source:
+    """Returns the source of a number that is in units of `times`. Raises LayoutError for anything but a number."""
+    if source.kind is not Kind.NUMBER:
+        raise LayoutError(f"{key}.times", f"multiplies {source.kind}", "a number: amount, packed, zoned, decimal")
+    digits = len(str(times - 1))
+    evaluate = partial(_evaluate_product, source.evaluate, times)
+    size, digits = source.max_bytes + digits, source.digits + digits
+    return replace(source, evaluate=evaluate, max_bytes=size, digits=digits, parts=())
+
+
+def _evaluate_product(evaluate: Evaluate, times: int, frame: Frame) -> Values:
+    values = evaluate(frame)
+    if isinstance(values, bytes):
+        return _multiply_value(values, times)
+    return [_multiply_value(value, times) for value in values]
+
+
+def _multiply_value(value: bytes, times: int) -> bytes:
+    if not value:
+        return value
+    text = f"{Decimal(value.decode()) * times:f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).encode()
+
+
+def _add_sign(key: str, source: Source, name: str, codes: frozenset[bytes], scope: Scope) -> Source:
+    """Returns the source of a number whose sign is another field. Raises LayoutError for anything but a number."""
+    if source.kind is not Kind.NUMBER:
+        raise LayoutError(f"{key}.minus", f"is the sign of {source.kind}", "a number: amount, packed, zoned, decimal")
+    sign = compile_field(f"{key}.minus", name, scope)
+    evaluate = partial(_evaluate_signed, source.evaluate, sign.evaluate, codes)
+    return replace(source, evaluate=evaluate, max_bytes=source.max_bytes + 1, parts=())
+
+
+def _evaluate_signed(evaluate: Evaluate, read_sign: Evaluate, codes: frozenset[bytes], frame: Frame) -> Values:
+    """Returns numbers with their sign. Raises ValueFault for a negative number that has a sign itself."""
+    rows = frame.table.rows
+    signs, values = read_sign(frame), evaluate(frame)
+    signs = [signs] * rows if isinstance(signs, bytes) else signs
+    values = [values] * rows if isinstance(values, bytes) else values
+    numbers = list(values)
+    for index, (value, sign) in enumerate(zip(values, signs, strict=True)):
+        if sign in codes and value not in {b"", b"0"}:
+            if value.startswith(b"-"):
+                raise ValueFault(index, "a number without sign, because another field has the sign")
+            numbers[index] = b"-" + value
+    return numbers
 
 
 class _CodeTable(dict[bytes, bytes]):

@@ -72,7 +72,7 @@ def read_next_key(paging: ListPaging, response: ReadResponse) -> Key | None:
         following = (str(number + 1), str(response.page_size))
         read = (number - paging.first) * response.page_size + received
     if paging.more:
-        has_more = _matches(paging.more, response.table)
+        has_more = _has_more(paging, response)
     elif paging.total is not None:
         has_more = read < _read_number(paging.total, response)
     elif paging.pages is not None:
@@ -82,6 +82,16 @@ def read_next_key(paging: ListPaging, response: ReadResponse) -> Key | None:
     if has_more and not received:
         raise ConversionError(response.message, -1, paging.list, "rows, because there are more")
     return following if has_more else None
+
+
+def _has_more(paging: ListPaging, response: ReadResponse) -> bool:
+    """Returns whether `more` matches. Raises ConversionError when there is `last`, and neither of them does."""
+    has_more = _matches(paging.more, response.table)
+    if not has_more and paging.last and not _matches(paging.last, response.table):
+        name = next(iter(paging.last))
+        place = response.table.find_offset(name, 0)
+        raise ConversionError(response.message, place, name, "a value of paging.more or paging.last")
+    return has_more
 
 
 def _matches(more: Mapping[str, Sequence[str]], table: Table) -> bool:
@@ -107,7 +117,7 @@ def _read_continuation(paging: ListPaging, response: ReadResponse) -> Key | None
         key.append(column[-1].decode() if column else "")
     if not paging.more:
         return tuple(key) if any(key) else None
-    has_more = _matches(paging.more, table)
+    has_more = _has_more(paging, response)
     if has_more and not any(key):
         place = table.find_offset(paging.key[0], 0)
         expected = "a continuation key, because there are more rows"

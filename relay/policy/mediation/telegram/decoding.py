@@ -119,9 +119,15 @@ class Decoder:
 
     def _check_value(self, plan: FieldPlan, column: Column, values: Column) -> None:
         """Raises ValueFault for a value that is not the constant, or not that of the request."""
-        if plan.constant is None and len(values) == 1 and values[0].decode() == self._expected[plan.variable]:
-            return  # PERF: equal text needs no encoding, 1 us
-        value = plan.codec.encode(self._expected[plan.variable]) if plan.constant is None else plan.constant
+        if plan.constant is not None:
+            value = plan.constant
+        else:
+            text = self._expected[plan.variable]
+            if plan.item.codes:
+                text = plan.item.codes.get(text, plan.item.default or "")
+            if len(values) == 1 and values[0].decode() == text:
+                return  # PERF: equal text needs no encoding, 1 us
+            value = plan.codec.encode(text)
         for index, raw in enumerate(column):
             if raw != value:
                 expected = f"the ${plan.variable} of the request" if plan.variable else "the constant of the layout"

@@ -55,7 +55,7 @@ class Encoder:
                     return plan.constant
                 value = self._resolve(plan)
             if value and plan.item.codes:
-                value = _translate(plan, str(value))
+                value = translate(plan, str(value))
             return plan.codec.encode(str(plan.item.default or "") if value is None else str(value))
         except ValueFault as fault:
             raise ConversionError(self._message, position, f"{prefix}{name or 'filler'}", fault.expected) from None
@@ -75,7 +75,8 @@ class Encoder:
         return position
 
 
-def _translate(plan: FieldPlan, value: str) -> str:
+def translate(plan: FieldPlan, value: str) -> str:
+    """Returns the code of a value. Raises ValueFault for a value that the code table of the field does not have."""
     code = plan.item.codes.get(value, plan.item.default)
     if code is None:
         raise ValueFault(0, "a value of its code table")

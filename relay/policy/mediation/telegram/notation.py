@@ -5,10 +5,12 @@ A line is `NAME TYPE(LENGTH) WORDS`: `amount amount(15,2) sign leading`. Words, 
 - `= VALUE`: a constant, or `$NAME`, a value of the context or a parameter of the call; it ends the line. Requests have
   this value; responses must have the constant, and the same parameters, code and unique number as their request;
 - `at N`: the offset from the start of the message or row; without it a field follows the one before it;
-- `left`, `right`: alignment; `pad blank`, `pad zero`: padding;
+- `left`, `right`: alignment; `pad blank`, `pad zero`, `pad nul`: padding;
 - `sign leading`, `sign trailing`: a byte `+` or `-` of an amount; `unsigned`: packed or binary without sign;
 - `little`: a binary number begins with its lowest byte;
 - `zero blank`: a value of zeros is none.
+
+As a section a field may have `blank`, the values that stand for none: `{name: end, type: date, blank: ['99999999']}`.
 
 `filler(30)` is a filler of 30 bytes. Names may be Hangul, as in the bank's own specification.
 """
@@ -32,9 +34,9 @@ _LINE: Final = re.compile(
     r"(?:\(\s*(?P<length>\d{1,6})\s*(?:,\s*(?P<decimals>\d{1,2})\s*)?\))?"
     r"(?P<words>(?:\s+[a-z0-9]+)*)(?:\s*=\s?(?P<value>.*))?"
 )
-_FORM: Final = "NAME TYPE(LENGTH) [at N] [left|right] [pad blank|zero] [sign leading|trailing] [= VALUE]"
+_FORM: Final = "NAME TYPE(LENGTH) [at N] [left|right] [pad blank|zero|nul] [sign leading|trailing] [= VALUE]"
 _PAIRS: Final[dict[str, dict[str, tuple[str, str | bool]]]] = {
-    "pad": {"blank": ("pad", "blank"), "zero": ("pad", "zero")},
+    "pad": {"blank": ("pad", "blank"), "zero": ("pad", "zero"), "nul": ("pad", "nul")},
     "sign": {"leading": ("sign", "leading"), "trailing": ("sign", "trailing")},
     "zero": {"blank": ("zero_blank", True)},
 }
@@ -115,11 +117,12 @@ class Item(Section):
     decimals: Annotated[int, Field(ge=0, le=18)] = 0
     at: Annotated[int, Field(ge=0, le=1_048_576)] | None = None
     align: Literal["left", "right"] | None = None
-    pad: Literal["blank", "zero"] | None = None
+    pad: Literal["blank", "zero", "nul"] | None = None
     sign: Literal["leading", "trailing"] | None = None
     unsigned: bool = False
     little: bool = False
     zero_blank: bool = False
+    blank: Annotated[tuple[Code, ...], Field(max_length=8), BeforeValidator(to_tuple)] = ()
     value: Code | None = None
     codes: dict[str, Code] = Field(default={})
     default: Code | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from relay.policy.mediation.errors import LayoutError, ValueFault
+from relay.policy.mediation.telegram.blank_values import BLANK_VALUE_TYPES, NUL_TYPES, BlankValuesCodec
 from relay.policy.mediation.telegram.codec import Codec, FillerCodec, Kind
 from relay.policy.mediation.telegram.notation import Item
 from relay.policy.mediation.telegram.numbers import (
@@ -128,22 +129,38 @@ def build_codec(item: Item, charset: str) -> Codec:
     allowed = _LENGTHS.get(kind)
     if allowed and item.bytes not in allowed[0]:
         raise LayoutError("", f"has a length that {kind} cannot have", allowed[1])
-    if kind == "ah":
-        return TextCodec(item, charset)
-    codec = _CODECS[kind](item)
+    codec = TextCodec(item, charset) if kind == "ah" else _CODECS[kind](item)
+    _check_options(item, codec)
+    return BlankValuesCodec(item, codec, item.blank) if item.blank or item.pad == "nul" else codec
+
+
+def _check_options(item: Item, codec: Codec) -> None:
+    """Raises LayoutError for decimals, a sign or padding that the type cannot have."""
+    kind = item.type or ""
     if item.decimals and (codec.kind is not Kind.NUMBER or item.decimals > codec.length * 2):
         raise LayoutError("", "has decimals that do not fit", "decimals of a number, fewer than its digits")
     if item.sign and (kind != "amount" or codec.length < 2):  # noqa: PLR2004 - a sign and a digit
         raise LayoutError("", "has a sign", "a sign of an amount of at least 2 bytes")
-    return codec
+    if item.pad == "nul" and kind not in NUL_TYPES:
+        raise LayoutError("", "is padded with NUL", "such padding of an or ah alone")
+    if item.blank and kind not in BLANK_VALUE_TYPES:
+        raise LayoutError("", "has values for none", "one of " + ", ".join(BLANK_VALUE_TYPES))
 
 
 def compile_message(
-    header: Iterable[Item], body_key: str, body: Iterable[Item], charset: str, problems: list[LayoutError]
+    header: Iterable[Item],
+    body_key: str,
+    body: Iterable[Item],
+    charset: str,
+    problems: list[LayoutError],
+    first_index: int = 0,
 ) -> MessagePlan:
-    """Returns the plan of a message; adds what is wrong to `problems`, below the keys `header` and `body_key`."""
+    """Returns the plan of a message; adds what is wrong to `problems`, below the keys `header` and `body_key`.
+
+    `first_index` is the index of the first field of the header in its file, -1 when it is not there.
+    """
     builder = _Builder(charset, problems)
-    _compile_record(((f"header[{index}]", item) for index, item in enumerate(header)), builder)
+    _compile_record(((f"header[{index}]", item) for index, item in enumerate(header, first_index)), builder)
     headers = len(builder.parts)
     _compile_record(((f"{body_key}[{index}]", item) for index, item in enumerate(body)), builder)
     return MessagePlan(tuple(builder.parts[:headers]), tuple(builder.parts[headers:]))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mydata_sandbox.checks.conformance import find_violations
 
-from relay.policy.mediation.errors import ConversionError, ForeignResponse
+from relay.policy.mediation.errors import ConversionError, ForeignResponse, UnfitAsset
 from relay.policy.mediation.json_api.requests import JsonResponse
 from relay.standard.catalogue import load_catalogue
 
@@ -140,3 +140,32 @@ def spoil(values, data):
             member[key] = data.draw(LEAVES)
             return
         member = member[key]
+
+
+@pytest.mark.parametrize(("api_code", "value"), [("IS02", ".."), ("IS03", "1" * 21), ("IS03", "a\nb")])
+def test_a_policy_that_fits_in_no_request_is_unknown(api, api_code, value):
+    with pytest.raises(UnfitAsset):
+        api(api_code, CASES[api_code][0] | {"insu_num": value}).build()
+
+
+def test_another_value_that_does_not_fit_is_an_error(api):
+    with pytest.raises(ConversionError) as caught:
+        api("IS03", CASES["IS03"][0] | {"insured_no": "x"}).build()
+    assert not isinstance(caught.value, UnfitAsset)
+
+
+def test_a_number_is_compared_without_leading_zeros(files):
+    files.messages["IS03.yaml"]["response"]["fields"].append("insured_no decimal(10) at person.seq")
+    institution, problems = files.compile()
+    assert problems == []
+    parameters, data, _ = CASES["IS03"]
+    conversion = institution.conversions["IS03"]
+    context = {"unique_number": "000000000001", **parameters, "insured_no": "007"}
+    for number, is_same in ((7, True), (8, False)):
+        body = {"result": {"code": "OK", "requestNo": "000000000001"}, "data": {**data, "person": {"seq": number}}}
+        response = JsonResponse(200, json.dumps(body).encode())
+        if is_same:
+            assert conversion.decode_response(response, context).is_success
+            continue
+        with pytest.raises(ForeignResponse, match=r"person.seq: expected the \$insured_no of the request"):
+            conversion.decode_response(response, context)

@@ -91,12 +91,14 @@ def test_problems_of_all_files_are_reported_at_once(files):
     assert {problem.partition(":")[0] for problem in problems} == {"link.yaml", IS02, IS07}
 
 
-def test_a_list_without_customer_is_a_problem(files):
+def test_a_request_without_customer_is_a_problem(files):
     files.link["headers"].pop()
     _, problems = files.compile()
-    assert [problem.partition(";")[0] for problem in problems] == [
-        f"{file}: request: does not name the customer of the call, user_ci" for file in ("IS01.yaml", "IS11.yaml")
+    assert [problem.partition(", user_ci")[0] for problem in problems] == [
+        f"{file}: request: does not name the customer of the call" for file in files.messages
     ]
+    files.link["customer"] = "unchecked"
+    assert files.compile()[1] == []
 
 
 def test_an_offered_api_needs_a_file(files):

@@ -105,3 +105,56 @@ def test_unknown_names_are_refused(message, values):
     with pytest.raises(LayoutError) as caught:
         compile_expression("answer.x", Expression(**values), message[0])
     assert caught.value.key == "answer.x"
+
+
+@pytest.fixture
+def moments(plan_of):
+    """Returns the frame of rows: the joined moment of each must be none."""
+
+    def build(*rows):
+        plan = plan_of([{"list": "rows", "times": len(rows), "fields": ["day date", "clock time", "end an(1)"]}])
+        table = Decoder("test", b"".join(row + b"." for row in rows), {}).decode(plan).groups["rows"]
+        return Scope(describe_record(plan.parts).groups["rows"]), Frame(table)
+
+    return build
+
+
+def test_a_moment_has_a_date_and_a_time_or_neither(moments):
+    rows = moments(b"20260131" + b"101112", b" " * 14, b"0" * 14, b"00000000" + b" " * 6)
+    assert evaluate(rows, join=("day", "clock")) == [b"20260131101112", b"", b"", b""]
+
+
+@pytest.mark.parametrize("row", [b" " * 8 + b"155346", b"00000000155346", b"20260131" + b" " * 6])
+def test_half_a_moment_is_an_error(moments, row):
+    with pytest.raises(ValueFault) as caught:
+        evaluate(moments(b"20260131101112", row), join=("day", "clock"))
+    assert (caught.value.index, caught.value.expected[:13]) == (1, "date and time")
+
+
+@pytest.fixture
+def amounts(plan_of):
+    plan = plan_of([{"list": "rows", "times": 4, "fields": ["sign an(1)", "amt amount(5,1)", "own packed(2)"]}])
+    data = b"-00015\x12\x3c" + b" 00000\x12\x3d" + b"+     \x12\x3d" + b"100120\x00\x0c"
+    table = Decoder("test", data, {}).decode(plan).groups["rows"]
+    return Scope(describe_record(plan.parts).groups["rows"]), Frame(table)
+
+
+def test_an_amount_may_have_its_sign_in_another_field(amounts):
+    assert evaluate(amounts, field="amt", minus={"sign": ("-", "1")}) == [b"-1.5", b"0", b"", b"-12"]
+    with pytest.raises(ValueFault, match="without sign"):
+        evaluate(amounts, field="own", minus={"sign": ("+",)})
+
+
+def test_an_amount_may_be_in_units(amounts):
+    assert evaluate(amounts, field="amt", times=1000) == [b"1500", b"0", b"", b"12000"]
+    assert evaluate(amounts, field="amt", times=3) == [b"4.5", b"0", b"", b"36"]
+    assert evaluate(amounts, field="amt", times=1000, minus={"sign": ("-",)})[0] == b"-1500"
+    source = compile_expression("answer.x", Expression(field="amt", times=1000), amounts[0])
+    assert (source.digits, source.scale) == (4 + 3, 1)
+
+
+@pytest.mark.parametrize("values", [{"times": 10}, {"minus": {"amt": ("1",)}}])
+def test_text_has_no_units_and_no_sign(amounts, values):
+    with pytest.raises(LayoutError) as caught:
+        compile_expression("answer.x", Expression(field="sign", **values), amounts[0])
+    assert caught.value.key == f"answer.x.{next(iter(values))}"

@@ -58,6 +58,8 @@ def read(paging, key=(), page_size=10, received=10, **values):
         (PAGE.model_copy(update={"pages": "n", "first": 0}), {"n": "1"}, None),
         (PAGE.model_copy(update={"more": {"n": ("true",)}}), {"n": "true", "received": 3}, ("2", "10")),
         (PAGE.model_copy(update={"more": {"n": ("true",)}}), {"n": "false"}, None),
+        (PAGE.model_copy(update={"more": {"n": ("Y",)}, "last": {"n": ("N", "")}}), {"n": "N"}, None),
+        (PAGE.model_copy(update={"more": {"n": ("Y",)}, "last": {"n": ("N", "")}}), {"n": ""}, None),
         (NumberedPaging(list="a", key=("n",)), {"n": "K"}, ("K",)),
         (NumberedPaging(list="a", key=("n",)), {"n": ""}, None),
     ],
@@ -73,6 +75,12 @@ def test_where_a_list_continues(paging, options, expected):
         (PAGE.model_copy(update={"total": "n"}), {"n": ""}, "n: expected a number"),
         (OFFSET.model_copy(update={"total": "n"}), {"n": "9" * 5000}, "n: expected a number"),
         (OFFSET.model_copy(update={"total": "n"}), {"n": "5", "received": 0}, "a: expected rows"),
+        (
+            Paging(list="a", key=("k",), more={"n": ("Y",)}, last={"n": ("N",)}),
+            {"n": "2"},
+            "n: expected a value of paging",
+        ),
+        (PAGE.model_copy(update={"more": {"n": ("Y",)}, "last": {"n": ("N",)}}), {"n": ""}, "more or paging.last"),
         (Paging(list="a", key=("k",), more={"n": ("Y",)}), {"n": "Y"}, "k: expected a continuation key"),
     ],
 )

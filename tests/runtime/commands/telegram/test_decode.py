@@ -11,7 +11,7 @@ GOLDEN = TELEGRAMS / "golden"
 def test_a_request_and_a_response_are_decoded(run):
     answer = run("decode", TELEGRAMS, GOLDEN / "BA04.answer.telegram")
     assert answer.exit_code == 0
-    assert "BA04 request: 168 bytes" in answer.output
+    assert "BA04 request: 256 bytes" in answer.output
     assert "answer: 200, rsp_code 00000 (core 0000)" in answer.output
     assert '"trans_cnt": "2"' in answer.output
 
@@ -73,7 +73,7 @@ def test_a_failure_of_the_core_is_decoded(run):
 )
 def test_a_telegram_that_is_none_is_explained(run, tmp_path, change, text):
     stream = parse_hex((GOLDEN / "BA04.answer.telegram").read_text())
-    (tmp_path / "request.bin").write_bytes(change(stream[:168]))
+    (tmp_path / "request.bin").write_bytes(change(stream[:256]))
     answer = run("decode", TELEGRAMS, tmp_path / "request.bin", "--form", "raw")
     assert answer.exit_code == 1
     assert text in answer.stderr

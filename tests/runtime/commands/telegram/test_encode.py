@@ -11,7 +11,10 @@ BA02 = ("account_num=110200300400", "seqno=001")
 def test_a_request_is_encoded_from_parameters(run):
     answer = run("encode", TELEGRAMS / "BA02.yaml", *BA02, "--number", "42", "--now", "20270115170000")
     assert parse_hex(answer.output) == (
-        b"0001230200A002099ZBAC00000120270115170000000000000042" + b" " * 49 + b"110200300400        001    "
+        b"0002110200A002099ZBAC00000120270115170000000000000042"
+        + b" " * 49
+        + b"C" * 88
+        + b"110200300400        001    "
     )
 
 
@@ -31,15 +34,15 @@ def test_a_response_is_encoded_from_json(run, tmp_path):
 
 def test_raw_bytes_are_written_to_a_file(run, tmp_path):
     answer = run("encode", TELEGRAMS, "BA02", *BA02, "-o", tmp_path / "request.bin")
-    assert answer.output == f"{tmp_path / 'request.bin'}: 129 bytes\n"
-    assert (tmp_path / "request.bin").read_bytes()[:10] == b"0001230200"
+    assert answer.output == f"{tmp_path / 'request.bin'}: 217 bytes\n"
+    assert (tmp_path / "request.bin").read_bytes()[:10] == b"0002110200"
     assert (tmp_path / "request.bin").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["BA02", "account_num=" + "1" * 21], 1, "offset 102: account_num: expected at most 20 characters"),
+        (["BA02", "account_num=" + "1" * 21], 1, "offset 190: account_num: expected at most 20 characters"),
         (["BA02", "account=1"], 2, "account: no parameter of BA02; expected: account_num"),
         (["BA04", "account_num=1", "from_date=2026"], 1, "from_date: expected a date, YYYYMMDD"),
         (["BA02", "--response", "nothing=1"], 2, "nothing: no field of the response of BA02"),

@@ -61,7 +61,7 @@ def test_a_missing_expectation_is_written_again(telegrams, file):
 
 def test_raw_bytes_and_responses_alone_are_golden_files(telegrams):
     stream = parse_hex((TELEGRAMS / "golden/BA22.answer.telegram").read_text())
-    (telegrams / "golden/new.telegram").write_bytes(stream[129:])
+    (telegrams / "golden/new.telegram").write_bytes(stream[217:])
     assert check(telegrams, "new.telegram", write=True).is_ok
     written = json.loads((telegrams / "golden/new.json").read_text())
     assert (written["api"], written["parameters"]) == ("BA22", {"account_num": "110200300400"})
@@ -106,13 +106,13 @@ def test_a_request_that_the_relay_does_not_send_is_found(telegrams):
         layout.read_text().replace("- seqno       an(7)\nresponse", "- seqno       an(7) right\nresponse")
     )
     report = check(telegrams, "BA02.answer.telegram")
-    assert [(each.telegram, each.offset, each.field) for each in report.differences] == [(1, 122, "seqno")]
+    assert [(each.telegram, each.offset, each.field) for each in report.differences] == [(1, 210, "seqno")]
 
 
 def test_other_padding_is_found_and_may_be_allowed(telegrams):
     file = telegrams / "golden/BA11.answer.telegram"
     stream = bytearray(parse_hex(file.read_text()))
-    start = 129 + 102 + 20 + 12 + 2 + 8  # exp_date of the response
+    start = 217 + 102 + 20 + 12 + 2 + 8  # exp_date of the response
     stream[start : start + 8] = b"0" * 8
     file.write_bytes(bytes(stream))
     report = check(telegrams, "BA11.answer.telegram")

@@ -46,7 +46,7 @@ async def test_a_line_that_cannot_be_opened_has_no_telegram(layouts):
 async def test_a_request_without_response_is_kept(layouts):
     trial = await run_trial(layouts, lambda _: refuse("provider_silent"))
     telegram = trial.pages[0].telegrams[0]
-    assert (telegram.request[:14], telegram.response) == (b"0001230200A022", None)
+    assert (telegram.request[:14], telegram.response) == (b"0002110200A022", None)
     assert trial.line_ms is not None
 
 

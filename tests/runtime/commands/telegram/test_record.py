@@ -18,8 +18,8 @@ def test_a_capture_becomes_a_draft_without_values(run):
     draft = yaml.safe_load(answer.output)
     assert answer.exit_code == 0
     assert (draft["api"], draft["code"]) == ("BA04", "A004")
-    assert draft["request"]["fields"][:3] == ["f0102 n(12)", "filler(8)", "f0122 n(3)"]
-    assert "f0129 date(8)" in draft["request"]["fields"]
+    assert draft["request"]["fields"][:3] == ["f0102 an(88)", "f0190 n(12)", "filler(8)"]
+    assert "f0217 date(8)" in draft["request"]["fields"]
     assert "110200300400" not in answer.output
     assert answer.output.count("# to be decided") >= len(draft["request"]["fields"] + draft["response"]["fields"])
 
@@ -78,7 +78,7 @@ def test_wrong_arguments_are_named(run, arguments, code, text):
 
 
 def test_an_incomplete_capture_is_named(run, tmp_path):
-    (tmp_path / "cut").write_bytes(parse_hex(CAPTURE.read_text())[:200])
+    (tmp_path / "cut").write_bytes(parse_hex(CAPTURE.read_text())[:288])
     answer = run("record", tmp_path / "cut", "--link", TELEGRAMS)
     assert (answer.exit_code, "ends within a telegram: 32 bytes are left" in answer.stderr) == (1, True)
 
@@ -106,7 +106,7 @@ def read_telegram(connection):
 
 async def test_a_proxied_line_becomes_a_draft(run, core, tmp_path):
     core.values["A022"] = {"balance_amt": "9500000", "loan_principal": "10000000"}
-    request = parse_hex((TELEGRAMS / "golden/BA22.answer.telegram").read_text())[:129]
+    request = parse_hex((TELEGRAMS / "golden/BA22.answer.telegram").read_text())[:217]
     port = take_port()
     arguments = ("--listen", f"127.0.0.1:{port}", "--core", f"127.0.0.1:{core.port}", "--link", TELEGRAMS)
     with ThreadPoolExecutor(1) as pool:

@@ -18,7 +18,7 @@ def test_a_layout_has_offsets_and_sources(run):
     answer = run("show", TELEGRAMS / "BA04.yaml")
     request, response = answer.output.split("\nresponse: ")
     assert answer.exit_code == 0
-    assert find_line(request, "account_num") == ["102", "20", "an(20)", "account_num", "parameter account_num"]
+    assert find_line(request, "account_num") == ["190", "20", "an(20)", "account_num", "parameter account_num"]
     assert find_line(request, "bank_code")[4] == "constant 099"
     assert find_line(response, "tran_date") == ["+0", "8", "date(8)", "tran_date", "trans_list[].trans_dtime"]
     assert find_line(response, "row_count")[4] == "number of rows of trans_list"
@@ -35,7 +35,7 @@ def test_a_folder_shows_the_link_and_its_apis(run):
     output = run("show", TELEGRAMS).output
     assert "charset EUC-KR; 6 digits at offset 0 count the bytes after them" in output
     assert "line management: 0800, answer 0810; mgmt_code: start 001, test 301, end 002" in output
-    assert "BA23  A023      168     13095  대출상품계좌 거래내역 조회" in output
+    assert "BA23  A023      256     13095  대출상품계좌 거래내역 조회" in output
 
 
 def test_machines_get_the_same_as_json(run):

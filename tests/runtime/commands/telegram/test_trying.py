@@ -30,7 +30,7 @@ def test_both_sides_and_the_answer_are_shown_masked(run, settings, core):
     core.values["A004"] = CASES["BA04"][1]
     answer = call(run, settings, "BA04", *PERIOD)
     assert (answer.exit_code, core.bugs) == (0, [])
-    for text in ("line open after", "telegram 1: request, 168 bytes", "response, 400 bytes after", '"trans_cnt": "2"'):
+    for text in ("line open after", "telegram 1: request, 256 bytes", "response, 400 bytes after", '"trans_cnt": "2"'):
         assert text in answer.output
     for value in ("110200300400", "3100000", "급여"):
         assert value not in answer.output
@@ -39,7 +39,7 @@ def test_both_sides_and_the_answer_are_shown_masked(run, settings, core):
 
 def test_each_continuation_is_shown(run, settings, core, tmp_path):
     async def script(request, core):
-        is_first = not request.cut(145, 153)
+        is_first = not request.cut(233, 241)
         rows = [ROW | {"trans_no": str(number)} for number in ((9, 8) if is_first else (7, 6))]
         more = {"more": "Y", "next_date": "20260131", "next_no": "8"} if is_first else {"more": "N"}
         request.wire.send(core.build_response(request, {**more, "trans_list": rows}))
@@ -96,7 +96,7 @@ def test_a_request_that_is_sent_again_is_shown_twice(run, settings, core, tmp_pa
     assert answer.exit_code == 0
     assert "telegram 1: no response after" in answer.stdout
     assert "telegram 2: response, 152 bytes after" in answer.stdout
-    assert len((tmp_path / "saved").read_bytes()) == 129 + 152
+    assert len((tmp_path / "saved").read_bytes()) == 217 + 152
 
 
 def test_a_response_with_another_number_is_a_note(run, settings, core, folder):

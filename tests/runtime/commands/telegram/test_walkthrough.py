@@ -37,13 +37,13 @@ class NaraeCore(socketserver.BaseRequestHandler):
         kind, code, middle = data[4:8], data[8:14], data[14:36]
         if kind == b"0800":
             self.send(b"0810" + code + middle + b"00" + b" " * 26 + data[64:67])
-        elif data[64:80] != ACCOUNT:
+        elif data[152:168] != ACCOUNT:
             self.send(b"0210" + code + middle + b"14" + b" " * 26)
         elif code == b"INQ003":
             body = ACCOUNT + b"KRW" + b"-0000000001500" + b"+0000000000000" + b"0325000"
             self.send(b"0210" + code + middle + b"00" + b" " * 26 + body)
         else:
-            key = data[96:110]
+            key = data[184:198]
             rows, more = (ROWS[:3], b"YKEY-0000000001") if key == b" " * 14 else (ROWS[3:], b"N" + b" " * 14)
             body = ACCOUNT + more + b"%03d" % len(rows) + b"".join(rows)
             self.send(b"0210" + code + middle + b"00" + b" " * 26 + body)
