@@ -79,22 +79,44 @@ async def test_a_taken_address_is_tried_again(accept, port, caplog):
     writer.close()
 
 
-async def test_calls_use_the_lines_that_the_core_opens(link, core, telegrams, port):
-    settings = CoreSettings(listen=f"127.0.0.1:{port}", peers=("127.0.0.1",), lines=1)
-    lines = Lines("ZBAC000001", link, settings, None, 1.0, 1.0)
-    lines.start()
-    deadline = asyncio.get_running_loop().time() + 20
-    with pytest.raises(Refusal) as caught:
-        await lines.exchange(telegrams[0], deadline)
-    assert (caught.value.fault.name, caught.value.detail) == ("connect_failed", "unopened")
+@pytest.fixture
+async def passive_lines(link, port):
+    """A function that opens lines for a core that connects itself."""
+    opened = []
+
+    def open_some(connect_s=20.0, context=None):
+        settings = CoreSettings(listen=f"127.0.0.1:{port}", peers=("127.0.0.1",), lines=1)
+        lines = Lines("ZBAC000001", link, settings, context, connect_s, 1.0)
+        lines.start()
+        opened.append(lines)
+        return lines
+
+    yield open_some
+    for lines in opened:
+        await lines.close()
+
+
+def begin(lines, telegrams):
+    return asyncio.ensure_future(lines.exchange(telegrams[0], asyncio.get_running_loop().time() + 20))
+
+
+async def test_calls_use_the_lines_that_the_core_opens(passive_lines, core, telegrams, port):
+    lines = passive_lines()
     for _ in range(2):
+        exchange = begin(lines, telegrams)  # waits for the next line
         serving = asyncio.ensure_future(core.serve(*await connect(port)))
-        await until(lambda: lines.open_lines, "a line")
-        exchange = asyncio.ensure_future(lines.exchange(telegrams[0], deadline))
         telegram, writer = await core.telegrams.get()
         writer.write(telegrams[1](telegram))
         await exchange
         writer.close()
         await serving
         await until(lambda: not lines.open_lines, "no line")
-    await lines.close()
+
+
+async def test_calls_are_refused_when_the_core_opens_no_line(passive_lines, telegrams, caplog):
+    lines = passive_lines(connect_s=0.05)
+    for _ in range(2):  # the first one waits, the second one comes too late
+        with pytest.raises(Refusal) as caught:
+            await begin(lines, telegrams)
+        assert (caught.value.fault.name, caught.value.detail) == ("connect_failed", "unopened")
+    assert "core unavailable: org_code=ZBAC000001 cause=unopened" in caplog.text
