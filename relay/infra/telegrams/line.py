@@ -221,8 +221,8 @@ class Line(asyncio.Protocol):
         number = header.unique_number if has_numbers else ""
         pending = self._pending.finish(number)
         if pending is None:
-            is_late = self._pending.has_timed_out(number)
-            reason = "its request has timed out" if is_late else "no request waits for it"
+            is_late = self._pending.is_reserved(number)
+            reason = "its request has ended without response" if is_late else "no request waits for it"
             self._settings.log.record("telegram dropped", reason)
             if not has_numbers:
                 self.retire()
@@ -234,9 +234,12 @@ class Line(asyncio.Protocol):
         self.free()
 
     def _receive_broken(self, telegram: bytes, error: ConversionError) -> None:
-        """Ends the request of a telegram with a broken header. Raises the error when another one is in doubt."""
+        """Ends the request of a telegram with a broken header. Raises the error when another one is in doubt.
+
+        The number may be wrong, too, and the response still to come: it is not used again.
+        """
         number = self._settings.link.find_number(telegram)
-        pending = self._pending.finish(number) if number else None
+        pending = self._pending.expire(number) if number else None
         if pending is None:
             if number is not None and self._settings.requests == 1:
                 raise error
@@ -244,6 +247,7 @@ class Line(asyncio.Protocol):
             return
         if not pending.answer.done():
             pending.answer.set_exception(error)
+        self._retires = self._retires or self._pending.is_used_up
         self.free()
 
     def _receive_management(self, header: Header) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from relay.infra.telegrams.unique_numbers import UniqueNumbers
 
-MAX_TIMED_OUT: Final = 1000
+MAX_RESERVED: Final = 1000
 """A line with more requests without response is closed, whatever the number of digits is."""
 
 
@@ -23,17 +23,17 @@ class PendingRequest:
 
 
 class PendingRequests:
-    """The requests of one line. A number whose request timed out is not used again: its response may still come."""
+    """The requests of one line. The number of one without response is not used again: it may still come."""
 
     def __init__(self, numbers: UniqueNumbers) -> None:
         self._numbers = numbers
         self._pending: dict[str, PendingRequest] = {}
-        self._timed_out: set[str] = set()
+        self._reserved: set[str] = set()
 
     @property
     def is_used_up(self) -> bool:
         """Whether more than half of all numbers cannot be used again: the line must be closed."""
-        return len(self._timed_out) > min(MAX_TIMED_OUT, self._numbers.half)
+        return len(self._reserved) > min(MAX_RESERVED, self._numbers.half)
 
     def take_number(self) -> str:
         """Returns a number that no request of this line has, "" where telegrams have none.
@@ -41,7 +41,7 @@ class PendingRequests:
         There is one while the line has at most `half` requests, and takes no further ones when it is used up.
         """
         number = self._numbers.take()
-        while number and (_get_key(number) in self._pending or self.has_timed_out(number)):
+        while number and (_get_key(number) in self._pending or self.is_reserved(number)):
             number = self._numbers.take()
         return number
 
@@ -60,7 +60,7 @@ class PendingRequests:
         """Ends a request without response; see `finish`."""
         request = self.finish(number)
         if request is not None and number:
-            self._timed_out.add(_get_key(number))
+            self._reserved.add(_get_key(number))
         return request
 
     def finish_all(self) -> list[PendingRequest]:
@@ -68,9 +68,9 @@ class PendingRequests:
         requests = [self.finish(number) for number in list(self._pending)]
         return [request for request in requests if request is not None]
 
-    def has_timed_out(self, number: str) -> bool:
+    def is_reserved(self, number: str) -> bool:
         """Whether the request with this number ended without response."""
-        return _get_key(number) in self._timed_out
+        return _get_key(number) in self._reserved
 
 
 def _get_key(number: str) -> str:

@@ -149,7 +149,7 @@ async def test_a_number_without_response_is_not_used_again(open_line, core, tele
         writer.write(telegrams[1](telegram, b"own"))
         assert (await exchange)[102:] == b"own"
     assert late[41:53] not in used
-    assert 'reason="its request has timed out"' in caplog.text
+    assert 'reason="its request has ended without response"' in caplog.text
 
 
 async def test_a_line_whose_numbers_are_used_up_takes_no_request(open_line, core, telegrams):
@@ -188,6 +188,23 @@ async def test_a_broken_header_ends_the_request_of_its_number(open_line, core, t
     with pytest.raises(ConversionError, match=r"^header: offset 6: msg_type: expected 4 digits$"):
         await exchange
     assert line.has_room
+
+
+async def test_a_number_with_a_broken_header_is_not_used_again(open_line, core, telegrams):
+    line = await open_line(requests=2, digits=1)
+    exchange = begin(line, telegrams)
+    telegram, writer = await core.telegrams.get()
+    writer.write(spoil_kind(telegrams[1](telegram)))
+    with pytest.raises(ConversionError):
+        await exchange
+    used = []
+    for _ in range(9):  # all numbers of one digit
+        exchange = begin(line, telegrams)
+        request, _ = await core.telegrams.get()
+        used.append(request[41:53])
+        writer.write(telegrams[1](request))
+        await exchange
+    assert telegram[41:53] not in used
 
 
 async def test_a_broken_header_without_number_is_dropped_with_its_place(open_line, core, telegrams, caplog):

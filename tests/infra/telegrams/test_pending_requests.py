@@ -37,7 +37,7 @@ async def test_numbers_without_response_are_not_taken_again(add):
         states.append(requests.is_used_up)
     assert states == [False] * 4 + [True]
     assert {requests.take_number() for _ in range(9)} == set("6789")
-    assert (requests.has_timed_out("01"), requests.has_timed_out("6"), requests.finish("1")) == (True, False, None)
+    assert (requests.is_reserved("01"), requests.is_reserved("6"), requests.finish("1")) == (True, False, None)
 
 
 async def test_long_numbers_are_used_up_after_a_thousand(add):

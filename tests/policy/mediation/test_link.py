@@ -60,9 +60,10 @@ def test_an_answer_of_line_management_may_refuse(institution, code, is_success):
 
 @pytest.mark.parametrize(
     ("offset", "data", "number"),
-    [(6, b"02X0", "000000000007"), (41, b"?", ""), (23, b"x", None), (6, b"0210", "000000000007")],
+    [(6, b"02X0", "000000000007"), (41, b"?", ""), (6, b"0800", None), (6, b"0210", "000000000007")],
     ids=["broken kind", "broken number", "line management", "whole"],
 )
 def test_the_number_of_a_broken_header_is_found(institution, offset, data, number):
-    telegram = institution.link.encode_line_request("test", CONTEXT)
+    request = institution.link.encode_line_request("test", CONTEXT)
+    telegram = request[:6] + b"0210" + request[10:]
     assert institution.link.find_number(telegram[:offset] + data + telegram[offset + len(data) :]) == number
