@@ -205,7 +205,8 @@ class Line(asyncio.Protocol):
         if self.load:
             self._rest_timer = self._loop.call_later(REST_S, self._close_incomplete)
         else:
-            self._abort(Refusal(FAULTS["conversion_failed"], "frame: incomplete telegram without request"))
+            error = ConversionError("frame", 0, "end", "the rest of a telegram")
+            self._abort(Refusal(FAULTS["conversion_failed"], str(error)))
 
     def _receive(self, telegram: bytes) -> None:
         """Hands on one telegram. Raises ConversionError when its sender cannot be told."""

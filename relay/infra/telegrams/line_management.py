@@ -52,7 +52,7 @@ class LineManagement:
             self._answered = None
         if not self._link.is_line_success(header):
             self._log.record(f"line {action} refused by the core", f"response code {header.response_code}")
-            raise Refusal(FAULTS["connect_failed"], f"line_{action}: response code {header.response_code}")
+            raise Refusal(FAULTS["connect_failed"], f"line_{action}_refused: {header.response_code}")
 
     def send(self, action: LineAction) -> None:
         """Sends a telegram of line management. Raises ConversionError."""

@@ -64,7 +64,7 @@ async def test_a_line_that_the_core_ends_takes_no_request(open_line, core, teleg
 
 async def test_a_line_whose_start_is_refused_is_not_used(open_line, core, caplog):
     core.code = b"0999"
-    assert await catch(open_line()) == ("connect_failed", "line_start: response code 0999")
+    assert await catch(open_line()) == ("connect_failed", "line_start_refused: 0999")
     assert 'line start refused by the core: org_code=ZBAC000001 reason="response code 0999"' in caplog.text
 
 

@@ -154,8 +154,8 @@ async def test_calls_are_refused_while_no_core_is_there(open_lines, free_port, t
 async def test_a_refused_start_is_tried_again(open_lines, core, telegrams, caplog):
     core.code = b"0999"
     lines = open_lines()
-    assert await catch(begin(lines, telegrams)) == ("connect_failed", "line_start: response code 0999")
-    assert 'core unavailable: org_code=ZBAC000001 cause="line_start: response code 0999"' in caplog.text
+    assert await catch(begin(lines, telegrams)) == ("connect_failed", "line_start_refused: 0999")
+    assert 'core unavailable: org_code=ZBAC000001 cause="line_start_refused: 0999"' in caplog.text
     core.code = b"0000"
     await until(lambda: lines.open_lines, "a line")
     assert core.management == [(b"0800", b"001")] * len(core.writers)
