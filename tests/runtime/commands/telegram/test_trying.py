@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 import yaml
@@ -161,8 +162,11 @@ def connect(address):
 
 
 def serve_as_core(connection, core):
-    """Answers line management and one request, as a core that has connected by itself."""
-    with connection, connection.makefile("rb") as stream:
+    """Answers line management and one request, as a core that has connected by itself.
+
+    The command does not wait for the answer to its end telegram: the connection may be reset by then.
+    """
+    with connection, connection.makefile("rb") as stream, suppress(ConnectionResetError):
         while length := stream.read(6):
             data = length + stream.read(int(length))
             request = ReceivedTelegram(data, None)
