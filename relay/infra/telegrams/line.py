@@ -6,21 +6,18 @@ is closed.
 """
 
 import asyncio
-import logging
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, cast
 
 from relay.domain.fault import FAULTS, Refusal
+from relay.infra.telegrams.line_log import LineLog
+from relay.infra.telegrams.line_management import LineManagement
+from relay.infra.telegrams.pending_requests import PendingRequest, PendingRequests
 from relay.infra.telegrams.unique_numbers import UniqueNumbers
-from relay.policy.mediation.conversion import Call, build_context
 from relay.policy.mediation.errors import ConversionError
-from relay.policy.mediation.link import Header, LineAction, Link
-from relay.primitives.log_throttle import LogThrottle
-
-_log = logging.getLogger(__name__)
+from relay.policy.mediation.link import Header, Link
 
 TelegramWriter = Callable[[str], bytes]
 """Returns a request telegram with this unique number. Raises ConversionError."""
@@ -28,11 +25,8 @@ TelegramWriter = Callable[[str], bytes]
 _MAX_UNSENT: Final = 1_048_576
 """A line with more bytes waiting to be sent is closed: the core reads nothing."""
 
-UNFINISHED_S: Final = 1.0
-"""A telegram that begins on a line without requests must end after so many seconds."""
-
-LOGGED_EVERY_S: Final = 60.0
-"""Seconds between two log lines about the same event of the lines of one institution."""
+REST_S: Final = 2.0
+"""A line without requests is closed when a telegram of the core is not complete after so long: it may be garbage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +38,14 @@ class LineSettings:
     requests: int
     answer_s: float
     test_s: float
-    throttle: LogThrottle
-
-    @property
-    def management(self) -> frozenset[LineAction]:
-        """The actions of line management that the core knows."""
-        management = self.link.settings.management
-        return frozenset(management.codes if management is not None else ())
+    log: LineLog
 
 
 class LineClosed(Refusal):
-    """Raised when the core has closed a line and sent nothing since the request. Another line may take the request."""
+    """Raised when a line has closed without a part of the response. Another line may take the request."""
 
     def __init__(self) -> None:
         super().__init__(FAULTS["provider_reset"], "closed")
-
-
-class _Pending:
-    """A request under way. It stays when its caller has gone: its response must not reach another request.
-
-    `reads` is the number of reads of the line before it was sent.
-    """
-
-    __slots__ = ("answer", "reads", "timer")
-
-    def __init__(self, answer: asyncio.Future[bytes], reads: int, timer: asyncio.TimerHandle) -> None:
-        self.answer = answer
-        self.reads = reads
-        self.timer = timer
 
 
 class Line(asyncio.Protocol):
@@ -82,17 +56,19 @@ class Line(asyncio.Protocol):
 
     def __init__(self, settings: LineSettings, numbers: UniqueNumbers, on_free: Callable[["Line"], None]) -> None:
         self._settings = settings
-        self._numbers = numbers
         self._on_free = on_free
         self._loop = asyncio.get_running_loop()
         self._reader = settings.link.open_reader()
         self._transport: asyncio.Transport | None = None
-        self._pending: dict[str, _Pending] = {}
-        self._management: asyncio.Future[LineAction] | None = None
+        self._pending = PendingRequests(numbers)
+        self._management = LineManagement(
+            settings.org_code, settings.link, settings.log, self._write, self._pending.take_number
+        )
         self._testing: asyncio.Task[None] | None = None
-        self._unfinished: asyncio.TimerHandle | None = None
+        self._rest_timer: asyncio.TimerHandle | None = None
         self._received_at = 0.0
         self._reads = 0
+        self._is_started = False
         self._retires = False
         self.has_answered = False
         self.load = 0
@@ -100,14 +76,10 @@ class Line(asyncio.Protocol):
 
     @property
     def has_room(self) -> bool:
-        """Whether the line can carry one more request."""
-        is_open = not self._retires and not self.closed.is_set()
-        return is_open and self.load < self._settings.requests and not self._is_unfinished
-
-    @property
-    def _is_unfinished(self) -> bool:
-        """Whether a telegram has begun that belongs to no request: the next response would follow its bytes."""
-        return self._reader.pending > 0 and not self.load
+        """Whether the line can carry one more request. Bytes that belong to no request may be garbage."""
+        if self._retires or self.closed.is_set() or (self._reader.pending and not self.load):
+            return False
+        return self.load < self._settings.requests
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the connection."""
@@ -115,82 +87,55 @@ class Line(asyncio.Protocol):
         self._received_at = self._loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fails all requests under way."""
+        """Ends all requests under way."""
         del exc
-        within = "closed_within_telegram" if self._reader.pending else "closed"
-        for key, pending in list(self._pending.items()):
-            if self._reads == pending.reads:
-                self._finish(key)
-                if not pending.answer.done():
-                    pending.answer.set_exception(LineClosed())
-                self.free()
-        self._end(Refusal(FAULTS["provider_reset"], within))
+        within = self._reader.pending > 0
+        self._end(Refusal(FAULTS["provider_reset"], "closed_within_telegram" if within else "closed"), is_lost=True)
 
     # line management
 
     async def start(self) -> None:
-        """Starts the line, if the core knows that, and tests it from now on. Raises Refusal without an answer."""
-        if "start" in self._settings.management:
-            await self._manage("start")
-        if "test" in self._settings.management:
+        """Starts the line, if the core knows that, and tests it from now on. Raises Refusal if the core does not."""
+        if self.closed.is_set():
+            raise Refusal(FAULTS["provider_reset"], "closed")
+        if "start" in self._management.actions:
+            await self._management.request("start", self._settings.answer_s)
+        self._is_started = True
+        if "test" in self._management.actions:
             self._testing = self._loop.create_task(self._test_when_silent())
 
-    async def _manage(self, action: LineAction) -> None:
-        """Sends a telegram of line management and waits for its answer. Raises Refusal."""
-        self._management = answered = self._loop.create_future()
-        try:
-            self._write(self._encode_management(action))
-            async with asyncio.timeout(self._settings.answer_s):
-                while await answered != action:
-                    self._management = answered = self._loop.create_future()
-        except TimeoutError:
-            raise Refusal(FAULTS["provider_silent"], f"line_{action}") from None
-        except ConversionError as error:
-            raise Refusal(FAULTS["conversion_failed"], str(error)) from None
-        finally:
-            self._management = None
-
-    def _encode_management(self, action: LineAction) -> bytes:
-        return self._settings.link.encode_line_request(action, self._context(self._numbers.take()))
-
     async def _test_when_silent(self) -> None:
-        """Tests the line whenever it was silent for `test_s`; closes it without an answer."""
+        """Tests the line whenever it was silent for `test_s`; closes it without a success."""
         while not self.closed.is_set():
             silent_s = self._loop.time() - self._received_at
             if silent_s < self._settings.test_s or self.load:
                 await asyncio.sleep(max(self._settings.test_s - silent_s, min(1.0, self._settings.test_s)))
                 continue
             try:
-                await self._manage("test")
+                await self._management.request("test", self._settings.answer_s)
             except Refusal as refusal:
-                self._fail(refusal)
-
-    def _context(self, number: str) -> dict[str, str]:
-        """Returns the values of a telegram of line management."""
-        return build_context(Call(self._settings.org_code, {}), number, time.time())
+                self._abort(refusal, is_lost=True)
 
     # requests
 
     async def exchange(self, write: TelegramWriter, deadline: float) -> bytes:
         """Sends a request and returns its response. Its place in `load` was taken before; it is freed here.
 
-        Raises ConversionError when the request cannot be written, LineClosed when the core has closed the line before
-        any byte of a response, Refusal when no response comes.
+        Raises ConversionError when the request cannot be written, or its response has a broken header; LineClosed when
+        the line closes without a part of the response; Refusal when no response comes.
         """
         if self.closed.is_set():
             self.free()
             raise LineClosed
-        number = self._numbers.take()
-        while number and number.lstrip("0") in self._pending:  # numbers of few digits come again soon
-            number = self._numbers.take()
+        number = self._pending.take_number()
         try:
             telegram = write(number)
         except BaseException:
             self.free()
             raise
-        key = number.lstrip("0")
-        timer = self._loop.call_later(self._settings.answer_s, self._expire, key)
-        pending = self._pending[key] = _Pending(self._loop.create_future(), self._reads, timer)
+        timer = self._loop.call_later(self._settings.answer_s, self._expire, number)
+        pending = PendingRequest(self._loop.create_future(), self._reads, timer)
+        self._pending.add(number, pending)
         self._write(telegram)
         try:
             async with asyncio.timeout_at(deadline):
@@ -204,33 +149,26 @@ class Line(asyncio.Protocol):
             return
         transport.write(telegram)
         if transport.get_write_buffer_size() > _MAX_UNSENT:
-            self._fail(Refusal(FAULTS["provider_silent"], "unread"))
+            self._abort(Refusal(FAULTS["provider_silent"], "unread"))
 
     def free(self) -> None:
         """Gives back one place in `load`."""
         self.load -= 1
-        self._watch_unfinished()
         if self._retires and not self.load:
             self.close()
         else:
             self._on_free(self)
 
-    def _finish(self, key: str) -> _Pending | None:
-        """Returns the request with this number, which is under way no longer; None for an unknown number."""
-        pending = self._pending.pop(key, None)
-        if pending is not None:
-            pending.timer.cancel()
-        return pending
-
-    def _expire(self, key: str) -> None:
+    def _expire(self, number: str) -> None:
         """Ends a request without response. A silent line carries no more requests: its next bytes may be anything."""
-        pending = self._finish(key)
+        pending = self._pending.expire(number)
         if pending is None:
             return
         if not pending.answer.done():
             pending.answer.set_exception(Refusal(FAULTS["provider_silent"], "response"))
-        is_silent = self._reads == pending.reads or self._reader.pending
-        self._retires = self._retires or self._settings.requests == 1 or bool(is_silent)
+        is_silent = self._reads == pending.reads or self._reader.pending > 0
+        if is_silent or self._settings.requests == 1 or self._pending.is_used_up:
+            self._retires = True
         self.free()
 
     # received bytes
@@ -239,41 +177,54 @@ class Line(asyncio.Protocol):
         """Divides the stream into telegrams and hands them on."""
         self._received_at = self._loop.time()
         self._reads += 1
+        had_rest = self._rest_timer is not None
         try:
-            for telegram in self._reader.feed(data):
+            telegrams = self._reader.feed(data)
+            if telegrams:
+                self._stop_rest_timer()
+            for telegram in telegrams:
                 self._receive(telegram)
             self._reader.feed(b"")  # raises for garbage after the last telegram
         except ConversionError as error:
-            self._fail(Refusal(FAULTS["conversion_failed"], str(error)))
-        self._watch_unfinished()
+            self._abort(Refusal(FAULTS["conversion_failed"], str(error)))
+        if self.closed.is_set():
+            return
+        if self._reader.pending and self._rest_timer is None:
+            self._rest_timer = self._loop.call_later(REST_S, self._close_incomplete)
+        elif had_rest and not self._reader.pending:
+            self._on_free(self)  # an incomplete telegram had kept requests away
 
-    def _watch_unfinished(self) -> None:
-        """Closes the line when a telegram without request does not end; until then the line carries no request."""
-        if self._is_unfinished and not self.closed.is_set():
-            if self._unfinished is None:
-                refusal = Refusal(FAULTS["conversion_failed"], "unfinished_telegram")
-                self._unfinished = self._loop.call_later(UNFINISHED_S, self._fail, refusal)
-        elif self._unfinished is not None:
-            self._unfinished.cancel()
-            self._unfinished = None
-            self._on_free(self)
+    def _stop_rest_timer(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+
+    def _close_incomplete(self) -> None:
+        """Closes a line without requests whose last telegram is still incomplete."""
+        self._rest_timer = None
+        if self.load:
+            self._rest_timer = self._loop.call_later(REST_S, self._close_incomplete)
+        else:
+            error = ConversionError("frame", 0, "end", "the rest of a telegram")
+            self._abort(Refusal(FAULTS["conversion_failed"], str(error)))
 
     def _receive(self, telegram: bytes) -> None:
         """Hands on one telegram. Raises ConversionError when its sender cannot be told."""
         try:
             header = self._settings.link.read_header(telegram)
-        except ConversionError:
-            if self._settings.requests == 1:
-                raise
-            self._log("telegram dropped", "its header cannot be read")
+        except ConversionError as error:
+            self._receive_broken(telegram, error)
             return
         if header.line is not None:
             self._receive_management(header)
             return
         has_numbers = self._settings.link.unique_digits > 0
-        pending = self._finish(header.unique_number.lstrip("0") if has_numbers else "")
+        number = header.unique_number if has_numbers else ""
+        pending = self._pending.finish(number)
         if pending is None:
-            self._log("telegram dropped", "no request waits for it")
+            is_late = self._pending.is_reserved(number)
+            reason = "its request has ended without response" if is_late else "no request waits for it"
+            self._settings.log.record("telegram dropped", reason)
             if not has_numbers:
                 self.retire()
             return
@@ -283,21 +234,29 @@ class Line(asyncio.Protocol):
             pending.answer.set_result(telegram)
         self.free()
 
+    def _receive_broken(self, telegram: bytes, error: ConversionError) -> None:
+        """Ends the request of a telegram with a broken header. Raises the error when another one is in doubt.
+
+        The number may be wrong, too, and the response still to come: it is not used again.
+        """
+        number = self._settings.link.find_number(telegram)
+        pending = self._pending.expire(number) if number else None
+        if pending is None:
+            if number is not None and self._settings.requests == 1:
+                raise error
+            self._settings.log.record("telegram dropped", str(error))
+            return
+        if not pending.answer.done():
+            pending.answer.set_exception(error)
+        self._retires = self._retires or self._pending.is_used_up
+        self.free()
+
     def _receive_management(self, header: Header) -> None:
         """Answers a telegram of line management, or takes the answer to ours."""
         if header.is_answer:
-            if self._management is not None and not self._management.done() and header.line is not None:
-                self._management.set_result(header.line)
-            return
-        self._write(self._settings.link.answer_line_request(header, self._context(header.unique_number)))
-        if header.line == "end":
+            self._management.receive_answer(header)
+        elif not self._management.answer(header) or header.line == "end":
             self.retire()
-
-    def _log(self, event: str, reason: str) -> None:
-        """Logs an event of a line, with its number since the last such line of the log."""
-        count = self._settings.throttle.count_event(event, self._loop.time())
-        if count:
-            _log.warning('%s: org_code=%s reason="%s" count=%d', event, self._settings.org_code, reason, count)
 
     # the end
 
@@ -311,31 +270,36 @@ class Line(asyncio.Protocol):
         """Ends the line, if the core knows that, and closes the connection."""
         transport = self._transport
         if transport is not None and not transport.is_closing():
-            if "end" in self._settings.management:
+            if self._is_started and "end" in self._management.actions:
                 with suppress(ConversionError):
-                    self._write(self._encode_management("end"))
+                    self._management.send("end")
             transport.close()
         self._end(Refusal(FAULTS["provider_reset"], "closed"))
 
-    def _fail(self, refusal: Refusal) -> None:
-        """Aborts the connection; all requests under way end with the refusal."""
-        self._log("line closed", refusal.detail)
+    def _abort(self, refusal: Refusal, *, is_lost: bool = False) -> None:
+        """Aborts the connection; see `_end`."""
+        if self.closed.is_set():
+            return
+        self._settings.log.record("line closed", refusal.detail)
         if self._transport is not None:
             self._transport.abort()
-        self._end(refusal)
+        self._end(refusal, is_lost=is_lost)
 
-    def _end(self, refusal: Refusal) -> None:
+    def _end(self, refusal: Refusal, *, is_lost: bool = False) -> None:
+        """Ends all requests under way with the refusal.
+
+        Of a lost line only a request that may have a part of its response: the others may be sent on another line.
+        """
         if self.closed.is_set():
             return
         self.closed.set()
-        if self._unfinished is not None:
-            self._unfinished.cancel()
+        self._stop_rest_timer()
         if self._testing is not None and self._testing is not asyncio.current_task():
             self._testing.cancel()
-        if self._management is not None and not self._management.done():
-            self._management.set_exception(refusal)
-        for key in list(self._pending):
-            pending = self._finish(key)
-            if pending is not None and not pending.answer.done():
-                pending.answer.set_exception(refusal)
+        self._management.fail(refusal)
+        is_within = self._reader.pending > 0
+        for pending in self._pending.finish_all():
+            is_unanswered = is_lost and (not is_within or pending.reads == self._reads)
+            if not pending.answer.done():
+                pending.answer.set_exception(LineClosed() if is_unanswered else refusal)
             self.free()

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import logging
-import math
 import random
 import socket
 import ssl
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,12 +16,12 @@ from relay.infra.diagnostics.causes import classify_error
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.dns.happy_eyeballs import connect_socket
 from relay.infra.telegrams.acceptor import Acceptor
-from relay.infra.telegrams.line import LOGGED_EVERY_S, Line, LineClosed, LineSettings, TelegramWriter
+from relay.infra.telegrams.line import Line, LineClosed, LineSettings, TelegramWriter
+from relay.infra.telegrams.line_log import LineLog
 from relay.infra.telegrams.unique_numbers import UniqueNumbers
 from relay.policy.mediation.link import Link
 from relay.policy.settings.core import CoreSettings, split_address
 from relay.primitives.event_wait import wait_for_event
-from relay.primitives.log_throttle import LogThrottle
 from relay.wire.sockets import open_tls_socket
 
 _log = logging.getLogger(__name__)
@@ -55,12 +55,13 @@ def get_connect_fault(cause: str) -> Fault:
 class _Slot:
     """One line to be kept open: its address, and why it is not open ("" while it is, or was not tried yet).
 
-    `failed_at` is the loop time of its last failure.
+    `fault` is that of calls meanwhile, `failed_at` the loop time of its last failure.
     """
 
     host: str
     port: int
     cause: str = ""
+    fault: Fault = FAULTS["connect_failed"]
     failed_at: float = 0.0
 
 
@@ -75,7 +76,7 @@ class Lines:
     """The lines of one institution. `start` opens them, `exchange` uses them, `close` ends them.
 
     `context` is None on a leased line without TLS, `connect_s` limits the opening of a connection. With `core.listen`
-    the core opens the lines, and calls are refused while there is none.
+    the core opens the lines; while there is none, calls wait for the next one, at most `connect_s` since the last.
     """
 
     def __init__(
@@ -87,10 +88,10 @@ class Lines:
         connect_s: float,
         now: float,
     ) -> None:
-        requests = min(core.requests, 10**link.unique_digits - 1) if link.unique_digits else 1
-        throttle = LogThrottle(LOGGED_EVERY_S)
-        self._settings = LineSettings(org_code, link, requests, core.answer_s, core.test_s, throttle)
         self._numbers = UniqueNumbers(link.unique_digits, now)
+        requests = min(core.requests, self._numbers.half) if link.unique_digits else 1
+        log = LineLog(org_code, time.monotonic)
+        self._settings = LineSettings(org_code, link, requests, core.answer_s, core.test_s, log)
         self._context = context
         self._connect_s = connect_s
         addresses = map(split_address, core.addresses)
@@ -98,7 +99,8 @@ class Lines:
         self._acceptor: Acceptor | None = None
         if core.listen is not None:
             self._acceptor = Acceptor(org_code, core.listen, core.peers)
-            self._slots = [_Slot("", 0, UNOPENED, math.inf) for _ in range(core.lines)]
+            self._slots = [_Slot("", 0, UNOPENED) for _ in range(core.lines)]
+        self._unopened: asyncio.TimerHandle | None = None
         self._lines: list[Line] = []
         self._waiting: deque[asyncio.Future[Line]] = deque()
         self._wanted = asyncio.Event()
@@ -117,12 +119,13 @@ class Lines:
         self._tasks = [loop.create_task(self._keep_open(slot)) for slot in self._slots]
         if self._acceptor is not None:
             self._tasks.append(loop.create_task(self._acceptor.run()))
+            self._await_core()
 
     async def exchange(self, write: TelegramWriter, deadline: float) -> bytes:
         """Sends a request on a free line and returns the response. `deadline` is loop time.
 
         A request on a line that is just being closed is sent once more: the APIs of the standard only read.
-        Raises Refusal (50005, 50003), and ConversionError when `write` raises it.
+        Raises Refusal (50005, 50003), and ConversionError when `write` raises it or the response has a broken header.
         """
         line = await self._take_line(deadline)
         with contextlib.suppress(LineClosed):
@@ -133,6 +136,7 @@ class Lines:
     async def close(self) -> None:
         """Ends all lines. Requests under way end without response."""
         self._is_retired = True
+        self._stop_waiting_for_core()
         lines = list(self._lines)
         for task in self._tasks:
             task.cancel()
@@ -144,6 +148,7 @@ class Lines:
     def retire(self) -> None:
         """Opens no line any more, and closes each when its requests have ended. Refuses further requests."""
         self._is_retired = True
+        self._stop_waiting_for_core()
         for task in self._tasks:
             task.cancel()
         for line in list(self._lines):
@@ -179,13 +184,43 @@ class Lines:
         """Raises Refusal if no line could be opened just now; else has the next attempt made at once."""
         if self._is_retired:
             raise Refusal(FAULTS["provider_reset"], "replaced")
-        if not self._lines:
-            self._wanted.set()
-            failed_at = max(slot.failed_at for slot in self._slots)
-            is_recent = asyncio.get_running_loop().time() - failed_at < REFUSED_S
-            if is_recent and all(slot.cause for slot in self._slots):
-                causes = dict.fromkeys(slot.cause for slot in self._slots)
-                raise Refusal(get_connect_fault(self._slots[-1].cause), " ".join(causes))
+        if self._lines:
+            return
+        self._wanted.set()
+        failed_at = max(slot.failed_at for slot in self._slots)
+        is_recent = asyncio.get_running_loop().time() - failed_at < REFUSED_S
+        has_time = self._unopened is not None
+        if all(slot.cause for slot in self._slots) and not has_time and (is_recent or self._acceptor is not None):
+            raise self._build_refusal()
+
+    def _build_refusal(self) -> Refusal:
+        """Returns the refusal of calls while no line can be opened."""
+        latest = max(self._slots, key=lambda slot: slot.failed_at)
+        return Refusal(latest.fault, " ".join(dict.fromkeys(slot.cause for slot in self._slots)))
+
+    # lines that the core opens
+
+    def _await_core(self) -> None:
+        """Gives the core `connect_s` to open a line; until then calls wait for it."""
+        if not self._is_retired:
+            self._stop_waiting_for_core()
+            self._unopened = asyncio.get_running_loop().call_later(self._connect_s, self._give_up_core)
+
+    def _stop_waiting_for_core(self) -> None:
+        if self._unopened is not None:
+            self._unopened.cancel()
+            self._unopened = None
+
+    def _give_up_core(self) -> None:
+        self._unopened = None
+        if not self._lines and all(slot.cause for slot in self._slots):
+            self._refuse_unreachable()
+
+    def _refuse_unreachable(self) -> None:
+        """Refuses waiting calls: no line can be opened."""
+        refusal = self._build_refusal()
+        self._outage.record_failure(f'"{refusal.detail}"' if " " in refusal.detail else refusal.detail)
+        self._refuse_waiting(refusal)
 
     def _withdraw(self, waiting: "asyncio.Future[Line]") -> None:
         """Waits for a line no more; one that was given just now is free again."""
@@ -241,8 +276,7 @@ class Lines:
         try:
             if self._acceptor is not None:
                 connected = await self._acceptor.take()
-                _keep_alive(connected)
-                await asyncio.get_running_loop().create_connection(lambda: line, sock=connected)
+                await self._accept(line, connected)
             else:
                 async with asyncio.timeout(self._connect_s):
                     await self._connect(line, slot)
@@ -250,6 +284,13 @@ class Lines:
         except BaseException:
             line.close()
             raise
+
+    async def _accept(self, line: Line, connected: socket.socket) -> None:
+        _keep_alive(connected)
+        options = dict[str, Any]()
+        if self._context is not None:
+            options = {"ssl": self._context, "ssl_handshake_timeout": self._connect_s}
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: line, connected, **options)
 
     async def _connect(self, line: Line, slot: _Slot) -> None:
         loop, options = asyncio.get_running_loop(), dict[str, Any]()
@@ -271,14 +312,19 @@ class Lines:
             await line.closed.wait()
         finally:
             self._lines.remove(line)
-            slot.cause = "" if self._acceptor is None else UNOPENED
+            if self._acceptor is not None:
+                slot.cause, slot.fault = UNOPENED, FAULTS["connect_failed"]
+                if not self._lines:
+                    self._await_core()
 
     def _record_failure(self, slot: _Slot, error: Exception) -> None:
         """Notes why a line is not open. When no line can be opened, waiting calls are refused."""
-        slot.cause = error.fault.name if isinstance(error, Refusal) else classify_error(error)
-        slot.failed_at = asyncio.get_running_loop().time() if self._acceptor is None else math.inf
-        if self._lines or not all(each.cause for each in self._slots):
+        if isinstance(error, Refusal):
+            slot.cause, slot.fault = error.detail, error.fault
+        else:
+            slot.cause = classify_error(error)
+            slot.fault = get_connect_fault(slot.cause)
+        slot.failed_at = asyncio.get_running_loop().time()
+        if self._lines or not all(each.cause for each in self._slots) or self._unopened is not None:
             return
-        self._outage.record_failure(slot.cause)
-        causes = dict.fromkeys(each.cause for each in self._slots)
-        self._refuse_waiting(Refusal(get_connect_fault(slot.cause), " ".join(causes)))
+        self._refuse_unreachable()

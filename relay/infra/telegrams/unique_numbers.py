@@ -9,8 +9,13 @@ class UniqueNumbers:
 
     def __init__(self, digits: int, now: float) -> None:
         self._digits = digits
-        self._limit = 10**digits
+        self._limit: int = 10**digits
         self._last = int(now * 1000) % self._limit
+
+    @property
+    def half(self) -> int:
+        """Half of all numbers: a line has at most so many requests, so that there is always an unused number."""
+        return (self._limit - 1) // 2
 
     def take(self) -> str:
         """Returns the next number with all digits, "" for 0 digits."""

@@ -184,8 +184,9 @@ def _check_telegrams(provider: Provider, speaks: str) -> None:
         raise build_error("base_urls", f"is set, {speaks}", "core.addresses, and no base_urls")
     if provider.core is None:
         raise build_error("core", f"is missing, {speaks}", describe_section(CoreSettings))
-    if provider.core.listen is not None and provider.link is LinkKind.TLS:
-        raise build_error("link", "is tls, but the core opens the lines", "leased_line, or core.addresses")
+    if provider.core.listen is not None and provider.link is LinkKind.TLS and provider.certificate is None:
+        wrong = "is missing, but link is tls and the core opens the lines"
+        raise build_error("certificate", wrong, "the certificate that the relay shows to the core, and private_key")
 
 
 def _check_maintenance(key: str, window: MaintenanceWindow) -> None:

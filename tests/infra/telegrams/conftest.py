@@ -1,11 +1,15 @@
 """A core on a loopback port that tests drive by hand, and the link of the example bank."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 import pytest
 from fixtures.telegram_core import TELEGRAMS
 
+from relay.infra.telegrams.line import Line, LineSettings
+from relay.infra.telegrams.line_log import LineLog
+from relay.infra.telegrams.unique_numbers import UniqueNumbers
 from relay.runtime.settings.telegram_files import load_telegram_files
 
 
@@ -16,13 +20,14 @@ def link():
 
 
 class HandCore:
-    """Accepts lines and keeps their telegrams. It answers line management while `manages`."""
+    """Accepts lines and keeps their telegrams. It answers line management while `manages`, with `code`."""
 
     def __init__(self):
         self.telegrams = asyncio.Queue()
         self.management = []
         self.writers = []
         self.manages = True
+        self.code = b"0000"
         self.port = 0
 
     async def serve(self, reader, writer):
@@ -36,14 +41,14 @@ class HandCore:
                     continue
                 self.management.append((data[6:10], data[102:105]))
                 if self.manages and data[6:10] == b"0800":
-                    writer.write(data[:6] + b"0810" + data[10:])
+                    writer.write(data[:6] + b"0810" + data[10:53] + self.code + data[57:])
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
 
 def build_telegram(number, body=b"", kind=b"0200"):
     """Builds a telegram with the header of the example."""
-    header = kind + b"A012" + b"099" + b"ZBAC000001" + b"20270115" + b"170000" + number.encode() + b" " * 49
+    header = kind + b"A012" + b"099" + b"ZBAC000001" + b"20270115" + b"170000" + number.zfill(12).encode() + b" " * 49
     return b"%06d" % (len(header) + len(body)) + header + body
 
 
@@ -76,3 +81,24 @@ async def core():
 def telegrams():
     """Functions that build telegrams: `build` and `answer`."""
     return build_telegram, answer
+
+
+@pytest.fixture
+async def open_line(link, core):
+    """A function that opens a line to the core."""
+    lines = []
+
+    async def open_one(requests=1, answer_s=5.0, test_s=60.0, start=True, digits=12, link=link):
+        settings = LineSettings("ZBAC000001", link, requests, answer_s, test_s, LineLog("ZBAC000001", time.monotonic))
+        freed = []
+        line = Line(settings, UniqueNumbers(digits, 1.0), freed.append)
+        line.freed = freed
+        lines.append(line)
+        await asyncio.get_running_loop().create_connection(lambda: line, "127.0.0.1", core.port)
+        if start:
+            await line.start()
+        return line
+
+    yield open_one
+    for line in lines:
+        line.close()

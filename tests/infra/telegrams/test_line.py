@@ -6,31 +6,9 @@ import pytest
 from fixtures.waiting import until
 
 from relay.domain.fault import Refusal
-from relay.infra.telegrams.line import Line, LineSettings
-from relay.infra.telegrams.unique_numbers import UniqueNumbers
+from relay.infra.telegrams import line as module
+from relay.infra.telegrams.line import LineClosed
 from relay.policy.mediation.errors import ConversionError
-from relay.primitives.log_throttle import LogThrottle
-
-
-@pytest.fixture
-async def open_line(link, core):
-    """A function that opens a line to the core."""
-    lines = []
-
-    async def open_one(requests=1, answer_s=5.0, test_s=60.0, start=True):
-        settings = LineSettings("ZBAC000001", link, requests, answer_s, test_s, LogThrottle())
-        freed = []
-        line = Line(settings, UniqueNumbers(12, 1.0), freed.append)
-        line.freed = freed
-        lines.append(line)
-        await asyncio.get_running_loop().create_connection(lambda: line, "127.0.0.1", core.port)
-        if start:
-            await line.start()
-        return line
-
-    yield open_one
-    for line in lines:
-        line.close()
 
 
 def begin(line, telegrams, deadline_s=20.0):
@@ -44,16 +22,6 @@ async def catch(exchange):
     with pytest.raises(Refusal) as caught:
         await exchange
     return caught.value.fault.name, caught.value.detail
-
-
-async def test_a_line_is_started_before_its_first_request(open_line, core):
-    await open_line()
-    assert core.management == [(b"0800", b"001")]
-
-
-async def test_a_line_that_the_core_does_not_start_is_refused(open_line, core):
-    core.manages = False
-    assert await catch(open_line(answer_s=0.05)) == ("provider_silent", "line_start")
 
 
 async def test_a_request_gets_the_response_of_its_number(open_line, core, telegrams):
@@ -81,17 +49,6 @@ async def test_an_unfinished_telegram_keeps_requests_off_its_line(open_line, cor
     writer.write(foreign[9:])
     await until(lambda: line.has_room, "room on the line")
     assert len(line.freed) == freed + 1
-
-
-async def test_a_line_closes_when_a_foreign_telegram_does_not_end(open_line, core, telegrams, monkeypatch, caplog):
-    monkeypatch.setattr("relay.infra.telegrams.line.UNFINISHED_S", 0.01)
-    line = await open_line()
-    exchange = begin(line, telegrams)
-    telegram, writer = await core.telegrams.get()
-    writer.write(telegrams[1](telegram) + b"0")
-    await exchange
-    await line.closed.wait()
-    assert "unfinished_telegram" in caplog.text
 
 
 async def test_foreign_and_doubled_responses_are_dropped(open_line, core, telegrams, caplog):
@@ -173,32 +130,6 @@ async def test_a_request_that_cannot_be_written_frees_its_place(open_line):
     assert (line.load, line.freed) == (0, [line])
 
 
-async def test_a_silent_line_is_tested_and_stays_open(open_line, core):
-    line = await open_line(test_s=0.02)
-    await until(lambda: core.management.count((b"0800", b"301")) > 1, "two line tests")
-    assert not line.closed.is_set()
-
-
-async def test_a_line_test_without_answer_closes_the_line(open_line, core):
-    line = await open_line(test_s=0.02, answer_s=0.05)
-    core.manages = False
-    await until(line.closed.is_set, "the end of the line")
-
-
-async def test_a_line_test_of_the_core_is_answered(open_line, core, telegrams):
-    await open_line()
-    test = telegrams[0]("000000000042", b"301" + b" " * 17, b"0800")
-    core.writers[0].write(test)
-    await until(lambda: (b"0810", b"301") in core.management, "the answer")
-
-
-async def test_a_line_that_the_core_ends_takes_no_request(open_line, core, telegrams):
-    line = await open_line()
-    core.writers[0].write(telegrams[0]("000000000042", b"002" + b" " * 17, b"0800"))
-    await until(line.closed.is_set, "the end of the line")
-    await until(lambda: (b"0810", b"002") in core.management, "the answer")
-
-
 async def test_a_retired_line_ends_after_its_requests(open_line, core, telegrams):
     line = await open_line()
     exchange = begin(line, telegrams)
@@ -209,3 +140,140 @@ async def test_a_retired_line_ends_after_its_requests(open_line, core, telegrams
     await exchange
     await until(line.closed.is_set, "the end of the line")
     await until(lambda: (b"0800", b"002") in core.management, "the end telegram")
+
+
+# numbers of requests without response
+
+
+async def test_a_number_without_response_is_not_used_again(open_line, core, telegrams, link, caplog):
+    line = await open_line(requests=2, answer_s=0.2, digits=1)
+    silent = begin(line, telegrams)
+    late, writer = await core.telegrams.get()
+    other = begin(line, telegrams)
+    telegram, _ = await core.telegrams.get()
+    writer.write(telegrams[1](telegram))
+    await other
+    assert await catch(silent) == ("provider_silent", "response")
+    used = []
+    for _ in range(9):  # all numbers of one digit
+        exchange = begin(line, telegrams)
+        telegram, _ = await core.telegrams.get()
+        used.append(telegram[41:53])
+        if len(used) == 9:
+            writer.write(telegrams[1](late, b"late"))
+        writer.write(telegrams[1](telegram, b"own"))
+        assert (await exchange)[102:] == b"own"
+    assert late[41:53] not in used
+    assert 'reason="its request has ended without response"' in caplog.text
+
+
+async def test_a_line_whose_numbers_are_used_up_takes_no_request(open_line, core, telegrams):
+    line = await open_line(requests=9, answer_s=0.2, digits=1)
+    silent = [begin(line, telegrams) for _ in range(4)]
+    for _ in range(4):
+        _, writer = await core.telegrams.get()
+    for is_last in (False, True):
+        answered = begin(line, telegrams)
+        telegram, _ = await core.telegrams.get()
+        writer.write(telegrams[1](telegram))
+        await answered
+        if not is_last:
+            for exchange in silent:
+                await catch(exchange)
+            assert line.has_room
+            silent = [begin(line, telegrams)]
+            await core.telegrams.get()
+    await catch(silent[0])
+    await until(line.closed.is_set, "the end of the line")
+
+
+# broken headers and stray bytes
+
+
+def spoil_kind(telegram):
+    return telegram[:6] + b"02X0" + telegram[10:]
+
+
+@pytest.mark.parametrize("requests", [1, 4])
+async def test_a_broken_header_ends_the_request_of_its_number(open_line, core, telegrams, requests):
+    line = await open_line(requests=requests)
+    exchange = begin(line, telegrams)
+    telegram, writer = await core.telegrams.get()
+    writer.write(spoil_kind(telegrams[1](telegram)))
+    with pytest.raises(ConversionError, match=r"^header: offset 6: msg_type: expected 4 digits$"):
+        await exchange
+    assert line.has_room
+
+
+async def test_a_number_with_a_broken_header_is_not_used_again(open_line, core, telegrams):
+    line = await open_line(requests=2, digits=1)
+    exchange = begin(line, telegrams)
+    telegram, writer = await core.telegrams.get()
+    writer.write(spoil_kind(telegrams[1](telegram)))
+    with pytest.raises(ConversionError):
+        await exchange
+    used = []
+    for _ in range(9):  # all numbers of one digit
+        exchange = begin(line, telegrams)
+        request, _ = await core.telegrams.get()
+        used.append(request[41:53])
+        writer.write(telegrams[1](request))
+        await exchange
+    assert telegram[41:53] not in used
+
+
+async def test_a_broken_header_without_number_is_dropped_with_its_place(open_line, core, telegrams, caplog):
+    line = await open_line(requests=2)
+    exchange = begin(line, telegrams)
+    telegram, writer = await core.telegrams.get()
+    response = telegrams[1](telegram)
+    writer.write(response[:41] + b"?" * 12 + response[53:] + spoil_kind(telegrams[0]("000000000009")) + response)
+    await exchange
+    for place in ("offset 41: unique_no: expected 12 digits", "offset 6: msg_type: expected 4 digits"):
+        assert f'telegram dropped: org_code=ZBAC000001 reason="header: {place}" count=1' in caplog.text
+
+
+async def test_broken_line_management_ends_no_request(open_line, core, telegrams):
+    line = await open_line(requests=2)
+    exchange = begin(line, telegrams)
+    telegram, writer = await core.telegrams.get()
+    broken = telegrams[0](telegram[41:53].decode(), b"301" + b" " * 17, b"0800")
+    writer.write(broken[:23] + b"x" + broken[24:] + telegrams[1](telegram))  # "x" is in the org_code or the date
+    await exchange
+
+
+@pytest.mark.parametrize("stray", [b"?", b"00?", b"000003"])
+async def test_garbage_on_an_idle_line_closes_it_at_once(open_line, core, stray):
+    line = await open_line()
+    core.writers[0].write(stray)
+    await until(line.closed.is_set, "the end of the line")
+
+
+async def test_an_incomplete_telegram_keeps_requests_away(open_line, core, telegrams):
+    line = await open_line()
+    test = telegrams[0]("000000000042", b"301" + b" " * 17, b"0800")
+    core.writers[0].write(test[:40])
+    await until(lambda: not line.has_room, "the first part")
+    core.writers[0].write(test[40:])
+    await until(lambda: line.has_room and line.freed, "the rest")
+
+
+async def test_an_idle_line_with_half_a_telegram_is_closed(open_line, core, monkeypatch):
+    monkeypatch.setattr(module, "REST_S", 0.02)
+    line = await open_line()
+    core.writers[0].write(b"000")
+    await until(line.closed.is_set, "the end of the line")
+
+
+async def test_requests_on_a_lost_line_may_be_sent_again(open_line, core, telegrams):
+    line = await open_line(requests=3)
+    exchanges = [begin(line, telegrams) for _ in range(3)]
+    telegram, writer = await core.telegrams.get()
+    writer.write(telegrams[1](telegram))
+    await exchanges[0]
+    writer.transport.abort()
+    for exchange in exchanges[1:]:
+        with pytest.raises(LineClosed):
+            await exchange
+    assert len(line.freed) == 3
+    assert line.load == 0

@@ -151,6 +151,35 @@ async def test_calls_are_refused_while_no_core_is_there(open_lines, free_port, t
     assert "core unavailable: org_code=ZBAC000001 cause=refused" in caplog.text
 
 
+async def test_a_refused_start_is_tried_again(open_lines, core, telegrams, caplog):
+    core.code = b"0999"
+    lines = open_lines()
+    assert await catch(begin(lines, telegrams)) == ("connect_failed", "line_start_refused: 0999")
+    assert 'core unavailable: org_code=ZBAC000001 cause="line_start_refused: 0999"' in caplog.text
+    core.code = b"0000"
+    await until(lambda: lines.open_lines, "a line")
+    assert core.management == [(b"0800", b"001")] * len(core.writers)
+    exchange = begin(lines, telegrams)
+    await answer_next(core, telegrams)
+    await exchange
+
+
+async def test_a_start_without_answer_names_its_reason(open_lines, core, telegrams):
+    core.manages = False
+    assert await catch(begin(open_lines(answer_s=0.05), telegrams)) == ("provider_silent", "line_start")
+
+
+async def test_requests_of_a_lost_line_all_get_their_response(open_lines, core, telegrams):
+    lines = open_lines(lines=1, requests=12)
+    exchanges = [begin(lines, telegrams) for _ in range(12)]
+    for _ in exchanges:
+        _, writer = await core.telegrams.get()
+    writer.transport.abort()
+    for _ in exchanges:
+        await answer_next(core, telegrams)
+    await asyncio.gather(*exchanges)
+
+
 async def test_one_of_two_addresses_is_enough(open_lines, core, free_port, telegrams):
     lines = open_lines(addresses=(f"127.0.0.1:{free_port}", f"127.0.0.1:{core.port}"))
     exchange = begin(lines, telegrams)

@@ -18,7 +18,7 @@ def test_an_answer_repeats_number_and_code(institution):
     link = institution.link
     request = link.read_header(link.encode_line_request("test", CONTEXT))
     answer = link.answer_line_request(request, {**CONTEXT, "unique_number": "999"})
-    assert link.read_header(answer) == Header("0810", "", "000000000007", "test", is_answer=True)
+    assert link.read_header(answer) == Header("0810", "", "000000000007", "test", is_answer=True, response_code="0000")
     assert answer[53:57] == b"0000"
 
 
@@ -48,3 +48,22 @@ def test_unique_numbers_have_the_digits_of_their_field(institution, compile_smal
 def test_a_reader_divides_the_stream(institution):
     telegram = institution.link.encode_line_request("test", CONTEXT)
     assert institution.link.open_reader().feed(telegram * 2) == [telegram] * 2
+
+
+@pytest.mark.parametrize(
+    ("code", "is_success"), [("0000", True), ("", True), ("0001", False), ("1001", False), ("9999", False)]
+)
+def test_an_answer_of_line_management_may_refuse(institution, code, is_success):
+    header = Header("0810", "", "000000000007", "start", is_answer=True, response_code=code)
+    assert institution.link.is_line_success(header) == is_success
+
+
+@pytest.mark.parametrize(
+    ("offset", "data", "number"),
+    [(6, b"02X0", "000000000007"), (41, b"?", ""), (6, b"0800", None), (6, b"0210", "000000000007")],
+    ids=["broken kind", "broken number", "line management", "whole"],
+)
+def test_the_number_of_a_broken_header_is_found(institution, offset, data, number):
+    request = institution.link.encode_line_request("test", CONTEXT)
+    telegram = request[:6] + b"0210" + request[10:]
+    assert institution.link.find_number(telegram[:offset] + data + telegram[offset + len(data) :]) == number

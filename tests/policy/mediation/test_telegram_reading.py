@@ -92,6 +92,7 @@ def test_any_bytes_are_read_as_far_as_possible(institution, core, data):
 
 
 LINK = {
+    "customer": "unchecked",
     "framing": {"length": 4},
     "header": ["result an(2)"],
     "response_code": {"field": "result", "codes": {"00": "00000"}},

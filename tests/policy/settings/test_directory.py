@@ -143,7 +143,7 @@ def test_an_institution_that_speaks_json_has_base_urls():
         (ADAPTED | {"base_urls": ["http://a.example"]}, "base_urls: is set, but speaks is telegram"),
         (
             ADAPTED | {"link": "tls", "ca": "a", "core": {"listen": "0.0.0.0:1", "peers": ["10.0.0.0/8"]}},
-            "link: is tls, but the core opens the lines",
+            "certificate: is missing, but link is tls and the core opens the lines",
         ),
         ({"json_apis": "a"}, "json_apis: is set, but speaks is standard; expected: speaks: json, or no such key"),
         (ADAPTED | {"json_apis": "a"}, "json_apis: is set, but speaks is telegram"),

@@ -130,3 +130,12 @@ def test_institution_tls_trusts_only_its_ca_and_checks_its_name(certificates):
     assert len(context.get_ca_certs()) == 1
     with pytest.raises(TlsError, match=r"nowhere\.pem"):
         build_institution_context(provider(certificates, ca="nowhere.pem"))
+
+
+def test_the_relay_is_the_server_of_lines_that_a_core_opens(certificates):
+    own = {"certificate": str(certificates.relay.certificate), "private_key": f"file:{certificates.relay.private_key}"}
+    core = {"listen": "127.0.0.1:7000", "peers": ["10.0.0.0/8"]}
+    context = build_institution_context(provider(certificates, **own, speaks="telegram", base_urls=[], core=core))
+    assert context.protocol is ssl.PROTOCOL_TLS_SERVER
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2

@@ -53,12 +53,22 @@ class Framing:
         elif raw.isdigit():
             number = int(raw)
         else:
-            raise ConversionError(_MESSAGE, settings.offset, "length", f"{settings.length} digits")
+            raise self._build_error()
         size = number + settings.add + (self.end if settings.counts == "rest" else 0)
         if not self.smallest <= size <= settings.max_bytes:
             expected = f"the length of a telegram of {self.smallest} to {settings.max_bytes} bytes"
             raise ConversionError(_MESSAGE, settings.offset, "length", expected)
         return size
+
+    def check_part(self, head: bytes) -> None:
+        """Raises ConversionError when a length cannot go on like this; `head` may end within it."""
+        settings = self.settings
+        raw = head[settings.offset : self.end]
+        if settings.encoding == "ascii" and raw and not raw.isdigit():
+            raise self._build_error()
+
+    def _build_error(self) -> ConversionError:
+        return ConversionError(_MESSAGE, self.settings.offset, "length", f"{self.settings.length} digits")
 
     def write_length(self, telegram: bytes) -> bytes:
         """Returns the telegram with its length in its length field. Raises ConversionError when it does not fit."""
@@ -107,10 +117,12 @@ class FrameReader:
         start = 0
         while True:
             if not self._size:
-                if len(buffer) - start < self._framing.end:
-                    break
+                head = bytes(buffer[start : start + self._framing.end])
                 try:
-                    self._size = self._framing.read_size(bytes(buffer[start : start + self._framing.end]))
+                    if len(head) < self._framing.end:
+                        self._framing.check_part(head)
+                        break
+                    self._size = self._framing.read_size(head)
                 except ConversionError as error:
                     self._error = error
                     if telegrams:

@@ -11,7 +11,8 @@ from typing import Any, Final
 import click
 
 from relay.domain.api import SUCCESS_CODES
-from relay.infra.telegrams.lines import Lines
+from relay.domain.fault import Refusal
+from relay.infra.telegrams.lines import UNOPENED, Lines
 from relay.infra.upstream.tls import TlsError
 from relay.policy.mediation.conversion import Call, Conversion
 from relay.policy.mediation.errors import ConversionError
@@ -51,6 +52,7 @@ _OPENING_ADVICE: Final[Mapping[str, str]] = {
 }
 """What to do when the connection is open, but not the line."""
 
+_START_REFUSED: Final = "the core refuses the start of the line; compare `management` and its `ok` in link.yaml"
 _PASSIVE: Final = "the core has opened no line; it must connect to core.listen from core.peers; is the adapter stopped?"
 
 
@@ -215,7 +217,15 @@ def _describe_failure(core: CoreSettings, trial: Trial) -> tuple[str, str]:
         return f"{detail}: is refused with {failure.fault.rsp_code}", "compare it with `relay apis --json`"
     if trial.line_ms is not None:
         return f"{place}: {name}: {detail} ({failure.fault.rsp_code})", _ADVICE.get(name, "")
-    if core.listen:
+    return _describe_opening(place, failure)
+
+
+def _describe_opening(place: str, failure: Refusal) -> tuple[str, str]:
+    """Returns why no line is open, and what to do."""
+    name, detail = failure.fault.name, failure.detail
+    if detail.startswith("line_start_refused: "):
+        return f"{place}: {detail}", _START_REFUSED
+    if UNOPENED in detail.split():
         return f"{place}: no line: {name}", _PASSIVE
     advice = _OPENING_ADVICE.get(name) or _ADVICE.get(name, "compare link, ca and certificate with the bank")
     return f"{place}: no line could be opened: {name}", advice

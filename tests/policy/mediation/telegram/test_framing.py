@@ -76,3 +76,10 @@ def test_a_telegram_too_long_for_its_length_is_refused():
 def test_a_binary_length_has_at_most_8_bytes():
     with pytest.raises(ValueError, match="1 to 8 bytes"):
         FramingSettings(length=9, encoding="binary")
+
+
+def test_a_part_of_a_length_is_refused_at_once():
+    reader = FrameReader(get_framing(FramingSettings(length=4, offset=1)))
+    assert reader.feed(b"X00") == []
+    with pytest.raises(ConversionError, match="frame: offset 1: length: expected 4 digits"):
+        reader.feed(b"?")
