@@ -106,15 +106,17 @@ def _compile_link(link: JsonLink, file: FileProblems, rsp_codes: RspCodes) -> _L
         file.add("header", "has a list", "fields alone")
     _check_variables(header.fields, frozenset(), file)
     codes, names = link.response_code, {plan.name for plan in header.fields}
-    for key in ("field", "text"):
-        name = getattr(codes, key)
-        if name is not None and name not in names:
+    named = [("field", name) for name in codes.field] + ([] if codes.text is None else [("text", codes.text)])
+    for key, name in named:
+        if name not in names:
             file.add(f"response_code.{key}", f"names {name}, which header does not have", "a field of header")
+    check_response_codes("response_code", {} if codes.absent is None else {"absent": codes.absent}, file, rsp_codes)
     check_response_codes("response_code.codes", codes.codes, file, rsp_codes)
     check_response_codes("response_code.statuses", codes.statuses, file, rsp_codes)
-    if codes.field is None and codes.codes:
-        file.add("response_code.field", "is missing, but codes is set", "the field with the response code")
-    if codes.field is not None and SUCCESS not in codes.codes.values():
+    if not codes.field and (codes.codes or codes.absent):
+        set_key = "codes" if codes.codes else "absent"
+        file.add("response_code.field", f"is missing, but {set_key} is set", "the field with the response code")
+    if codes.field and SUCCESS not in {*codes.codes.values(), codes.absent}:
         file.add("response_code.codes", "has no success", f"a code of the core with the value '{SUCCESS}'")
     return _Link(link, forms, headers, header)
 
@@ -191,7 +193,11 @@ class _MessageCompiler:
             header=link.header,
             response=record,
             codes=JsonResponseCodePlan(
-                codes.field or "", codes.text or "", {**codes.codes, **message.response_codes}, codes.statuses
+                fields=codes.field,
+                absent=codes.absent or "",
+                text=codes.text or "",
+                codes={**codes.codes, **message.response_codes},
+                statuses=codes.statuses,
             ),
             output=output,
             paging=message.paging,

@@ -4,6 +4,7 @@ A line is `NAME TYPE(LENGTH) WORDS`: `paidOn date YYYY.MM.DD at payment.date`. W
 
 - `at PATH`: where the value is, names with dots between them; without it the field has its own name. `$` is the body;
 - the form of a date, time or moment: `YYYY-MM-DD`, `hh:mm`, `iso`, `epoch_s`, `epoch_ms`;
+- `commas`, the form of a decimal that is a text with commas between thousands;
 - `= VALUE`: a constant, or `$NAME`, a value of the context or a parameter of the call; it ends the line. Requests have
   this value; responses must repeat it.
 
@@ -16,12 +17,15 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from relay.policy.mediation.json_api.forms import NAMED_FORMS, describe_forms, is_form
+from relay.policy.mediation.json_api.forms import describe_forms, is_form
 from relay.policy.mediation.telegram.notation import MAX_LENGTH, Code, Name, to_tuple
 from relay.policy.settings.scalars import Section, build_error
 
 TYPES: Final = ("an", "n", "ah", "decimal", "boolean", "date", "time", "datetime", "month")
 CALENDAR_TYPES: Final = ("date", "time", "datetime", "month")
+
+COMMAS: Final = "commas"
+"""The form of decimals as `1,234.50`."""
 
 _SYNONYMS: Final = {"text": "ah", "number": "decimal", "dtime": "datetime", "bool": "boolean"}
 _PATH_PART: Final = r"[A-Za-z0-9_가-힣@#-]{1,64}"
@@ -47,7 +51,7 @@ def _apply_words(words: list[str], values: dict[str, Any]) -> str:
             values["at"] = next(rest, "")
             if not values["at"]:
                 return word
-        elif word in NAMED_FORMS or is_form(word):
+        elif word == COMMAS or is_form(word):
             values["form"] = word
         else:
             return word
@@ -113,9 +117,15 @@ class JsonItem(Section):
             raise build_error("length", f"is set, but a {self.type} has none", "no length")
         if self.decimals and (self.type != "decimal" or self.decimals >= (self.length or 0)):
             raise build_error("decimals", "does not fit", "decimals of a decimal, fewer than its digits")
-        if self.form is not None and not (self.type in CALENDAR_TYPES and is_form(self.form, self.type)):
-            raise build_error("form", f"does not fit the type {self.type}", describe_forms(self.type))
+        if self.form is not None and not self._has_own_form():
+            allowed = COMMAS if self.type == "decimal" else describe_forms(self.type)
+            raise build_error("form", f"does not fit the type {self.type}", allowed)
         return self
+
+    def _has_own_form(self) -> bool:
+        if self.type == "decimal":
+            return self.form == COMMAS
+        return self.type in CALENDAR_TYPES and is_form(self.form or "", self.type)
 
     @property
     def keys(self) -> tuple[str, ...]:

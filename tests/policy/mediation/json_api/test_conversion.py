@@ -107,6 +107,28 @@ def test_an_api_may_have_no_response_code(files, api):
     assert call.answer()[1]["repay_method"] == "01"
 
 
+def test_a_success_may_be_without_a_response_code(files):
+    files.link["header"].append("error an(20) at error.code")
+    files.link["response_code"] |= {"field": ["error", "resultCode"], "absent": "00000"}
+    institution, problems = files.compile()
+    assert problems == []
+    conversion = institution.conversions["IS02"]
+    context = {"unique_number": "000000000001", **POLICY[0]}
+
+    def decode_body(body, status=200):
+        return conversion.decode_response(JsonResponse(status, json.dumps(body).encode()), context)
+
+    body = envelope()
+    assert decode_body(body | {"error": {"code": "E1002"}}).rsp_code == "40403"
+    assert decode_body({"error": {"code": "E1001"}}, 400).rsp_code == "40402"
+    assert decode_body(body | {"error": {"code": "NEW"}}).rsp_code == "50005"
+    assert conversion.describe_unknown("NEW") == "error or resultCode: NEW"
+    del body["result"]["code"]
+    assert decode_body(body).is_success
+    with pytest.raises(ForeignResponse, match=r"\$\.data\.policy\.policyNo"):
+        decode_body(body | {"data": {}})
+
+
 LEAVES = (
     st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats() | st.text(max_size=4) | st.just([]) | st.just({})
 )
