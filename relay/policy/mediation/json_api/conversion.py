@@ -86,7 +86,7 @@ class JsonConversion:
         if status != core_code:
             return None if status in self.codes.statuses else f"status: {status}"
         is_known = core_code in self.codes.codes or not core_code
-        return None if is_known else describe_code(" or ".join(self.codes.fields), core_code)
+        return None if is_known else describe_code(" or ".join(map(self._locate, self.codes.fields)), core_code)
 
     def encode_request(self, context: Mapping[str, str]) -> JsonRequest:
         """Returns the request. Raises ConversionError when a value of the context does not fit."""
@@ -107,7 +107,7 @@ class JsonConversion:
         body = self._parse(response)
         header = JsonDecoder(self.response_name, expected, is_strict=False).decode(self.header, body)
         core_code, text = self._read_code(header), header.get(self.codes.text)
-        rsp_code = self.codes.codes.get(core_code, UNKNOWN_CODE) if core_code else self._get_absent(header)
+        rsp_code = self.codes.codes.get(core_code, UNKNOWN_CODE) if core_code else self._get_absent()
         if rsp_code == EMPTY:
             return DecodedResponse(SUCCESS, core_code, text)
         if rsp_code != SUCCESS:
@@ -115,18 +115,20 @@ class JsonConversion:
         table = JsonDecoder(self.response_name, expected).decode(self.response, body)
         return DecodedResponse(SUCCESS, core_code, text, table)
 
+    def _locate(self, name: str) -> str:
+        """Returns the path of a field of the header."""
+        return next((f"$.{plan.path}" for plan in self.header.fields if plan.name == name), name)
+
     def _read_code(self, header: Table) -> str:
         """Returns the first response code of the body, "" for none."""
         return next(filter(None, map(header.get, self.codes.fields)), "")
 
-    def _get_absent(self, header: Table) -> str:
+    def _get_absent(self) -> str:
         """Returns the rsp_code of a body without a response code. Raises ConversionError when it must have one."""
         if not self.codes.fields:
             return SUCCESS
         if not self.codes.absent:
-            name = self.codes.fields[0]
-            place = f"$.{name}" if header.locate is None else header.locate(name, 0)
-            raise ConversionError(self.response_name, -1, place, "a response code")
+            raise ConversionError(self.response_name, -1, self._locate(self.codes.fields[0]), "a response code")
         return self.codes.absent
 
     def _build_bodiless(self, status: int, rsp_code: str) -> DecodedResponse:

@@ -136,9 +136,11 @@ def _compile_fields(
 
 def _check_headers(headers: Sequence[FieldPlan], file: FileProblems) -> None:
     for plan in headers:
-        name = plan.keys[-1]
+        name = plan.path
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
             file.add(plan.key, f"is the header {name}, which the relay writes", "another name of letters, digits and -")
+        if any(other is not plan and other.path.lower() == name.lower() for other in headers):
+            file.add(plan.key, f"is the header {name}, which is sent already", "each header once")
 
 
 def _check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], file: FileProblems) -> None:
@@ -212,7 +214,7 @@ class _MessageCompiler:
         query = _compile_fields("request.query", settings.query, link.forms, self._file)
         headers = _compile_fields("request.headers", settings.headers, link.forms, self._file)
         body = _compile_fields("request.fields", settings.fields, link.forms, self._file)
-        _check_headers(headers, self._file)
+        _check_headers((*link.headers, *headers), self._file)
         _check_path("request.path", settings.path, self._parameters, self._file)
         if body and settings.method == "GET":
             self._file.add("request.fields", "is set, but method is GET", "query, or method: POST")

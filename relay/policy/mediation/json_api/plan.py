@@ -27,6 +27,11 @@ class FieldPlan:
     codes: Mapping[str, str] = field(default_factory=dict)
     default: str | None = None
 
+    @property
+    def path(self) -> str:
+        """The names with dots between them: the name of a parameter of the query, or of a header."""
+        return ".".join(self.keys)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListPlan:
@@ -125,6 +130,9 @@ def compile_record(
             problems.append(LayoutError(key, "is the body itself", "a path of names; only a list may be at $"))
         elif (plan := compile_field(key, item, forms, problems, prefix)) is not None:
             fields.append(plan)
+            if item.codes or item.default is not None:
+                wrong = "translates a value of a response"
+                problems.append(LayoutError(key, wrong, "codes and default in answer; here they are for requests"))
     return RecordPlan(tuple(fields), tuple(lists), _build_tree(fields, lists))
 
 

@@ -30,6 +30,13 @@ class ReadResponse:
     page_size: int
     received: int
 
+    def locate(self, name: str) -> str:
+        """Returns the path of a field or list in JSON, that of the last row if rows have it; in a telegram its name."""
+        rows = self.table.groups.get(self.group)
+        if rows is not None and name not in self.table.columns and name in rows.columns and rows.locate is not None:
+            return rows.locate(name, max(self.received - 1, 0))
+        return name if self.table.locate is None else self.table.locate(name, 0)
+
 
 def place_request(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> int:
     """Adds the position of one request to its context. Returns the rows that it asks for, at most `rows`.
@@ -68,19 +75,20 @@ def read_next_key(paging: ListPaging, response: ReadResponse) -> Key | None:
     else:
         number = int(key[0]) if key else paging.first
         if received > response.page_size:
-            raise ConversionError(response.message, -1, paging.list, f"at most {response.page_size} rows, as asked for")
+            expected = f"at most {response.page_size} rows, as asked for"
+            raise ConversionError(response.message, -1, response.locate(response.group), expected)
         following = (str(number + 1), str(response.page_size))
         read = (number - paging.first) * response.page_size + received
     if paging.more:
         has_more = _matches(paging.more, response.table)
     elif paging.total is not None:
-        has_more = read < _read_number(paging.total, response)
+        has_more = _is_below(read, paging.total, response)
     elif paging.pages is not None:
-        has_more = number - paging.first + 1 < _read_number(paging.pages, response)
+        has_more = _is_below(number - paging.first + 1, paging.pages, response)
     else:
         has_more = received >= response.page_size
     if has_more and not received:
-        raise ConversionError(response.message, -1, paging.list, "rows, because there are more")
+        raise ConversionError(response.message, -1, response.locate(response.group), "rows, because there are more")
     return following if has_more else None
 
 
@@ -91,8 +99,17 @@ def _matches(more: Mapping[str, Sequence[str]], table: Table) -> bool:
 def _read_number(name: str, response: ReadResponse) -> int:
     text = response.table.get(name)
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
-        raise ConversionError(response.message, -1, name, "a number, which tells whether there are more rows")
+        expected = "a number, which tells whether there are more rows"
+        raise ConversionError(response.message, -1, response.locate(name), expected)
     return int(text)
+
+
+def _is_below(read: int, name: str, response: ReadResponse) -> bool:
+    """Returns whether the core has more than was read. Raises ConversionError when it has said that it has less."""
+    total = _read_number(name, response)
+    if total < read and response.received:
+        raise ConversionError(response.message, -1, response.locate(name), "a number that counts what was read")
+    return read < total
 
 
 def _read_continuation(paging: ListPaging, response: ReadResponse) -> Key | None:
@@ -111,5 +128,5 @@ def _read_continuation(paging: ListPaging, response: ReadResponse) -> Key | None
     if has_more and not any(key):
         place = table.find_offset(paging.key[0], 0)
         expected = "a continuation key, because there are more rows"
-        raise ConversionError(response.message, place, paging.key[0], expected)
+        raise ConversionError(response.message, place, response.locate(paging.key[0]), expected)
     return tuple(key) if has_more else None

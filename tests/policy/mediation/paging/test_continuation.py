@@ -51,6 +51,8 @@ def read(paging, key=(), page_size=10, received=10, **values):
         (OFFSET, {"key": ("20",)}, ("30",)),
         (OFFSET, {"received": 0}, None),
         (OFFSET.model_copy(update={"total": "n"}), {"n": "10"}, None),
+        (OFFSET.model_copy(update={"total": "n"}), {"n": "10", "key": ("20",), "received": 0}, None),
+        (OFFSET.model_copy(update={"total": "n"}), {"n": "0", "received": 0}, None),
         (OFFSET.model_copy(update={"total": "n"}), {"n": "11", "received": 7}, ("7",)),
         (PAGE.model_copy(update={"total": "n"}), {"n": "21", "key": ("2", "10")}, ("3", "10")),
         (PAGE.model_copy(update={"total": "n"}), {"n": "20", "key": ("2", "10")}, None),
@@ -73,6 +75,8 @@ def test_where_a_list_continues(paging, options, expected):
         (PAGE.model_copy(update={"total": "n"}), {"n": ""}, "n: expected a number"),
         (OFFSET.model_copy(update={"total": "n"}), {"n": "9" * 5000}, "n: expected a number"),
         (OFFSET.model_copy(update={"total": "n"}), {"n": "5", "received": 0}, "a: expected rows"),
+        (OFFSET.model_copy(update={"total": "n"}), {"n": "9"}, "n: expected a number that counts what was read"),
+        (PAGE.model_copy(update={"pages": "n"}), {"n": "0"}, "n: expected a number that counts what was read"),
         (Paging(list="a", key=("k",), more={"n": ("Y",)}), {"n": "Y"}, "k: expected a continuation key"),
     ],
 )
