@@ -56,9 +56,9 @@ def _place(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> 
         return rows
     context["page"] = "next" if key else "first"
     if paging.by == "offset":
-        context["offset"] = str(int(key[0])) if key else "0"
+        context["offset"] = str((int(key[0]) if key else 0) + paging.start)
     else:
-        context["page_number"], rows = (key[0], int(key[1])) if key else (str(paging.first), rows)
+        context["page_number"], rows = (key[0], int(key[1])) if key else (str(paging.start), rows)
     context["rows"] = str(rows)
     return rows
 
@@ -73,18 +73,18 @@ def read_next_key(paging: ListPaging, response: ReadResponse) -> Key | None:
         number = int(key[0] if key else "0")
         following, read = (str(number + received),), number + received
     else:
-        number = int(key[0]) if key else paging.first
+        number = int(key[0]) if key else paging.start
         if received > response.page_size:
             expected = f"at most {response.page_size} rows, as asked for"
             raise ConversionError(response.message, -1, response.locate(response.group), expected)
         following = (str(number + 1), str(response.page_size))
-        read = (number - paging.first) * response.page_size + received
+        read = (number - paging.start) * response.page_size + received
     if paging.more:
         has_more = _matches(paging.more, response.table)
     elif paging.total is not None:
         has_more = _is_below(read, paging.total, response)
     elif paging.pages is not None:
-        has_more = _is_below(number - paging.first + 1, paging.pages, response)
+        has_more = _is_below(number - paging.start + 1, paging.pages, response)
     else:
         has_more = received >= response.page_size
     if has_more and not received:

@@ -84,6 +84,12 @@ def test_the_example_has_all_apis_of_its_industry(institution):
         ),
         (IS06, "request.query.2", "offset n = 0", "IS06.yaml: paging: is by offset, but the request has no $offset"),
         (IS06, "paging.more", {"nothing": "1"}, "IS06.yaml: paging.more.nothing: is no field of the response"),
+        (
+            IS06,
+            "request.query.2",
+            "offset n = $page",
+            "IS06.yaml: paging: is by offset, but the request has no $offset",
+        ),
         (IS06, "paging.list", "nothing", "IS06.yaml: paging.list: is no list of the answer"),
         (IS06, "paging.rows", 300, "IS06.yaml: paging.rows: is more than the list can have; expected: at most 200"),
         (IS07, "paging.key", ["nothing"], "IS07.yaml: paging.key[0]: names nothing, which the response does not have"),

@@ -26,6 +26,8 @@ def test_pages_keep_the_size_of_the_first_request():
 def test_offsets_count_rows():
     assert place(OFFSET, (), 500) == (10, {"page": "first", "offset": "0", "rows": "10"})
     assert place(OFFSET, ("20",), 3) == (3, {"page": "next", "offset": "20", "rows": "3"})
+    from_one = OFFSET.model_copy(update={"first": 1})
+    assert [place(from_one, key, 3)[1]["offset"] for key in ((), ("20",))] == ["1", "21"]
 
 
 @pytest.mark.parametrize(
