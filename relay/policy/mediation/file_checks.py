@@ -54,8 +54,12 @@ def check_paging(
     group = scope.groups.get(paging.list if entry is None else entry.rows or "")
     if group is not None and group.maximum and paging.rows > group.maximum:
         file.add("paging.rows", "is more than the list can have", f"at most {group.maximum}")
-    for name in paging.more:
+    for name, codes in paging.more.items():
         if name not in scope.fields:
             file.add(f"paging.more.{name}", "is no field of the response", "a field outside of lists")
+        elif (choices := scope.fields[name].choices) is not None and not choices.issuperset(codes):
+            file.add(
+                f"paging.more.{name}", "has a value that the field never has", "one of " + ", ".join(sorted(choices))
+            )
     if "next_page" not in parameters:
         file.add("paging", "is set, but the API has no pages", "no paging")

@@ -163,6 +163,11 @@ def _check_path(key: str, path: str, parameters: frozenset[str], file: FileProbl
         _check_name(key, name, parameters, file)
 
 
+def _tells_more(paging: NumberedPaging) -> bool:
+    """Returns whether responses say that there are more rows."""
+    return bool(paging.more) or paging.total is not None or paging.pages is not None
+
+
 class _MessageCompiler:
     """Compiles the file of one API."""
 
@@ -270,6 +275,16 @@ class _MessageCompiler:
         needed = {"page": "page_number", "offset": "offset", "key": "key"}[paging.by]
         if not any(name == needed or name.startswith(f"{needed}.") for name in request.names):
             self._file.add("paging", f"is by {paging.by}, but the request has no ${needed}", f"a field = ${needed}")
+        is_sized = "rows" in request.names
+        if paging.fixed and is_sized:
+            self._file.add("paging.fixed", "is set, but the request has $rows", "no $rows, or no fixed")
+        elif (
+            not is_sized
+            and not paging.fixed
+            and (paging.by == "page" or (paging.by == "offset" and not _tells_more(paging)))
+        ):
+            wrong = "is without $rows in the request: the end of the list cannot be told"
+            self._file.add("paging", wrong, "a field = $rows; of pages that always have `rows` rows fixed: true")
         for key in ("total", "pages"):
             name = getattr(paging, key)
             if name is not None and name not in scope.fields:

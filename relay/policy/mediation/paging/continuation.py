@@ -41,11 +41,13 @@ class ReadResponse:
 def place_request(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> int:
     """Adds the position of one request to its context. Returns the rows that it asks for, at most `rows`.
 
-    Pages of a core have one size: that of the first request of the list, which is part of the key. Raises Refusal
-    (40001) for a key of another kind: the settings have changed since its `next_page` was sent.
+    Fixed pages have `paging.rows`. Other pages of a core have one size: that of the first request of the list, which is
+    part of the key. Raises Refusal (40001) for a key of another kind: the settings have changed since its `next_page`
+    was sent.
     """
     try:
-        return _place(context, paging, key, min(paging.rows, rows))
+        is_fixed = isinstance(paging, NumberedPaging) and paging.fixed
+        return _place(context, paging, key, paging.rows if is_fixed else min(paging.rows, rows))
     except (ValueError, IndexError):
         raise Refusal(FAULTS["parameter_malformed"], NEXT_PAGE_FORM) from None
 

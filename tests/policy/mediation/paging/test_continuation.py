@@ -23,6 +23,11 @@ def test_pages_keep_the_size_of_the_first_request():
     assert place(PAGE.model_copy(update={"first": 0}), (), 500)[1]["page_number"] == "0"
 
 
+def test_fixed_pages_have_one_size():
+    fixed = PAGE.model_copy(update={"fixed": True})
+    assert place(fixed, (), 4) == (10, {"page": "first", "page_number": "1", "rows": "10"})
+
+
 def test_offsets_count_rows():
     assert place(OFFSET, (), 500) == (10, {"page": "first", "offset": "0", "rows": "10"})
     assert place(OFFSET, ("20",), 3) == (3, {"page": "next", "offset": "20", "rows": "3"})
