@@ -13,6 +13,7 @@ each value is compared with the field of the standard.
 """
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
@@ -26,6 +27,9 @@ CALENDAR_TYPES: Final = ("date", "time", "datetime", "month")
 
 COMMAS: Final = "commas"
 """The form of decimals as `1,234.50`."""
+
+_FIELD_KEYS: Final = ("length", "decimals", "form", "value", "codes", "default")
+_LIST_KEYS: Final = ("max", "optional", "fields")
 
 _SYNONYMS: Final = {"text": "ah", "number": "decimal", "dtime": "datetime", "bool": "boolean"}
 _PATH_PART: Final = r"[A-Za-z0-9_가-힣@#-]{1,64}"
@@ -108,7 +112,9 @@ class JsonItem(Section):
                 raise build_error("fields", "is missing", "the fields of a row")
             if self.type is not None or self.name is not None:
                 raise build_error("", "is both a field and a list", "a field, or a list")
+            self._check_unused(_FIELD_KEYS, "a list")
             return self
+        self._check_unused(_LIST_KEYS, "a field")
         if self.name is None or self.type is None:
             missing = "name" if self.name is None else "type"
             allowed = "the name of the field" if self.name is None else "one of " + ", ".join(TYPES)
@@ -121,6 +127,12 @@ class JsonItem(Section):
             allowed = COMMAS if self.type == "decimal" else describe_forms(self.type)
             raise build_error("form", f"does not fit the type {self.type}", allowed)
         return self
+
+    def _check_unused(self, keys: Collection[str], kind: str) -> None:
+        """Raises an error for a key that this kind of item does not have."""
+        for key in keys:
+            if key in self.model_fields_set:
+                raise build_error(key, f"is set, but this is {kind}", "no such key")
 
     def _has_own_form(self) -> bool:
         if self.type == "decimal":

@@ -133,7 +133,19 @@ def compile_record(
             if item.codes or item.default is not None:
                 wrong = "translates a value of a response"
                 problems.append(LayoutError(key, wrong, "codes and default in answer; here they are for requests"))
+    _check_paths(fields, lists, problems)
     return RecordPlan(tuple(fields), tuple(lists), _build_tree(fields, lists))
+
+
+def _check_paths(fields: Iterable[FieldPlan], lists: Iterable[ListPlan], problems: list[LayoutError]) -> None:
+    """Adds a problem for each field whose value would be an object, because others are in it, or a list."""
+    inner = {plan.keys[:end] for plan in (*fields, *lists) for end in range(1, len(plan.keys))}
+    inner |= {plan.keys for plan in lists}
+    problems += [
+        LayoutError(plan.key, f"is at {plan.path}, where an object or a list is", "a path of its own")
+        for plan in fields
+        if plan.keys in inner
+    ]
 
 
 def _compile_list(

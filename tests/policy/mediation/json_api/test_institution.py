@@ -105,6 +105,18 @@ def test_the_example_has_all_apis_of_its_industry(institution):
         (IS02, "answer.exp_date", {"field": "expiryDate", "when": {"renewable": ["Y"]}}, "when.renewable: has a value"),
         ("IS01.yaml", "request.query.1", "size n = 100", "IS01.yaml: paging: is without $rows in the request: the end"),
         ("IS01.yaml", "paging.fixed", True, "IS01.yaml: paging.fixed: is set, but the request has $rows"),
+        (
+            IS02,
+            "response.fields.8",
+            "currency an(3) at flags",
+            "fields[8]: is at data.policy.flags, where an object or",
+        ),
+        (
+            IS02,
+            "response.fields.8",
+            "currency an(3) at persons",
+            "fields[8]: is at data.policy.persons, where an object",
+        ),
         (IS06, "paging.list", "nothing", "IS06.yaml: paging.list: is no list of the answer"),
         (IS06, "paging.rows", 300, "IS06.yaml: paging.rows: is more than the list can have; expected: at most 200"),
         (IS07, "paging.key", ["nothing"], "IS07.yaml: paging.key[0]: names nothing, which the response does not have"),
