@@ -139,8 +139,9 @@ def compile_record(
 
 def _check_paths(fields: Iterable[FieldPlan], lists: Iterable[ListPlan], problems: list[LayoutError]) -> None:
     """Adds a problem for each field whose value would be an object, because others are in it, or a list."""
-    inner = {plan.keys[:end] for plan in (*fields, *lists) for end in range(1, len(plan.keys))}
-    inner |= {plan.keys for plan in lists}
+    list_paths = [plan.keys for plan in lists]
+    paths = [plan.keys for plan in fields] + list_paths
+    inner = {path[:end] for path in paths for end in range(1, len(path))} | set(list_paths)
     problems += [
         LayoutError(plan.key, f"is at {plan.path}, where an object or a list is", "a path of its own")
         for plan in fields
