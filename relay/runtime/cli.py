@@ -11,6 +11,7 @@ from relay.runtime.build_form import get_build_form
 COMMANDS: Final = {
     "apis": "Print the 91 APIs of the standard, as a table or as JSON.",
     "check": "Read the settings and report every problem at once.",
+    "conform": "Test an institution against the standard and report the rules it breaks.",
     "directory": "Show, compare, sync and release the portal's registry.",
     "jobs": "List the jobs and run one now.",
     "keys": "List, rotate and prune the keys that sign tokens.",

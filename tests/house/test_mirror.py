@@ -37,6 +37,18 @@ ELSEWHERE = {
     ),
     "relay/adapter/institutions.py": ("tests/adapter/test_mediation.py", "a protocol, and values of the plan"),
     "relay/domain/quota.py": ("tests/policy/quota/test_lease_book.py", "an exception, and the key of a call"),
+    "relay/policy/conformance/*_rules.py": ("tests/policy/conformance/test_rules.py", "parts of the table of rules"),
+    "relay/policy/conformance/rule.py": ("tests/policy/conformance/test_rules.py", "the values of the table"),
+    "relay/policy/conformance/case.py": ("tests/policy/conformance/test_rules.py", "the table of cases"),
+    "relay/policy/conformance/target.py": ("tests/policy/conformance/test_outcome.py", "values of a run"),
+    "relay/policy/conformance/reports/*.py": (
+        "tests/policy/conformance/reports/test_text_report.py",
+        "the same report in several forms",
+    ),
+    "relay/infra/conformance/*.py": (
+        "tests/scenarios/test_conformance.py",
+        "tested against right and spoilt institutions over sockets",
+    ),
     "relay/policy/settings/rates.py": ("tests/policy/settings/test_model.py", "sections without checks of their own"),
     "relay/policy/settings/redis_url.py": ("tests/policy/settings/test_portal.py", "a value of jobs.redis"),
     "relay/wire/tls/errors.py": (

@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 from fixtures.portal_environment import ONE, TWO, eventually, open_portal_environment, open_synchronized_environment
 from fixtures.waiting import until
+from mydata_sandbox.parties import INSTITUTIONS, MEDIATED, OPERATORS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -13,6 +14,9 @@ FAILURES = 'relay_job_failures{job="directory"}'
 SUCCESS_AGE = 'relay_job_success_age_seconds{job="directory"}'
 AGE = "relay_directory_age_seconds"
 DAY_S = 86_400
+ENTRIES = len(INSTITUTIONS) + len(MEDIATED)
+ORGANISATIONS = ENTRIES + len(OPERATORS) + 4
+"""With the relay, the portal and two certifiers."""
 
 
 async def test_a_relay_without_a_registry_serves_after_the_first_sync(tmp_path):
@@ -85,11 +89,11 @@ FAILURE_CASES = [
     ("지원-002", "wrong_tran_id", "지원-002: the answer names another call"),
     ("지원-002", "reset", "지원-002: the connection was lost within the answer"),
     ("지원-002", "huge", "지원-002: the answer is longer than 1048576 bytes"),
-    ("지원-002", "half_list", "org_list holds 8"),
+    ("지원-002", "half_list", f"org_list holds {ORGANISATIONS // 2}"),
     ("지원-003", "half_list", "org_list holds 1"),
     ("지원-002", "doubled", "org_list[1] (ZRLA000001).org_code: stands twice, first at org_list[0] (ZRLA"),
     ("지원-002", "unknown_org_type", "org_list[0] (ZRLA000001).org_type: is none of 01, 02"),
-    ("지원-002", "missing_serial", "org_list[12] (ZOPA000001).serial_num: is missing (org_type 03)"),
+    ("지원-002", "missing_serial", f"org_list[{ENTRIES + 1}] (ZOPA000001).serial_num: is missing (org_type 03)"),
 ]
 
 

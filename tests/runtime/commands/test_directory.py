@@ -6,11 +6,17 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
+from mydata_sandbox.parties import INSTITUTIONS, MEDIATED, OPERATORS
 from rich.cells import cell_len
 
 from relay.runtime.cli import main
 
 OPERATOR = "ZOPA000001"
+OTHERS = 4
+"""The relay, the portal and two certifiers."""
+
+ORGANISATIONS = len(INSTITUTIONS) + len(MEDIATED) + len(OPERATORS) + OTHERS
+SERVICES = sum(len(services) for _, _, services in OPERATORS)
 COMMANDS = (["show"], ["diff"], ["sync"], ["release", "--yes"], ["discard", "--reason", "why", "--yes"])
 
 
@@ -31,9 +37,9 @@ class TestShow:
     async def test_the_table_of_all_organisations_fits_80_columns(self, deployment):
         answer = await deployment.relay("directory", "show")
         lines = answer.stdout.splitlines()
-        assert lines[0].startswith("18 organisations, 3 services, synced 20")
+        assert lines[0].startswith(f"{ORGANISATIONS} organisations, 3 services, synced 20")
         assert f"{OPERATOR}  03    999-81-01001          2         2  모아보기마이데이터" in lines
-        assert (answer.exit_code, len(lines)) == (0, 21)
+        assert (answer.exit_code, len(lines)) == (0, ORGANISATIONS + SERVICES)
         assert max(map(cell_len, lines)) <= 80
 
     async def test_one_organisation_is_shown_with_its_details(self, deployment):
@@ -54,10 +60,10 @@ class TestShow:
     async def test_json_has_everything(self, deployment):
         result = json.loads((await deployment.relay("directory", "show", "--json")).stdout)
         assert (result["number"], result["held_since"], result["age_s"] >= 0, len(result["organisations"])) == (
-            21,
+            ORGANISATIONS + SERVICES,
             None,
             True,
-            18,
+            ORGANISATIONS,
         )
         operator = next(each for each in result["organisations"] if each["org_code"] == OPERATOR)
         assert set(operator["services"][0]) == {"client_id", "name", "callbacks", "app_schemes"}
@@ -75,7 +81,7 @@ class TestSync:
     async def test_applied_changes_are_printed(self, new_deployment):
         answer = await new_deployment.relay("directory", "sync")
         assert (answer.exit_code, answer.stderr) == (0, "")
-        assert answer.stdout.startswith("taken: organisations 18 new")
+        assert answer.stdout.startswith(f"taken: organisations {ORGANISATIONS} new")
 
     @pytest.mark.parametrize(("flags", "is_full"), [([], False), (["--full"], True)])
     async def test_a_sync_fetches_changes_or_everything(self, deployment, flags, is_full):
@@ -136,7 +142,10 @@ class TestDiff:
         answer = await deployment.relay("directory", "diff")
         assert answer.exit_code == 1
         assert answer.stdout.startswith("held since 20")
-        assert "of 18 organisations would be cut off, re-keyed, redirected or re-timed within 7 days" in answer.stdout
+        assert (
+            f"of {ORGANISATIONS} organisations would be cut off, re-keyed, redirected or re-timed within 7 days"
+            in answer.stdout
+        )
         assert f"- organisation {OPERATOR} 모아보기마이데이터\n" in answer.stdout
         result = json.loads((await deployment.relay("directory", "diff", "--json")).stdout)
         assert set(result) == {"held_since", "reasons", "changes"}
@@ -158,7 +167,7 @@ class TestRelease:
         await hold_changes(deployment)
         answer = await deployment.relay("directory", "release", typed="n\n")
         assert answer.exit_code == 1
-        assert "of 18 organisations would be cut off" in answer.stderr
+        assert f"of {ORGANISATIONS} organisations would be cut off" in answer.stderr
         assert OPERATOR in (await ledger.registry.registry()).organisations
         assert await ledger.registry.held() is not None
 
@@ -174,7 +183,7 @@ class TestRelease:
         await hold_changes(deployment)
         answer = await deployment.relay("directory", "release", "--yes", "--json")
         result = json.loads(answer.stdout)
-        assert (answer.exit_code, result["number"]) == (0, 21 + result["released"])
+        assert (answer.exit_code, result["number"]) == (0, ORGANISATIONS + SERVICES + result["released"])
 
     async def test_changes_replaced_by_a_later_sync_are_not_applied(self, deployment, ledger, monkeypatch):
         await hold_changes(deployment)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,16 @@ def environment(environment):
     return environment
 
 
+@contextmanager
 def serve(environment, *arguments):
+    """Runs `relay serve`; kills it when the block fails, since the end of a Popen waits without limit."""
     command = [sys.executable, "-m", "relay", "serve", "-c", str(environment.settings), *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def read_until(process, words):

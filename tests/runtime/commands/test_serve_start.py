@@ -39,6 +39,10 @@ def read_status(pid):
     return {} if fields["State"].startswith(("Z", "X")) else fields
 
 
+def is_stopped(pid):
+    return read_status(pid).get("State", "").startswith("T")
+
+
 def has_pending_term(pid):
     return bool(int(read_status(pid).get("ShdPnd", "0"), 16) & TERM_PENDING)
 
@@ -59,6 +63,7 @@ def test_a_second_signal_during_the_start_kills_the_children(environment):
             children = Path(f"/proc/{relay.pid}/task/{relay.pid}/children").read_text().split()
             for pid in children:
                 os.kill(int(pid), signal.SIGSTOP)
+            wait_until(lambda: all(map(is_stopped, children)))  # a running one would handle SIGTERM before SIGSTOP
             relay.send_signal(signal.SIGTERM)
             wait_until(lambda: all(map(has_pending_term, children)))
             relay.send_signal(signal.SIGTERM)

@@ -26,6 +26,12 @@ def test_the_savings_bank_has_a_layout_for_each_api(built):
     assert (folder / "link.yaml").exists()
 
 
+def test_the_insurer_has_a_file_for_each_api(built):
+    folder = built.folder / "providers" / "life_insurer" / "json"
+    assert len(list(folder.glob("IS*.yaml"))) == 12
+    assert (folder / "link.yaml").exists()
+
+
 @pytest.mark.parametrize("name", MEDIATED)
 def test_the_address_of_a_core_is_its_socket(built, name):
     institution = built.institutions[name]

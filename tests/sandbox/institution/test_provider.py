@@ -104,6 +104,9 @@ def test_a_wrong_request_gets_a_code_of_the_standard(path, params, more, refusal
     assert set(reply.body) == {"rsp_code", "rsp_msg"}
 
 
+CUSTOMER = {"x-user-ci": get_ci(CUSTOMERS[0])}
+
+
 @pytest.fixture
 async def client():
     async with TestClient(TestServer(provider_of("bank").application())) as client:
@@ -111,7 +114,7 @@ async def client():
 
 
 async def test_a_response_echoes_the_tran_id_and_is_json(client):
-    answer = await client.get("/v1/bank/accounts", params=LIST, headers={"x-api-tran-id": TRAN_ID})
+    answer = await client.get("/v1/bank/accounts", params=LIST, headers={"x-api-tran-id": TRAN_ID} | CUSTOMER)
     assert answer.headers["x-api-tran-id"] == TRAN_ID
     assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
     assert (await answer.json())["rsp_code"] == "00000"
@@ -121,6 +124,13 @@ async def test_a_refusal_echoes_the_tran_id_too(client):
     answer = await client.delete("/nowhere", headers={"x-api-tran-id": TRAN_ID})
     assert answer.status == 404
     assert answer.headers["x-api-tran-id"] == TRAN_ID
+
+
+async def test_a_call_without_a_customer_gets_no_data(client):
+    answer = await client.get("/v1/bank/accounts", params=LIST)
+    assert (answer.status, (await answer.json())["rsp_code"]) == (404, "40403")
+    answer = await client.get("/bank/apis", params={"org_code": CODE, "client_id": "service1"})
+    assert (await answer.json())["rsp_code"] == "00000"
 
 
 async def test_the_customer_is_identified_by_header(client):
@@ -136,9 +146,10 @@ async def test_a_body_without_an_object_is_refused(client, body):
 
 
 async def test_numbers_and_booleans_of_2021_are_read_as_text(client):
-    accounts = (await (await client.get("/v1/bank/accounts", params=LIST)).json())["account_list"]
+    answer = await client.get("/v1/bank/accounts", params=LIST, headers=CUSTOMER)
+    accounts = (await answer.json())["account_list"]
     params = {"org_code": CODE, "account_num": accounts[0]["account_num"], "search_timestamp": 0}
-    answer = await client.post("/v1/bank/accounts/deposit/basic", data=json.dumps(params).encode())
+    answer = await client.post("/v1/bank/accounts/deposit/basic", data=json.dumps(params).encode(), headers=CUSTOMER)
     assert (await answer.json())["rsp_code"] == "00000"
 
 

@@ -50,6 +50,12 @@ def test_a_bank_that_speaks_telegrams_answers_its_10_apis(lines):
     assert answered[:-10] == ["정보제공-공통-001", "정보제공-공통-002"]
 
 
+def test_an_insurer_with_json_of_its_own_answers_its_12_apis(lines):
+    insurer = MEDIATED["life_insurer"].org_code
+    answered = {line["api_id"] for line in lines[:-1] if line["org_code"] == insurer and line["ok"]}
+    assert answered == {*(f"보험-{number:03}" for number in range(1, 13)), "정보제공-공통-001", "정보제공-공통-002"}
+
+
 def test_support_apis_are_those_without_an_industry(lines):
     support_ids = [line["api_id"] for line in lines[:-1] if not line["industry"]]
     assert support_ids[:3] == ["지원-001", "지원-002", "지원-003"]  # called by the relay itself, first

@@ -1,0 +1,1 @@
+"""Tries an institution: connections with control of their bytes, and the cases of the conformance kit."""

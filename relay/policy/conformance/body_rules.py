@@ -1,0 +1,158 @@
+"""The rules for bodies. All but `success`, `code_first` and `size` are those of docs/operate/answers.md."""
+
+from typing import Final
+
+from relay.policy.answers.rules import Rule
+from relay.policy.conformance.rule import Group, RuleTable, build_table
+
+BODY_RULES: Final[RuleTable] = build_table(
+    Group.BODY,
+    (
+        "success", "규격 4장, 첨부1",
+        "바른 요청에는 200과 rsp_code 00000으로 응답합니다.",
+        "A right call is answered with 200 and rsp_code 00000.",
+        "이 API를 구현하십시오. 제공하지 않는 API는 설정의 apis.left_out에 적으십시오.",
+        "Implement this API, or list it in apis.left_out if you do not offer it.",
+    ),
+    (
+        Rule.CODING, "RFC 9110 8.4",
+        "Content-Encoding은 gzip 또는 deflate이며 압축이 완전합니다.",
+        "The content coding is gzip or deflate, and complete.",
+        "압축을 끝까지 쓰고, 헤더와 실제 압축 방식을 맞추십시오.",
+        "Finish the compressed stream, and name the coding that is used.",
+    ),
+    (
+        Rule.CHARSET, "규격 2.3, RFC 8259",
+        "본문은 UTF-8입니다.",
+        "The body is UTF-8.",
+        "EUC-KR(CP949) 문자열을 UTF-8로 변환하여 보내십시오.",
+        "Convert EUC-KR (CP949) texts to UTF-8.",
+    ),
+    (
+        Rule.JSON, "RFC 8259",
+        "본문은 완전한 JSON입니다.",
+        "The body is complete JSON.",
+        "문자열을 직접 잇지 말고 JSON 라이브러리로 쓰십시오. 버퍼 크기도 확인하십시오.",
+        "Write JSON with a library, not by joining texts; check the size of buffers.",
+    ),
+    (
+        Rule.OBJECT, "규격 2.3",
+        "본문은 JSON 객체입니다.",
+        "The body is a JSON object.",
+        "목록이나 문자열이 아니라 { }로 응답하십시오.",
+        "Answer with an object, not with a list or a text.",
+    ),
+    (
+        Rule.DUPLICATE, "RFC 8259 4",
+        "한 객체에 같은 이름이 두 번 없습니다.",
+        "No object has a name twice.",
+        "같은 이름의 항목을 하나만 남기십시오.",
+        "Keep one member of each name.",
+    ),
+    (
+        Rule.CODE_MISSING, "규격 첨부1",
+        "가장 바깥 객체에 rsp_code가 있습니다.",
+        "The outermost object has an rsp_code.",
+        "모든 응답에 rsp_code와 rsp_msg를 넣으십시오.",
+        "Put rsp_code and rsp_msg into every answer.",
+    ),
+    (
+        "code_first", "안내",
+        "본문은 rsp_code로 시작합니다.",
+        "The body begins with rsp_code.",
+        "rsp_code와 rsp_msg를 객체의 맨 앞에 쓰십시오.",
+        "Write rsp_code and rsp_msg first.",
+    ),
+    (
+        Rule.CODE_UNKNOWN, "규격 첨부1",
+        "rsp_code는 첨부1에 있는 값입니다.",
+        "The rsp_code is in 첨부1.",
+        "기관 내부의 코드를 첨부1의 코드로 바꾸십시오.",
+        "Map codes of your own to those of 첨부1.",
+    ),
+    (
+        Rule.CODE_STATUS, "규격 첨부1",
+        "HTTP 상태가 rsp_code의 상태와 같습니다.",
+        "The HTTP status is the one of the rsp_code.",
+        "첨부1의 표대로 상태를 보내십시오. 40402는 404, 00000은 200입니다.",
+        "Send the status of 첨부1: 404 with 40402, 200 with 00000.",
+    ),
+    (
+        Rule.MISSING, "규격 6장",
+        "필수 항목이 모두 있습니다.",
+        "All required fields are present.",
+        '이 항목을 넣으십시오. 빈 목록은 []이고 건수는 "0"입니다.',
+        'Add the field. An empty required list is [], its count "0".',
+    ),
+    (
+        Rule.EMPTY, "규격 2.3",
+        "값이 없는 항목은 보내지 않습니다.",
+        "A field without a value is left out.",
+        'null이나 ""을 보내지 말고 항목을 빼십시오.',
+        'Leave the field out; send neither null nor "".',
+    ),
+    (
+        Rule.TYPE, "규격 첨부2",
+        "값이 항목의 타입에 맞습니다.",
+        "The value is of the type of its field.",
+        "첨부2의 타입에 맞추십시오. 금액에 쉼표를, 날짜에 하이픈을 쓰지 않습니다.",
+        "Follow 첨부2: no commas in amounts, no hyphens in dates.",
+    ),
+    (
+        Rule.LENGTH, "규격 첨부2",
+        "값이 항목의 최대 길이를 넘지 않습니다. AH는 UTF-8 바이트로 셉니다.",
+        "The value is at most as long as allowed; AH counts bytes of UTF-8.",
+        "값을 줄이십시오. 한글 한 글자는 3바이트입니다.",
+        "Shorten the value; a Hangul syllable has 3 bytes.",
+    ),
+    (
+        Rule.CODE_TABLE, "규격 6장",
+        "코드 값이 항목의 코드표에 있습니다.",
+        "The value is in the code table of its field.",
+        "기관 내부의 코드를 규격의 코드로 바꾸십시오.",
+        "Map codes of your own to those of the standard.",
+    ),
+    (
+        Rule.UNKNOWN_FIELD, "규격 6장",
+        "규격에 없는 항목이 없습니다. 오류 응답에는 rsp_code와 rsp_msg만 있습니다.",
+        "There are no other fields; errors have rsp_code and rsp_msg only.",
+        "규격에 없는 항목을 빼십시오.",
+        "Remove fields that the standard does not have.",
+    ),
+    (
+        Rule.COUNT, "규격 6장",
+        "xxx_cnt는 xxx_list의 건수와 같습니다.",
+        "xxx_cnt is the number of rows in xxx_list.",
+        "전체 건수가 아니라 이 페이지의 건수를 보내십시오.",
+        "Send the number of rows in this page, not of all pages.",
+    ),
+    (
+        Rule.ORDER, "규격 6장 (정렬)",
+        "목록은 규격의 순서로 정렬합니다.",
+        "The rows are in the order of the standard.",
+        "거래내역은 최근 거래부터 보내십시오.",
+        "Sort transactions from the newest to the oldest.",
+    ),
+    (
+        Rule.ASSET, "규격 6장",
+        "요청한 자산의 정보만 보냅니다.",
+        "The answer is about the asset that was asked for.",
+        "다른 자산의 정보가 나갑니다. 조회 조건을 확인하십시오.",
+        "Data of another asset are sent: check the query.",
+    ),
+    (
+        "size", "안내",
+        "한 페이지는 512 KiB 이하입니다.",
+        "A page has at most 512 KiB.",
+        "한 페이지의 건수를 줄이십시오. limit보다 적게 보내도 됩니다.",
+        "Return fewer rows in a page; fewer than limit are allowed.",
+    ),
+    (
+        Rule.STYLE, "규격 첨부2",
+        "값은 모두 JSON 문자열입니다.",
+        "All values are JSON strings.",
+        "숫자와 true·false도 따옴표로 쓰십시오. 지금 값도 받아들여집니다.",
+        "Quote numbers and booleans, too. Today's values are accepted.",
+    ),
+    remarks=frozenset({Rule.STYLE, "size"}),
+)  # fmt: skip

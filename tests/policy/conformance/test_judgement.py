@@ -1,0 +1,78 @@
+"""Tests of the judgement of one answer: the first cause alone is named."""
+
+import gzip
+import json
+
+import pytest
+
+from relay.policy.conformance.judgement import Flaw, Judge, Received, show_code, show_header
+from relay.standard.catalogue import load_catalogue, load_rsp_codes
+
+STATUSES = {code: row.http for code, row in load_rsp_codes().items()}
+JUDGE = Judge(load_catalogue().apis["은행-003"], STATUSES)
+TRAN_ID = "ZZRELAY001R00000000000001"
+HEADERS = {b"content-type": b"application/json; charset=UTF-8", b"x-api-tran-id": TRAN_ID.encode()}
+ROW = {"balance_amt": "1", "withdrawable_amt": "1", "offered_rate": "0.5"}
+GOOD = {"rsp_code": "00000", "rsp_msg": "성공", "detail_cnt": "1", "detail_list": [ROW]}
+
+
+def judge(body=GOOD, status=200, *, headers=None, **more):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    judged = JUDGE.judge(Received(status, HEADERS | (headers or {}), data), TRAN_ID, {}, **more)
+    return [flaw.rule for flaw in judged.flaws], judged
+
+
+def test_a_right_answer_has_no_flaw():
+    rules, judged = judge()
+    assert (rules, judged.code, judged.members) == ([], "00000", GOOD)
+
+
+@pytest.mark.parametrize(
+    ("answer", "rules"),
+    [
+        ({"status": 204, "body": b""}, ["status"]),
+        ({"status": 302}, ["status"]),
+        ({"headers": {b"content-type": b"text/html"}}, ["content_type"]),
+        ({"headers": {b"content-type": b"application/json; charset=EUC-KR"}}, ["content_type"]),
+        ({"headers": {b"content-encoding": b"gzip"}}, ["coding_unasked"]),
+        ({"headers": {b"x-api-tran-id": b"other"}}, ["tran_id"]),
+        ({"body": json.dumps(GOOD, ensure_ascii=False).encode("cp949")}, ["charset"]),
+        ({"body": b'{"rsp_code":"00000"'}, ["json"]),
+        ({"body": b"[]"}, ["object"]),
+        ({"body": {"result": "OK"}}, ["code_missing"]),
+        ({"body": {"rsp_code": "77777", "rsp_msg": "?"}}, ["code_unknown"]),
+        ({"body": {"rsp_code": "40402", "rsp_msg": "?"}}, ["code_status"]),
+        ({"body": {"rsp_code": "40402", "rsp_msg": "?"}, "status": 404}, ["success"]),
+        ({"body": {"rsp_msg": "성공", **GOOD, "rsp_code": "00000"}}, ["code_first"]),
+        ({"body": GOOD | {"detail_list": [ROW | {"balance_amt": 1}]}}, ["style"]),
+        ({"body": GOOD | {"detail_cnt": "2"}}, ["count"]),
+        ({"body": b" " * 600_000}, ["json"]),
+    ],
+)  # fmt: skip
+def test_a_flaw_is_named_alone(answer, rules):
+    assert judge(**answer)[0] == rules
+
+
+def test_a_compressed_body_is_judged_if_it_was_asked_for():
+    body = gzip.compress(json.dumps(GOOD).encode())
+    assert judge(body, headers={b"content-encoding": b"gzip"}, accepts_coding=True)[0] == []
+    large = gzip.compress(b" " * 600_000)
+    assert judge(large, headers={b"content-encoding": b"gzip"}, accepts_coding=True)[0] == ["size"]
+
+
+def test_the_body_of_a_wrong_code_is_not_judged():
+    rules, judged = judge({**GOOD, "detail_cnt": "9"}, codes=frozenset({"40403"}), rule="unknown_customer")
+    assert judged.flaws == (Flaw("unknown_customer", "rsp_code", "40403", "200 00000"),)
+    assert rules == ["unknown_customer"]
+
+
+def test_a_wrong_value_is_named_with_what_is_allowed():
+    _, judged = judge(GOOD | {"detail_list": [ROW | {"balance_amt": "1,000"}]})
+    assert judged.flaws == (Flaw("type", "detail_list[].balance_amt", "F(18,3)"),)
+
+
+def test_reports_show_no_values():
+    assert show_code(404, "<b>") == "404 -"
+    assert show_code(200, "00000") == "200 00000"
+    assert show_header(None) == "-"
+    assert show_header(b"a\x1b[31m\xea" + b"b" * 99) == "a?[31m?" + "b" * 53
