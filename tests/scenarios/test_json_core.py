@@ -150,7 +150,7 @@ async def test_a_cursor_of_another_customer_is_refused(env):
         ("SAME", 200, 200, "00001", "", ""),
         (None, 503, 500, "50008", "", ""),
         (None, 404, 404, "40402", "", ""),
-        ("E7777", 200, 500, "50005", "code_unknown", "resultCode: E7777"),
+        ("E7777", 200, 500, "50005", "code_unknown", "$.result.code: E7777"),
         ("E7777", 418, 500, "50005", "code_unknown", "status: 418"),
         ("OK", 500, 500, "50005", "code_unknown", "status: 500"),
         (None, 302, 500, "50005", "code_unknown", "status: 302"),

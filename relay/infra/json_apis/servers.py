@@ -20,6 +20,9 @@ from relay.wire.deadline_watch import DeadlineWatch
 UNIQUE_DIGITS: Final = 12
 """Digits of `$unique_number`."""
 
+_HEADERS: Final = (("User-Agent", USER_AGENT), ("Accept", "application/json"), ("Accept-Encoding", "identity"))
+"""Headers that the files of an institution may replace, except Accept-Encoding."""
+
 _TICK_S: Final = 0.1
 _SWEEP_S: Final = 1.0
 
@@ -105,10 +108,11 @@ class JsonServers:
     def _write(self, request: JsonRequest, instance: int) -> bytes:
         """Returns the HTTP request for one server."""
         path, host = self._addresses[instance]
-        lines = [f"{request.method} {path}{request.target} HTTP/1.1", f"Host: {host}", f"User-Agent: {USER_AGENT}"]
-        lines += ["Accept: application/json", "Accept-Encoding: identity"]
-        lines += [f"{name}: {value}" for name, value in request.headers]
-        if request.body:
+        named = {name.lower() for name, _ in request.headers}
+        headers = [header for header in _HEADERS if header[0].lower() not in named] + list(request.headers)
+        lines = [f"{request.method} {path}{request.target} HTTP/1.1", f"Host: {host}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if request.method != "GET":
             lines.append(f"Content-Length: {len(request.body)}")
         return "\r\n".join([*lines, "", ""]).encode("ascii") + request.body
 

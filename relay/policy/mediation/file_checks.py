@@ -77,10 +77,13 @@ def check_paging(
     group = scope.groups.get(paging.list if entry is None else entry.rows or "")
     if group is not None and group.maximum and paging.rows > group.maximum:
         file.add("paging.rows", "is more than the list can have", f"at most {group.maximum}")
-    for key, codes in (("more", paging.more), ("last", paging.last)):
-        for name in codes:
+    for key, conditions in (("more", paging.more), ("last", paging.last)):
+        for name, codes in conditions.items():
+            place = f"paging.{key}.{name}"
             if name not in scope.fields:
-                file.add(f"paging.{key}.{name}", "is no field of the response", "a field outside of lists")
+                file.add(place, "is no field of the response", "a field outside of lists")
+            elif (choices := scope.fields[name].choices) is not None and not choices.issuperset(codes):
+                file.add(place, "has a value that the field never has", "one of " + ", ".join(sorted(choices)))
     if paging.last and not paging.more:
         file.add("paging.last", "is set, but more is missing", "the values of a list that continues, as more")
     if "next_page" not in parameters:

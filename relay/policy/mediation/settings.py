@@ -176,15 +176,17 @@ class Paging(ListPaging):
 class NumberedPaging(ListPaging):
     """How a core that speaks JSON continues a list: by a continuation key, by page number, or by offset.
 
-    `by: page` counts pages from `first` (`$page_number`), `by: offset` counts rows from 0 (`$offset`); both need no
-    `key`. There are more rows while `more` matches, or while fewer than `total` rows or `pages` pages were read;
-    without them while a response has as many rows as asked for. One response of the relay takes at most `requests`.
+    `by: page` counts pages (`$page_number`), `by: offset` rows (`$offset`). Both begin at `first`, by default at page 1
+    and offset 0, and need no `key`. There are more rows while `more` matches, or while fewer than `total` rows or
+    `pages` pages were read; without them while a response has as many rows as asked for. One response of the relay
+    takes at most `requests`. Pages that always have `rows` rows are `fixed`: their request has no `$rows`.
     """
 
     by: Literal["key", "page", "offset"] = "key"
-    first: Annotated[int, Field(ge=0, le=1)] = 1
+    first: Annotated[int, Field(ge=0, le=1)] | None = None
     total: Name | None = None
     pages: Name | None = None
+    fixed: bool = False
     requests: Annotated[int, Field(ge=1, le=500)] = 20
 
     @property
@@ -192,11 +194,20 @@ class NumberedPaging(ListPaging):
         """The most requests for one page."""
         return self.requests
 
+    @property
+    def start(self) -> int:
+        """The number of the first page, or the offset of the first row."""
+        return self.first if self.first is not None else int(self.by == "page")
+
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
         if (self.by == "key") != bool(self.key):
             wrong = "is missing, but by is key" if self.by == "key" else f"is set, but by is {self.by}"
             raise build_error("key", wrong, "fields with the continuation key, or by: page, or by: offset")
+        if self.fixed and self.by != "page":
+            raise build_error("fixed", f"is set, but by is {self.by}", "by: page")
+        if self.first is not None and self.by == "key":
+            raise build_error("first", "is set, but by is key", "by: page or by: offset")
         for name, allowed in (("total", {"page", "offset"}), ("pages", {"page"})):
             if getattr(self, name) is not None and (self.by not in allowed or self.more):
                 raise build_error(name, "does not fit", f"by: {' or '.join(sorted(allowed))}, and no more")

@@ -49,8 +49,11 @@ def command(org_code: str, path: Path, as_json: bool) -> None:
             exit_with(f"{org_code}: no institution of {path} has this org_code", EXIT_UNUSABLE)
         if provider.needs_adapter:
             is_telegram = provider.speaks is Language.TELEGRAM
-            reason = "telegrams; `relay telegram try` calls its core" if is_telegram else "JSON of its own"
-            exit_with(f"{org_code}: `relay probe` calls APIs of the standard; it speaks {reason}", EXIT_UNUSABLE)
+            language, command = (
+                ("telegrams", "relay telegram try") if is_telegram else ("JSON of its own", "relay conform")
+            )
+            reason = f"it speaks {language}; `{command}` calls its core"
+            exit_with(f"{org_code}: `relay probe` calls APIs of the standard; {reason}", EXIT_UNUSABLE)
         relay = loaded.settings.relay.org_code
         tran_id = f"{relay}R{''.join(secrets.choice(_SERIAL) for _ in range(14))}"
         steps = asyncio.run(_probe(provider, tran_id))

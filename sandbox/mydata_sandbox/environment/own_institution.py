@@ -10,8 +10,11 @@ import yaml
 
 from relay.domain.ids import INDUSTRIES, ORG_CODE
 
-PATH_KEYS: Final = ("ca", "certificate", "private_key", "redirect.public_key", "telegrams")
+PATH_KEYS: Final = ("ca", "certificate", "private_key", "redirect.public_key", "telegrams", "json_apis")
 """Keys of an institution's file that name files. Relative paths start at the folder of the file."""
+
+MEDIATION_FOLDERS: Final = {"telegram": ("telegrams", "telegrams"), "json": ("json_apis", "json")}
+"""By `speaks`: the key of the folder of its files, and the folder's name beside the institution's file."""
 
 _FILE: Final = "file:"
 _RELAY_PAIR: Final = {"certificate": "../certs/relay.pem", "private_key": "file:../certs/relay.key.pem"}
@@ -95,8 +98,9 @@ def _complete(settings: Mapping[str, Any], file: Path) -> dict[str, Any]:
         if isinstance(holder, dict) and isinstance(holder.get(name), str):
             changed = {**holder, name: _make_absolute(holder[name], file.parent)}
             complete = {**complete, section: changed} if section else changed
-    if settings.get("speaks", "standard") != "standard":
-        complete.setdefault("telegrams", str(file.with_suffix("") / "telegrams"))
+    if folder := MEDIATION_FOLDERS.get(str(settings.get("speaks"))):
+        key, name = folder
+        complete.setdefault(key, str(file.with_suffix("") / name))
     if settings.get("link", "tls") == "tls" and settings.get("base_urls"):
         complete.setdefault("ca", _CA)
         if not _RELAY_PAIR.keys() & settings.keys():

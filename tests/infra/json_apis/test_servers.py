@@ -79,6 +79,16 @@ async def test_a_request_is_written_for_its_server(server):
     assert len(number.removeprefix("X-No: ")) == 12
 
 
+async def test_files_may_replace_default_headers(server):
+    def build_other(number):
+        return JsonRequest("POST", "/a", (("Accept", "application/vnd.core+json"),), b"")
+
+    await server.servers.exchange(build_other, deadline())
+    lines = server.requests[0].decode().split("\r\n")
+    assert [line for line in lines if line.startswith("Accept:")] == ["Accept: application/vnd.core+json"]
+    assert "Content-Length: 0" in lines
+
+
 async def test_unique_numbers_differ_and_connections_are_reused(server):
     for _ in range(5):
         await exchange(server)

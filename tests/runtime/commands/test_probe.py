@@ -63,7 +63,7 @@ def test_an_institution_that_speaks_telegrams_is_not_called():
 
 def test_an_institution_that_speaks_json_of_its_own_is_not_called():
     answer = run("ZISC000001", "-c", str(Path(__file__).parents[3] / "config/relay.yaml"))
-    assert (answer.exit_code, "it speaks JSON of its own" in answer.output) == (2, True)
+    assert (answer.exit_code, "it speaks JSON of its own; `relay conform`" in answer.output) == (2, True)
 
 
 def test_settings_that_cannot_be_read_are_named(tmp_path):

@@ -7,7 +7,7 @@ import yaml
 from cryptography import x509
 from mydata_sandbox.environment.build import build
 from mydata_sandbox.environment.model import load_facts
-from mydata_sandbox.environment.own_institution import PATH_KEYS, InvalidInstitution, OwnInstitution
+from mydata_sandbox.environment.own_institution import MEDIATION_FOLDERS, PATH_KEYS, InvalidInstitution, OwnInstitution
 from mydata_sandbox.environment.portal_registration import iter_organisations
 from mydata_sandbox.environment.relay_address import RelayAddress
 
@@ -106,7 +106,8 @@ def test_every_file_that_a_relay_reads_of_an_institution_is_known(build_with, wr
     loaded = load_settings(environment.settings, {})
     pairs = list(zip(loaded.provider_files, loaded.providers, strict=True))
     references = find_references(environment.settings, loaded.settings, pairs)
-    assert {reference.key for reference in references if reference.file == path} | {"telegrams"} == set(PATH_KEYS)
+    folders = {key for key, _ in MEDIATION_FOLDERS.values()}
+    assert {reference.key for reference in references if reference.file == path} | folders == set(PATH_KEYS)
 
 
 def test_a_core_that_speaks_telegrams_has_its_layouts_beside_the_file(write, tmp_path):
@@ -156,3 +157,12 @@ def test_a_wrong_file_is_explained(write, text, words):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InvalidInstitution, match=r"none\.yaml: cannot be read"):
         OwnInstitution.load(tmp_path / "none.yaml")
+
+
+def test_a_core_that_speaks_json_has_its_files_beside_the_file(write, tmp_path):
+    text = MY_FILE.replace("https", "http") + "speaks: json\nlink: leased_line\n"
+    settings = OwnInstitution.load(write(text)).settings
+    assert settings["json_apis"] == str(tmp_path / "bank" / "my" / "json")
+    assert "telegrams" not in settings
+    settings = OwnInstitution.load(write(text + "json_apis: files\n")).settings
+    assert settings["json_apis"] == str(tmp_path / "bank" / "files")

@@ -1,6 +1,6 @@
 """The conversion of one API: HTTP request from a call, decoded response from an HTTP response with JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from relay.policy.mediation.json_api.plan import RecordPlan
 from relay.policy.mediation.json_api.requests import JsonRequest, JsonResponse, RequestPlan, write_request
 from relay.policy.mediation.mapping.rendering import ObjectOutput
 from relay.policy.mediation.settings import EMPTY, NumberedPaging
+from relay.policy.mediation.telegram.decoding import Table
 
 _SUCCESSES: Final = range(200, 300)
 _FAMILIES: Final = {
@@ -33,9 +34,13 @@ _STATUS: Final = "HTTP "
 
 @dataclass(frozen=True, slots=True)
 class JsonResponseCodePlan:
-    """The response code of the core: its field and text ("" without), and the rsp_codes by code and by HTTP status."""
+    """The response code of the core: its fields and text ("" without), and the rsp_codes by code and by HTTP status.
 
-    field: str
+    `absent` is the rsp_code of a body without a code, "" if that is an error.
+    """
+
+    fields: Sequence[str]
+    absent: str
     text: str
     codes: Mapping[str, str]
     statuses: Mapping[str, str]
@@ -81,7 +86,8 @@ class JsonConversion:
         status = core_code.removeprefix(_STATUS)
         if status != core_code:
             return None if status in self.codes.statuses else f"status: {status}"
-        return None if core_code in self.codes.codes else describe_code(self.codes.field, core_code)
+        is_known = core_code in self.codes.codes or not core_code
+        return None if is_known else describe_code(" or ".join(map(self._locate, self.codes.fields)), core_code)
 
     def encode_request(self, context: Mapping[str, str]) -> JsonRequest:
         """Returns the request. Raises ConversionError when a value of the context does not fit.
@@ -108,17 +114,30 @@ class JsonConversion:
             return self._decode_failure(response, expected, status_code)
         body = self._parse(response)
         header = JsonDecoder(self.response_name, expected, is_strict=False).decode(self.header, body)
-        core_code, text = header.get(self.codes.field), header.get(self.codes.text)
-        rsp_code = self.codes.codes.get(core_code, UNKNOWN_CODE) if self.codes.field else SUCCESS
-        if self.codes.field and not core_code:
-            place = f"$.{self.codes.field}" if header.locate is None else header.locate(self.codes.field, 0)
-            raise ConversionError(self.response_name, -1, place, "a response code")
+        core_code, text = self._read_code(header), header.get(self.codes.text)
+        rsp_code = self.codes.codes.get(core_code, UNKNOWN_CODE) if core_code else self._get_absent()
         if rsp_code == EMPTY:
             return DecodedResponse(SUCCESS, core_code, text)
         if rsp_code != SUCCESS:
             return DecodedResponse(rsp_code, core_code, text)
         table = JsonDecoder(self.response_name, expected).decode(self.response, body)
         return DecodedResponse(SUCCESS, core_code, text, table)
+
+    def _locate(self, name: str) -> str:
+        """Returns the path of a field of the header."""
+        return next((f"$.{plan.path}" for plan in self.header.fields if plan.name == name), name)
+
+    def _read_code(self, header: Table) -> str:
+        """Returns the first response code of the body, "" for none."""
+        return next(filter(None, map(header.get, self.codes.fields)), "")
+
+    def _get_absent(self) -> str:
+        """Returns the rsp_code of a body without a response code. Raises ConversionError when it must have one."""
+        if not self.codes.fields:
+            return SUCCESS
+        if not self.codes.absent:
+            raise ConversionError(self.response_name, -1, self._locate(self.codes.fields[0]), "a response code")
+        return self.codes.absent
 
     def _build_bodiless(self, status: int, rsp_code: str) -> DecodedResponse:
         return DecodedResponse(SUCCESS if rsp_code == EMPTY else rsp_code, f"{_STATUS}{status}")
@@ -131,7 +150,7 @@ class JsonConversion:
         try:
             body = self._parse(response)
             header = JsonDecoder(self.response_name, expected, is_strict=False).decode(self.header, body)
-            core_code, text = header.get(self.codes.field), header.get(self.codes.text)
+            core_code, text = self._read_code(header), header.get(self.codes.text)
         except ForeignResponse:
             raise
         except ConversionError:

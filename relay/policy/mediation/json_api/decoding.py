@@ -14,8 +14,6 @@ from relay.policy.mediation.telegram.texts import CHARSETS
 
 Row = dict[str, Any]
 _EMPTY: Final[Row] = {}
-_LEVELS: Final = 64
-"""Objects and lists in each other; no core nests deeper."""
 
 
 class _DuplicateName(ValueError):
@@ -52,7 +50,7 @@ def parse_json(message: str, data: bytes, charset: str) -> Any:
         raise ConversionError(message, -1, "$", "objects without duplicate names") from None
     except (ValueError, RecursionError) as error:
         is_deep = isinstance(error, RecursionError)
-        expected = f"at most {_LEVELS} objects in each other" if is_deep else "JSON, which has no NaN or Infinity"
+        expected = "fewer lists and objects in each other" if is_deep else "JSON, which has no NaN or Infinity"
         raise ConversionError(message, -1, "$", expected) from None
     return value
 

@@ -118,15 +118,17 @@ def _compile_link(link: JsonLink, file: FileProblems, rsp_codes: RspCodes) -> _L
         wrong = "is unchecked: the core cannot know whose contract a call asks for"
         file.warn("customer", wrong, "a field = $user_ci in each request, once the core can take the CI")
     codes, names = link.response_code, {plan.name for plan in header.fields}
-    for key in ("field", "text"):
-        name = getattr(codes, key)
-        if name is not None and name not in names:
+    named = [("field", name) for name in codes.field] + ([] if codes.text is None else [("text", codes.text)])
+    for key, name in named:
+        if name not in names:
             file.add(f"response_code.{key}", f"names {name}, which header does not have", "a field of header")
+    check_response_codes("response_code", {} if codes.absent is None else {"absent": codes.absent}, file, rsp_codes)
     check_response_codes("response_code.codes", codes.codes, file, rsp_codes)
     check_response_codes("response_code.statuses", codes.statuses, file, rsp_codes)
-    if codes.field is None and codes.codes:
-        file.add("response_code.field", "is missing, but codes is set", "the field with the response code")
-    if codes.field is not None and SUCCESS not in codes.codes.values():
+    if not codes.field and (codes.codes or codes.absent):
+        set_key = "codes" if codes.codes else "absent"
+        file.add("response_code.field", f"is missing, but {set_key} is set", "the field with the response code")
+    if codes.field and SUCCESS not in {*codes.codes.values(), codes.absent}:
         file.add("response_code.codes", "has no success", f"a code of the core with the value '{SUCCESS}'")
     return _Link(link, forms, headers, header)
 
@@ -146,9 +148,11 @@ def _compile_fields(
 
 def _check_headers(headers: Sequence[FieldPlan], file: FileProblems) -> None:
     for plan in headers:
-        name = plan.keys[-1]
+        name = plan.path
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
             file.add(plan.key, f"is the header {name}, which the relay writes", "another name of letters, digits and -")
+        if any(other is not plan and other.path.lower() == name.lower() for other in headers):
+            file.add(plan.key, f"is the header {name}, which is sent already", "each header once")
 
 
 def _check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], file: FileProblems) -> None:
@@ -169,6 +173,11 @@ def _check_path(key: str, path: str, parameters: frozenset[str], file: FileProbl
         file.add(key, "is not a path with values", "for example /policies/{$insu_num}/payments")
     for name in PATH_VALUE.findall(path):
         _check_name(key, name, parameters, file)
+
+
+def _tells_more(paging: NumberedPaging) -> bool:
+    """Returns whether responses say that there are more rows."""
+    return bool(paging.more) or paging.total is not None or paging.pages is not None
 
 
 class _MessageCompiler:
@@ -204,7 +213,11 @@ class _MessageCompiler:
             header=link.header,
             response=record,
             codes=JsonResponseCodePlan(
-                codes.field or "", codes.text or "", {**codes.codes, **message.response_codes}, codes.statuses
+                fields=codes.field,
+                absent=codes.absent or "",
+                text=codes.text or "",
+                codes={**codes.codes, **message.response_codes},
+                statuses=codes.statuses,
             ),
             output=output,
             paging=message.paging,
@@ -219,7 +232,7 @@ class _MessageCompiler:
         query = _compile_fields("request.query", settings.query, link.forms, self._file)
         headers = _compile_fields("request.headers", settings.headers, link.forms, self._file)
         body = _compile_fields("request.fields", settings.fields, link.forms, self._file)
-        _check_headers(headers, self._file)
+        _check_headers((*link.headers, *headers), self._file)
         _check_path("request.path", settings.path, self._parameters, self._file)
         if body and settings.method == "GET":
             self._file.add("request.fields", "is set, but method is GET", "query, or method: POST")
@@ -278,6 +291,16 @@ class _MessageCompiler:
         needed = {"page": "page_number", "offset": "offset", "key": "key"}[paging.by]
         if not any(name == needed or name.startswith(f"{needed}.") for name in request.names):
             self._file.add("paging", f"is by {paging.by}, but the request has no ${needed}", f"a field = ${needed}")
+        is_sized = "rows" in request.names
+        if paging.fixed and is_sized:
+            self._file.add("paging.fixed", "is set, but the request has $rows", "no $rows, or no fixed")
+        elif (
+            not is_sized
+            and not paging.fixed
+            and (paging.by == "page" or (paging.by == "offset" and not _tells_more(paging)))
+        ):
+            wrong = "is without $rows in the request: the end of the list cannot be told"
+            self._file.add("paging", wrong, "a field = $rows; of pages that always have `rows` rows fixed: true")
         for key in ("total", "pages"):
             name = getattr(paging, key)
             if name is not None and name not in scope.fields:

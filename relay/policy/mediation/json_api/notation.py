@@ -4,6 +4,7 @@ A line is `NAME TYPE(LENGTH) WORDS`: `paidOn date YYYY.MM.DD at payment.date`. W
 
 - `at PATH`: where the value is, names with dots between them; without it the field has its own name. `$` is the body;
 - the form of a date, time or moment: `YYYY-MM-DD`, `hh:mm`, `iso`, `epoch_s`, `epoch_ms`;
+- `commas`, the form of a decimal that is a text with commas between thousands;
 - `= VALUE`: a constant, or `$NAME`, a value of the context or a parameter of the call; it ends the line. Requests have
   this value; responses must repeat it.
 
@@ -12,16 +13,23 @@ each value is compared with the field of the standard.
 """
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from relay.policy.mediation.json_api.forms import NAMED_FORMS, describe_forms, is_form
+from relay.policy.mediation.json_api.forms import describe_forms, is_form
 from relay.policy.mediation.telegram.notation import MAX_LENGTH, Code, Name, to_tuple
 from relay.policy.settings.scalars import Section, build_error
 
 TYPES: Final = ("an", "n", "ah", "decimal", "boolean", "date", "time", "datetime", "month")
 CALENDAR_TYPES: Final = ("date", "time", "datetime", "month")
+
+COMMAS: Final = "commas"
+"""The form of decimals as `1,234.50`."""
+
+_FIELD_KEYS: Final = ("length", "decimals", "form", "value", "codes", "default")
+_LIST_KEYS: Final = ("max", "optional", "fields")
 
 _SYNONYMS: Final = {"text": "ah", "number": "decimal", "dtime": "datetime", "bool": "boolean"}
 _PATH_PART: Final = r"[A-Za-z0-9_가-힣@#-]{1,64}"
@@ -47,7 +55,7 @@ def _apply_words(words: list[str], values: dict[str, Any]) -> str:
             values["at"] = next(rest, "")
             if not values["at"]:
                 return word
-        elif word in NAMED_FORMS or is_form(word):
+        elif word == COMMAS or is_form(word):
             values["form"] = word
         else:
             return word
@@ -104,7 +112,9 @@ class JsonItem(Section):
                 raise build_error("fields", "is missing", "the fields of a row")
             if self.type is not None or self.name is not None:
                 raise build_error("", "is both a field and a list", "a field, or a list")
+            self._check_unused(_FIELD_KEYS, "a list")
             return self
+        self._check_unused(_LIST_KEYS, "a field")
         if self.name is None or self.type is None:
             missing = "name" if self.name is None else "type"
             allowed = "the name of the field" if self.name is None else "one of " + ", ".join(TYPES)
@@ -113,9 +123,21 @@ class JsonItem(Section):
             raise build_error("length", f"is set, but a {self.type} has none", "no length")
         if self.decimals and (self.type != "decimal" or self.decimals >= (self.length or 0)):
             raise build_error("decimals", "does not fit", "decimals of a decimal, fewer than its digits")
-        if self.form is not None and not (self.type in CALENDAR_TYPES and is_form(self.form, self.type)):
-            raise build_error("form", f"does not fit the type {self.type}", describe_forms(self.type))
+        if self.form is not None and not self._has_own_form():
+            allowed = COMMAS if self.type == "decimal" else describe_forms(self.type)
+            raise build_error("form", f"does not fit the type {self.type}", allowed)
         return self
+
+    def _check_unused(self, keys: Collection[str], kind: str) -> None:
+        """Raises an error for a key that this kind of item does not have."""
+        for key in keys:
+            if key in self.model_fields_set:
+                raise build_error(key, f"is set, but this is {kind}", "no such key")
+
+    def _has_own_form(self) -> bool:
+        if self.type == "decimal":
+            return self.form == COMMAS
+        return self.type in CALENDAR_TYPES and is_form(self.form or "", self.type)
 
     @property
     def keys(self) -> tuple[str, ...]:

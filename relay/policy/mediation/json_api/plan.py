@@ -27,6 +27,11 @@ class FieldPlan:
     codes: Mapping[str, str] = field(default_factory=dict)
     default: str | None = None
 
+    @property
+    def path(self) -> str:
+        """The names with dots between them: the name of a parameter of the query, or of a header."""
+        return ".".join(self.keys)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListPlan:
@@ -125,7 +130,23 @@ def compile_record(
             problems.append(LayoutError(key, "is the body itself", "a path of names; only a list may be at $"))
         elif (plan := compile_field(key, item, forms, problems, prefix)) is not None:
             fields.append(plan)
+            if item.codes or item.default is not None:
+                wrong = "translates a value of a response"
+                problems.append(LayoutError(key, wrong, "codes and default in answer; here they are for requests"))
+    _check_paths(fields, lists, problems)
     return RecordPlan(tuple(fields), tuple(lists), _build_tree(fields, lists))
+
+
+def _check_paths(fields: Iterable[FieldPlan], lists: Iterable[ListPlan], problems: list[LayoutError]) -> None:
+    """Adds a problem for each field whose value would be an object, because others are in it, or a list."""
+    list_paths = [plan.keys for plan in lists]
+    paths = [plan.keys for plan in fields] + list_paths
+    inner = {path[:end] for path in paths for end in range(1, len(path))} | set(list_paths)
+    problems += [
+        LayoutError(plan.key, f"is at {plan.path}, where an object or a list is", "a path of its own")
+        for plan in fields
+        if plan.keys in inner
+    ]
 
 
 def _compile_list(

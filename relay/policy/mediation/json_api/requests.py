@@ -71,11 +71,11 @@ def write_request(message: str, plan: RequestPlan, resolve: Resolve) -> JsonRequ
     """Returns the request. Raises ConversionError when a value does not fit; errors begin with `message`."""
     target = "".join(_write_path(message, plan.path, resolve)) or "/"
     query = [
-        f"{quote(plan_field.keys[-1], safe='')}={quote(_to_text(value), safe='', encoding=CHARSETS[plan.charset])}"
+        f"{quote(plan_field.path, safe='')}={_quote_value(message, plan_field, _to_text(value), plan.charset)}"
         for plan_field, value in _evaluate(message, "query", plan.query, resolve)
     ]
     headers = [
-        (plan_field.keys[-1], _check_header(message, plan_field, _to_text(value)))
+        (plan_field.path, _check_header(message, plan_field, _to_text(value)))
         for plan_field, value in _evaluate(message, "header", plan.headers, resolve)
     ]
     body = b""
@@ -118,6 +118,13 @@ def _evaluate(
             yield plan, plan.codec.encode(text)
         except ValueFault as fault:
             raise ConversionError(message, -1, f"{place}: {plan.name}", fault.expected) from None
+
+
+def _quote_value(message: str, plan: FieldPlan, text: str, charset: str) -> str:
+    try:
+        return quote(text, safe="", encoding=CHARSETS[charset])
+    except UnicodeEncodeError:
+        raise ConversionError(message, -1, f"query: {plan.name}", f"characters of {charset}") from None
 
 
 def _check_header(message: str, plan: FieldPlan, text: str) -> str:

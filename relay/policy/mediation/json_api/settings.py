@@ -5,11 +5,11 @@ Their keys are those of telegrams wherever they mean the same.
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from relay.policy.mediation.json_api.notation import JsonItems, Path
 from relay.policy.mediation.settings import ApiFile, CustomerCheck, ExpressionEntry, NumberedPaging, RspCodeText
-from relay.policy.mediation.telegram.notation import Name
+from relay.policy.mediation.telegram.notation import Name, to_tuple
 from relay.policy.settings.scalars import Section
 
 Charset = Literal["UTF-8", "EUC-KR", "CP949"]
@@ -21,17 +21,27 @@ UrlPath = Annotated[
 ]
 Status = Annotated[str, StringConstraints(pattern=r"^[2-5][0-9]{2}$"), Field(description="an HTTP status in quotes")]
 
+FieldNames = Annotated[
+    tuple[Name, ...],
+    BeforeValidator(
+        lambda value: (value,) if isinstance(value, str) else to_tuple(value),
+        json_schema_input_type=tuple[Name, ...] | Name,
+    ),
+]
+
 MAX_BYTES: Final = 1_048_576
 
 
 class JsonResponseCodes(Section):
     """The rsp_code for each response of the core: by the code in `field` of the body, or by HTTP status.
 
-    A known code of the body decides; then the status. A status 2xx is a success when there is no `field`. All others
-    are 50005. `text` is a field with a message for the customer.
+    A known code of the body decides; then the status. With several fields the first one that has a value has the
+    code. A body of status 2xx without a code is what `absent` says, by default an error. Without `field` a status 2xx
+    is a success. All others are 50005. `text` is a field with a message for the customer.
     """
 
-    field: Name | None = None
+    field: FieldNames = ()
+    absent: RspCodeText | None = None
     codes: dict[str, RspCodeText] = Field(default={})
     statuses: dict[Status, RspCodeText] = Field(default={})
     text: Name | None = None

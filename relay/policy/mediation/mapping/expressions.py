@@ -1,6 +1,6 @@
 """Compiles the expressions of an answer into functions over decoded tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -85,12 +85,22 @@ def compile_expression(key: str, expression: Expression, scope: Scope) -> Source
     for name, codes in expression.minus.items():
         source = _add_sign(key, source, name, frozenset(code.encode() for code in codes), scope)
     if expression.codes or expression.default is not None:
+        _check_codes(f"{key}.codes", source.choices, expression.codes)
         source = _translate(source, expression)
     for test, wanted in ((expression.when, True), (expression.unless, False)):
         for name, codes in test.items():
+            _check_codes(
+                f"{key}.{'when' if wanted else 'unless'}.{name}", compile_field(key, name, scope).choices, codes
+            )
             values = frozenset(code.encode() for code in codes)
             source = replace(_add_condition(key, source, name, values, wanted, scope), parts=())
     return replace(source, longer=expression.longer or source.longer)
+
+
+def _check_codes(key: str, choices: frozenset[str] | None, codes: Iterable[str]) -> None:
+    """Raises LayoutError for a code that a field with known values never has."""
+    if choices is not None and not choices.issuperset(filter(None, codes)):
+        raise LayoutError(key, "has a value that the field never has", "one of " + ", ".join(sorted(choices)))
 
 
 def compile_field(key: str, name: str, scope: Scope) -> Source:

@@ -34,6 +34,9 @@ from relay.policy.mediation.telegram.decoding import Table
 _MAX_MESSAGE: Final = 450
 """rsp_msg is AH(450)."""
 
+_REPEATED_ROWS: Final = 10
+"""So many rows that equal those of the response before are the same rows: the core does not know its parameter."""
+
 _MAX_ROWS: Final = 500
 """The largest limit of a page."""
 
@@ -78,6 +81,7 @@ class PageCollection(Generic[RequestT, ResponseT]):
         self._requests = self._page_size = 0
         self._first: DecodedResponse | None = None
         self._rows: list[bytes] = []
+        self._last_rows: list[bytes] = []
         self._lists: dict[str, list[bytes]] = {}
         self.is_complete = False
 
@@ -126,19 +130,25 @@ class PageCollection(Generic[RequestT, ResponseT]):
         position = self._position or Position()
         entry = next(entry for entry in self._conversion.output.lists if entry.name == self._paged)
         rows, _ = self._renderer.render_rows(entry, Frame(table))
+        response = ReadResponse(self._name, table, entry.rows, position.key, self._page_size, len(rows))
+        if rows == self._last_rows and len(rows) >= _REPEATED_ROWS:
+            place = table.find_offset(entry.rows, 0)
+            raise ConversionError(
+                self._name, place, response.locate(entry.rows), "other rows than in the response before"
+            )
+        self._last_rows = rows
         end = position.skip + self._limit - len(self._rows)
         self._rows += rows[position.skip : end]
         if end < len(rows):
             self._position, self.is_complete = Position(position.key, end), True
             return
-        response = ReadResponse(self._name, table, entry.rows, position.key, self._page_size, len(rows))
         key = None if paging is None else read_next_key(paging, response)
         if key is None or paging is None:
             self._position, self.is_complete = None, True
             return
         if key in self._keys:
             place = table.find_offset(paging.key[0], 0)
-            raise ConversionError(self._name, place, paging.key[0], "a continuation key that moves on")
+            raise ConversionError(self._name, place, response.locate(paging.key[0]), "a continuation key that moves on")
         self._keys.add(key)
         self._position = Position(key)
         self.is_complete = len(self._rows) >= self._limit or self._requests >= paging.max_requests

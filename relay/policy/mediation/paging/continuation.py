@@ -30,15 +30,24 @@ class ReadResponse:
     page_size: int
     received: int
 
+    def locate(self, name: str) -> str:
+        """Returns the path of a field or list in JSON, that of the last row if rows have it; in a telegram its name."""
+        rows = self.table.groups.get(self.group)
+        if rows is not None and name not in self.table.columns and name in rows.columns and rows.locate is not None:
+            return rows.locate(name, max(self.received - 1, 0))
+        return name if self.table.locate is None else self.table.locate(name, 0)
+
 
 def place_request(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> int:
     """Adds the position of one request to its context. Returns the rows that it asks for, at most `rows`.
 
-    Pages of a core have one size: that of the first request of the list, which is part of the key. Raises Refusal
-    (40001) for a key of another kind: the settings have changed since its `next_page` was sent.
+    Fixed pages have `paging.rows`. Other pages of a core have one size: that of the first request of the list, which is
+    part of the key. Raises Refusal (40001) for a key of another kind: the settings have changed since its `next_page`
+    was sent.
     """
     try:
-        return _place(context, paging, key, min(paging.rows, rows))
+        is_fixed = isinstance(paging, NumberedPaging) and paging.fixed
+        return _place(context, paging, key, paging.rows if is_fixed else min(paging.rows, rows))
     except (ValueError, IndexError):
         raise Refusal(FAULTS["parameter_malformed"], NEXT_PAGE_FORM) from None
 
@@ -49,9 +58,9 @@ def _place(context: dict[str, str], paging: ListPaging, key: Key, rows: int) -> 
         return rows
     context["page"] = "next" if key else "first"
     if paging.by == "offset":
-        context["offset"] = str(int(key[0])) if key else "0"
+        context["offset"] = str((int(key[0]) if key else 0) + paging.start)
     else:
-        context["page_number"], rows = (key[0], int(key[1])) if key else (str(paging.first), rows)
+        context["page_number"], rows = (key[0], int(key[1])) if key else (str(paging.start), rows)
     context["rows"] = str(rows)
     return rows
 
@@ -66,21 +75,22 @@ def read_next_key(paging: ListPaging, response: ReadResponse) -> Key | None:
         number = int(key[0] if key else "0")
         following, read = (str(number + received),), number + received
     else:
-        number = int(key[0]) if key else paging.first
+        number = int(key[0]) if key else paging.start
         if received > response.page_size:
-            raise ConversionError(response.message, -1, paging.list, f"at most {response.page_size} rows, as asked for")
+            expected = f"at most {response.page_size} rows, as asked for"
+            raise ConversionError(response.message, -1, response.locate(response.group), expected)
         following = (str(number + 1), str(response.page_size))
-        read = (number - paging.first) * response.page_size + received
+        read = (number - paging.start) * response.page_size + received
     if paging.more:
         has_more = _has_more(paging, response)
     elif paging.total is not None:
-        has_more = read < _read_number(paging.total, response)
+        has_more = _is_below(read, paging.total, response)
     elif paging.pages is not None:
-        has_more = number - paging.first + 1 < _read_number(paging.pages, response)
+        has_more = _is_below(number - paging.start + 1, paging.pages, response)
     else:
         has_more = received >= response.page_size
     if has_more and not received:
-        raise ConversionError(response.message, -1, paging.list, "rows, because there are more")
+        raise ConversionError(response.message, -1, response.locate(response.group), "rows, because there are more")
     return following if has_more else None
 
 
@@ -101,8 +111,17 @@ def _matches(more: Mapping[str, Sequence[str]], table: Table) -> bool:
 def _read_number(name: str, response: ReadResponse) -> int:
     text = response.table.get(name)
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
-        raise ConversionError(response.message, -1, name, "a number, which tells whether there are more rows")
+        expected = "a number, which tells whether there are more rows"
+        raise ConversionError(response.message, -1, response.locate(name), expected)
     return int(text)
+
+
+def _is_below(read: int, name: str, response: ReadResponse) -> bool:
+    """Returns whether the core has more than was read. Raises ConversionError when it has said that it has less."""
+    total = _read_number(name, response)
+    if total < read and response.received:
+        raise ConversionError(response.message, -1, response.locate(name), "a number that counts what was read")
+    return read < total
 
 
 def _read_continuation(paging: ListPaging, response: ReadResponse) -> Key | None:
@@ -121,5 +140,5 @@ def _read_continuation(paging: ListPaging, response: ReadResponse) -> Key | None
     if has_more and not any(key):
         place = table.find_offset(paging.key[0], 0)
         expected = "a continuation key, because there are more rows"
-        raise ConversionError(response.message, place, paging.key[0], expected)
+        raise ConversionError(response.message, place, response.locate(paging.key[0]), expected)
     return tuple(key) if has_more else None

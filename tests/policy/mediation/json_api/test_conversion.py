@@ -62,7 +62,7 @@ def test_unknown_codes_are_described(api):
     conversion = api("IS02", POLICY[0]).conversion
     codes = ["OK", "E1", "한글", "HTTP 404", "HTTP 418"]
     assert [conversion.describe_unknown(code) for code in codes] == [
-        None, "resultCode: E1", "resultCode", None, "status: 418",
+        None, "$.result.code: E1", "$.result.code", None, "status: 418",
     ]  # fmt: skip
 
 
@@ -105,6 +105,69 @@ def test_an_api_may_have_no_response_code(files, api):
     call.build()
     call.accept(CASES["IS12"][1])
     assert call.answer()[1]["repay_method"] == "01"
+
+
+def test_a_success_may_be_without_a_response_code(files):
+    files.link["header"].append("error an(20) at error.code")
+    files.link["response_code"] |= {"field": ["error", "resultCode"], "absent": "00000"}
+    institution, problems = files.compile()
+    assert problems == []
+    conversion = institution.conversions["IS02"]
+    context = {"unique_number": "000000000001", **POLICY[0]}
+
+    def decode_body(body, status=200):
+        return conversion.decode_response(JsonResponse(status, json.dumps(body).encode()), context)
+
+    body = envelope()
+    assert decode_body(body | {"error": {"code": "E1002"}}).rsp_code == "40403"
+    assert decode_body({"error": {"code": "E1001"}}, 400).rsp_code == "40402"
+    assert decode_body(body | {"error": {"code": "NEW"}}).rsp_code == "50005"
+    assert conversion.describe_unknown("NEW") == "$.error.code or $.result.code: NEW"
+    del body["result"]["code"]
+    assert decode_body(body).is_success
+    with pytest.raises(ForeignResponse, match=r"\$\.data\.policy\.policyNo"):
+        decode_body(body | {"data": {}})
+
+
+def accept_pages(call, count, size, **more):
+    """Accepts responses of IS06 with the same rows; returns the error of the last one."""
+    row = CASES["IS06"][1]["payments"][0]
+    data = {"policyNo": CASES["IS06"][0]["insu_num"], "hasMore": True, "payments": [row] * size} | more
+    for _ in range(count - 1):
+        call.build()
+        call.accept(data)
+    call.build()
+    with pytest.raises(ConversionError) as caught:
+        call.accept(data)
+    return str(caught.value)
+
+
+def test_a_page_that_repeats_is_an_error_with_its_path(api):
+    call = api("IS06", CASES["IS06"][0] | {"limit": "500"})
+    expected = "other rows than in the response before"
+    assert accept_pages(call, 2, 200) == f"IS06.yaml response: $.data.payments: expected {expected}"
+
+
+def test_a_response_may_repeat_its_page(files, api):
+    files.messages["IS01.yaml"]["response"]["fields"].append("page n at page.number = $page_number")
+    institution, problems = files.compile()
+    assert problems == []
+    data = json.loads(json.dumps(CASES["IS01"][1]))
+    data["page"]["number"] = 1
+    call = api("IS01", CASES["IS01"][0], institution)
+    call.build()
+    call.accept(data)
+    data["page"]["number"] = 2
+    call = api("IS01", CASES["IS01"][0], institution)
+    call.build()
+    with pytest.raises(ForeignResponse, match=r"\$\.data\.page\.number: expected the \$page_number of the request"):
+        call.accept(data)
+
+
+def test_a_list_without_end_is_an_error_with_its_path(api):
+    call = api("IS06", CASES["IS06"][0] | {"limit": "500"})
+    place = "IS06.yaml response: $.data.payments"
+    assert accept_pages(call, 1, 0) == f"{place}: expected rows, because there are more"
 
 
 LEAVES = (

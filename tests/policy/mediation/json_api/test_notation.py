@@ -44,6 +44,8 @@ def test_a_list_has_fields_and_a_path(items_of):
         ({"type": "an"}, "name: is missing"),
         ({"list": "a"}, "fields: is missing"),
         ({"list": "a", "fields": ["b an(1)"], "type": "an"}, "both a field and a list"),
+        ({"list": "a", "fields": ["b an(1)"], "length": 3}, "length: is set, but this is a list"),
+        ({"name": "a", "type": "an", "optional": True}, "optional: is set, but this is a field"),
     ],
 )
 def test_a_wrong_field_is_an_error(items_of, entry, words):

@@ -50,6 +50,17 @@ def test_other_charsets(items_of):
         write(build_plan(items_of, body=["name ah(9)"], charset="EUC-KR"), name="😀")
 
 
+def test_a_name_of_the_query_may_have_dots(items_of):
+    plan = build_plan(items_of, query=["from_date date YYYY-MM-DD at period.from"], headers=["X-A an(1) = a"])
+    assert write(plan, from_date="20260131").target == "/a?period.from=2026-01-31"
+
+
+def test_characters_that_the_charset_lacks_have_their_place(items_of):
+    plan = build_plan(items_of, query=["name ah(9)"], charset="EUC-KR")
+    with pytest.raises(ConversionError, match="t: query: name: expected characters of EUC-KR"):
+        write(plan, name="😀")
+
+
 @pytest.mark.parametrize("value", ["", ".", ".."])
 def test_a_path_value_cannot_be_another_segment(items_of, value):
     with pytest.raises(ConversionError, match="path: insu_num: expected a value that can be a part of a path"):

@@ -26,6 +26,8 @@ def test_a_path_is_no_url(path):
         ({"by": "key"}, "key: is missing, but by is key"),
         ({"by": "page", "key": ("a",)}, "key: is set, but by is page"),
         ({"by": "offset", "pages": "a"}, "pages: does not fit"),
+        ({"by": "offset", "fixed": True}, "fixed: is set, but by is offset"),
+        ({"by": "key", "key": ("a",), "first": 1}, "first: is set, but by is key"),
         ({"by": "key", "key": ("a",), "total": "a"}, "total: does not fit"),
         ({"by": "page", "total": "a", "more": {"b": ("1",)}}, "total: does not fit"),
         ({"by": "page", "total": "a", "pages": "b"}, "pages: is set, and total, too"),

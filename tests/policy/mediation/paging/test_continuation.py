@@ -23,9 +23,16 @@ def test_pages_keep_the_size_of_the_first_request():
     assert place(PAGE.model_copy(update={"first": 0}), (), 500)[1]["page_number"] == "0"
 
 
+def test_fixed_pages_have_one_size():
+    fixed = PAGE.model_copy(update={"fixed": True})
+    assert place(fixed, (), 4) == (10, {"page": "first", "page_number": "1", "rows": "10"})
+
+
 def test_offsets_count_rows():
     assert place(OFFSET, (), 500) == (10, {"page": "first", "offset": "0", "rows": "10"})
     assert place(OFFSET, ("20",), 3) == (3, {"page": "next", "offset": "20", "rows": "3"})
+    from_one = OFFSET.model_copy(update={"first": 1})
+    assert [place(from_one, key, 3)[1]["offset"] for key in ((), ("20",))] == ["1", "21"]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +58,8 @@ def read(paging, key=(), page_size=10, received=10, **values):
         (OFFSET, {"key": ("20",)}, ("30",)),
         (OFFSET, {"received": 0}, None),
         (OFFSET.model_copy(update={"total": "n"}), {"n": "10"}, None),
+        (OFFSET.model_copy(update={"total": "n"}), {"n": "10", "key": ("20",), "received": 0}, None),
+        (OFFSET.model_copy(update={"total": "n"}), {"n": "0", "received": 0}, None),
         (OFFSET.model_copy(update={"total": "n"}), {"n": "11", "received": 7}, ("7",)),
         (PAGE.model_copy(update={"total": "n"}), {"n": "21", "key": ("2", "10")}, ("3", "10")),
         (PAGE.model_copy(update={"total": "n"}), {"n": "20", "key": ("2", "10")}, None),
@@ -81,6 +90,8 @@ def test_where_a_list_continues(paging, options, expected):
             "n: expected a value of paging",
         ),
         (PAGE.model_copy(update={"more": {"n": ("Y",)}, "last": {"n": ("N",)}}), {"n": ""}, "more or paging.last"),
+        (OFFSET.model_copy(update={"total": "n"}), {"n": "9"}, "n: expected a number that counts what was read"),
+        (PAGE.model_copy(update={"pages": "n"}), {"n": "0"}, "n: expected a number that counts what was read"),
         (Paging(list="a", key=("k",), more={"n": ("Y",)}), {"n": "Y"}, "k: expected a continuation key"),
     ],
 )
