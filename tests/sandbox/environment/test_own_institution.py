@@ -106,7 +106,8 @@ def test_every_file_that_a_relay_reads_of_an_institution_is_known(build_with, wr
     loaded = load_settings(environment.settings, {})
     pairs = list(zip(loaded.provider_files, loaded.providers, strict=True))
     references = find_references(environment.settings, loaded.settings, pairs)
-    assert {reference.key for reference in references if reference.file == path} | {"telegrams"} == set(PATH_KEYS)
+    keys = {reference.key for reference in references if reference.file == path}
+    assert keys | {"telegrams", "json_apis"} == set(PATH_KEYS)
 
 
 def test_a_core_that_speaks_telegrams_has_its_layouts_beside_the_file(write, tmp_path):
@@ -118,6 +119,21 @@ def test_a_core_that_speaks_telegrams_has_its_layouts_beside_the_file(write, tmp
     assert (own.url, own.hosts) == ("tcp://10.0.0.1:9100", ())
     assert own.settings["telegrams"] == str(tmp_path / "bank" / "my" / "telegrams")
     assert "ca" not in own.settings
+
+
+def test_a_core_with_json_of_its_own_has_its_files_beside_the_file(write, tmp_path):
+    text = MY_FILE.replace("https", "http").replace("hosted", "none") + "speaks: json\nlink: leased_line\n"
+    settings = OwnInstitution.load(write(text)).settings
+    assert settings["json_apis"] == str(tmp_path / "bank" / "my" / "json")
+    assert not settings.keys() & {"telegrams", "ca", "certificate"}
+    named = OwnInstitution.load(write(text + "json_apis: apis\n"))
+    assert named.settings["json_apis"] == str(tmp_path / "bank" / "apis")
+
+
+def test_messages_of_the_relay_name_the_file_of_the_developer(write, tmp_path):
+    own = OwnInstitution.load(write(MY_FILE))
+    copy = tmp_path / "my sandbox" / "providers" / "bank.yaml"
+    assert own.name_file(f"{copy}: rate: is wrong", tmp_path / "my sandbox") == f"{own.file}: rate: is wrong"
 
 
 def test_another_institution_logs_customers_in_when_it_has_no_pages(write, build_with):
@@ -143,9 +159,15 @@ def test_a_sandbox_that_is_used_again_changes_the_file(write, build_with, second
         ("a: [", "is no YAML in UTF-8"),
         (
             "industry: banking\norg_code: X",
-            "org_code: 10 letters and digits\n.*name: a text\n.*industry: one of bank, card",
+            "org_code: 10 letters and digits\n.*name: a text of at most 60 bytes in UTF-8\n.*industry: one of bank, card",
         ),
         (MY_FILE.replace("base_urls", "urls"), "base_urls: the URLs of your server"),
+        (MY_FILE.replace("bank.test:8443", "[::1"), "base_urls: URLs with a host in ASCII"),
+        (MY_FILE.replace("bank.test", "은행.test"), "base_urls: URLs with a host in ASCII"),
+        (MY_FILE.replace("가온은행", "은" * 21), "name: a text of at most 60 bytes"),
+        (MY_FILE.replace("ZBAB000001", "ZCDA000001"), "org_code: ZCDA000001 is another party of the sandbox"),
+        (MY_FILE.replace("ZBAB000001", "ZOPA000001"), "org_code: ZOPA000001 is another party of the sandbox"),
+        (MY_FILE + "apis: [BA01]\ncore: 127.0.0.1:9100", "apis: a section\n.*core: a section"),
     ],
 )
 def test_a_wrong_file_is_explained(write, text, words):
