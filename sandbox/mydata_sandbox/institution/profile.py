@@ -47,6 +47,11 @@ class Institution:
         """Whether the relay shows the login pages of its customers (`authentication: hosted`)."""
         return self.authentication == "hosted"
 
+    @property
+    def can_misbehave(self) -> bool:
+        """Whether the sandbox serves it and failure rules apply to it: it is simulated and speaks the standard."""
+        return self.settings is None and self.speaks == "standard"
+
     def iter_apis(self, catalogue: Catalogue) -> Iterator[Api]:
         """Yields the APIs of its industry that it offers."""
         return (api for api in catalogue.iter_apis(self.industry) if api.api_code not in self.left_out)

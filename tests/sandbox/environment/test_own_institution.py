@@ -10,6 +10,7 @@ from mydata_sandbox.environment.model import load_facts
 from mydata_sandbox.environment.own_institution import PATH_KEYS, InvalidInstitution, OwnInstitution
 from mydata_sandbox.environment.portal_registration import iter_organisations
 from mydata_sandbox.environment.relay_address import RelayAddress
+from mydata_sandbox.institution.failure_modes import FailureRule, InvalidRule
 
 from relay.runtime.settings.file_references import find_references
 from relay.runtime.settings.loading import load_settings
@@ -65,6 +66,14 @@ def test_it_replaces_the_simulated_institution(write, build_with):
     members = {entry.org_code: entry for entry in iter_organisations(environment, environment.portal)}
     assert (members["ZBAB000001"].name, members["ZBAB000001"].industry) == ("가온은행", "bank")
     assert "ZBAA000001" not in members
+
+
+def test_failure_rules_are_for_simulated_institutions_only(write, build_with):
+    failures = build_with(OwnInstitution.load(write(MY_FILE))).failures
+    assert failures.add(FailureRule("BA01", "slow", org_code="ZCDA000001"))
+    for org_code in ("ZBAA000001", "ZBAB000001", "ZBAD000001"):
+        with pytest.raises(InvalidRule, match=f"{org_code} is not one of ZCDA000001, "):
+            failures.add(FailureRule("BA01", "slow", org_code=org_code))
 
 
 def test_its_file_gets_ca_and_certificate_of_the_sandbox(write, build_with):
