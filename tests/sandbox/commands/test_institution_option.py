@@ -128,7 +128,7 @@ def read_until_ready(process):
     return "".join(itertools.takewhile(lambda line: line != "Stop: Ctrl-C\n", process.stdout))
 
 
-def test_a_core_with_telegrams_gets_tokens_by_integrated_authentication(own_core, start, tmp_path):
+def test_a_core_with_telegrams_gets_tokens_without_a_login(own_core, start, tmp_path):
     output = read_until_ready(start("--institution", str(own_core.bank)))
     assert f"relay telegram try -c sandbox/relay.yaml {CODE} BA01 \\\n" in output
     assert not any(words in output for words in ("provider-bank.pem", "relay probe", "garam-1985  (with"))
