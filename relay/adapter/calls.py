@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ids import is_tran_id
+from relay.policy.call.fields import to_text
 from relay.policy.call.query import parse_body, parse_query
 from relay.policy.call.route import Routes, find_route
 from relay.policy.mediation.conversion import Call
@@ -45,7 +46,7 @@ def read_call(routes: Routes, request: ForwardedRequest) -> tuple[str, Call]:
     route, asset, _ = find_route(routes, request.method, path.encode("latin-1"))
     is_post = request.method == "POST"
     values = parse_body(request.body) if is_post else parse_query(query.encode("latin-1")).values
-    parameters = {name: _format_value(value) for name, value in values.items()}
+    parameters = {name: to_text(value) for name, value in values.items()}
     if asset:
         parameters["card_id"] = asset
     return route.api_code, Call(
@@ -57,12 +58,3 @@ def read_call(routes: Routes, request: ForwardedRequest) -> tuple[str, Call]:
         user_ci=headers.get("x-user-ci", ""),
         consent=consent,
     )
-
-
-def _format_value(value: object) -> str:
-    """Returns the value of a parameter as text. JSON may hold numbers; other values are no parameters."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise Refusal(FAULTS["parameter_malformed"])

@@ -35,6 +35,10 @@ class ApiType(StrEnum):
     USER_SEARCH = "user-search"
 
 
+API_TYPE_FORM: Final = f"x-api-type ({', '.join(ApiType)} 중 하나)"
+"""Describes the header in refusals."""
+
+
 def is_tran_id(text: str) -> bool:
     """Returns whether a text is a 거래고유번호, AN(25): org_code(10), 주체구분코드(1), 부여번호(14) (첨부14).
 

@@ -1,7 +1,7 @@
 """Parses form and query fields without ambiguity and validates them against the catalogue."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from relay.domain.fault import Refusal
 from relay.endpoint.calls import ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
-from relay.policy.call.parameters import ParameterCheck, compile_parameter_check
+from relay.policy.call.parameters import ParameterCheck, compile_parameter_check, describe_parameter
 from relay.policy.call.query import POST_QUERY_MESSAGE
 from relay.policy.settings.scalars import Checking
 from relay.standard.catalogue import load_catalogue
@@ -101,3 +101,10 @@ def validate_fields(api_id: str, values: Mapping[str, str]) -> None:
 def get_check(api_id: str) -> ParameterCheck:
     """Returns the strict check of an API's query and body fields, compiled once."""
     return compile_parameter_check(load_catalogue().apis[api_id], Checking.STRICT)
+
+
+def describe_fields(api_id: str, names: Iterable[str]) -> str:
+    """Returns the names of fields of an API with their allowed values, for refusals."""
+    request = load_catalogue().apis[api_id].request
+    fields = {field.name: field for field in request.query + request.body}
+    return ", ".join(describe_parameter(fields[name]) for name in names)

@@ -55,8 +55,13 @@ _MALFORMED: Final = {
 }
 
 
+_TARGET_FORM: Final = "규격의 경로와 퍼센트 인코딩한 쿼리(%00 제외)만 허용됩니다"
+
+
 def _describe_limit(error: ProtocolError) -> str:
-    """Returns the limit that a request exceeds, "" for none."""
+    """Returns the limit that a request exceeds or the form that its target must have, "" for none."""
+    if error.violation is Violation.TARGET_MALFORMED:
+        return _TARGET_FORM
     if error.max_headers:
         return f"헤더는 {error.max_headers}개까지"
     return f"{error.max_bytes}바이트까지" if error.max_bytes else ""

@@ -15,7 +15,7 @@ from relay.domain.authorization.grant import Grant
 from relay.domain.authorization.token import Claims, TokenExpired
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.ids import AUTHORIZATION_FORM, ApiType
+from relay.domain.ids import API_TYPE_FORM, AUTHORIZATION_FORM, ApiType
 from relay.domain.korea import date_in_korea
 from relay.domain.ports import Grants, QuotaCounters, ScheduledTransfers, TokenVerifier
 from relay.domain.quota import Transfer
@@ -36,7 +36,6 @@ Judgement = tuple[Route, Institution, Grant | None, Transfer | None]
 """API, institution, grant (None if none is needed) and the limited scheduled transfer of an accepted call."""
 
 _SCHEDULED: Final = ApiType.SCHEDULED.value
-_API_TYPE_FORM: Final = f"x-api-type ({', '.join(ApiType)} 중 하나)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +204,6 @@ def _check_api_type(sent: bytes | None, checking: Checking, *, needed: bool) -> 
     """Checks an `x-api-type` that is not one of the four values (규격 1.4); before 2022 calls on demand had none."""
     if sent is None:
         if needed and checking is Checking.STRICT:
-            raise Refusal(FAULTS["header_missing"], _API_TYPE_FORM)
+            raise Refusal(FAULTS["header_missing"], API_TYPE_FORM)
     elif checking is not Checking.OFF:
-        raise Refusal(FAULTS["header_malformed"], _API_TYPE_FORM)
+        raise Refusal(FAULTS["header_malformed"], API_TYPE_FORM)

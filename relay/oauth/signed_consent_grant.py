@@ -17,6 +17,7 @@ from relay.domain.authorization.tx_id import parse_tx_id
 from relay.domain.korea import date_in_korea
 from relay.domain.ledger import Evidence, LedgerRefused, Reason, TokenHolder
 from relay.endpoint.errors import OAuthRefusal
+from relay.endpoint.forms import describe_fields
 from relay.oauth.dependencies import AuthorityDependencies, TokenCall
 from relay.oauth.issuing import TokenIssuer
 from relay.oauth.scopes import load_scopes
@@ -37,6 +38,7 @@ _RETRY_S: Final = 5
 _LENGTH: Final = re.compile(r"0*([0-9]{1,5})")
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
+_API: Final = "통합인증-002"
 CERTIFICATE_FIELDS: Final = ("signed_person_info_req_len", "signed_person_info_req", "consent_nonce", "ucpid_nonce")
 PROVIDER_FIELDS: Final = ("consent_len", "consent", "cert_tx_id")
 
@@ -160,7 +162,7 @@ def _read_signed_consent(call: TokenCall) -> SignedConsent:
 
 def _require_fields(form: Mapping[str, str], names: tuple[str, ...], consent_type: str) -> None:
     if missing := [name for name in names if not form.get(name)]:
-        raise OAuthRefusal.from_fault("parameter_missing", ", ".join(missing))
+        raise OAuthRefusal.from_fault("parameter_missing", describe_fields(_API, missing))
     if form["consent_type"] != consent_type:
         raise _invalid("consent_type", f"auth_type이 {form['auth_type']}이면 {consent_type}")
 

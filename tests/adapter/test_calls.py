@@ -37,6 +37,13 @@ def test_a_post_is_read_with_its_body():
     assert (api_code, call.parameters) == ("BA04", {"org_code": "ZBAC000001", "account_num": "1", "limit": "10"})
 
 
+def test_values_are_the_texts_that_the_gateway_has_checked():
+    body = b'{"org_code":"ZBAC000001","account_num":true,"seqno":1.5,"later_field":[1],"another":null}'
+    _, call = read("POST", "/ZBAC000001/v1/bank/accounts/deposit/detail", body)
+    expected = {"account_num": "true", "seqno": "1.5", "later_field": "", "another": ""}
+    assert call.parameters == {"org_code": "ZBAC000001", **expected}
+
+
 def test_an_asset_in_the_path_is_a_parameter():
     api_code, call = read("GET", "/ZCDA000001/v1/card/cards/abc123?org_code=ZCDA000001")
     assert (api_code, call.parameters["card_id"]) == ("CD02", "abc123")
@@ -47,8 +54,6 @@ def test_an_asset_in_the_path_is_a_parameter():
     [
         ("/ZBAC000001/v1/bank/nowhere", b"", {}, "endpoint_unknown"),
         ("/ZBAC000001/v1/bank/accounts/deposit/detail", b"{", {}, "body_not_json"),
-        ("/ZBAC000001/v1/bank/accounts/deposit/detail", b'{"account_num":["1"]}', {}, "parameter_malformed"),
-        ("/ZBAC000001/v1/bank/accounts/deposit/detail", b'{"account_num":true}', {}, "parameter_malformed"),
         ("/ZBAC000001/v1/bank/accounts/deposit/detail", b"{}", {"x_relay_consent": None}, "header_missing"),
         ("/ZBAC000001/v1/bank/accounts/deposit/detail", b"{}", {"x_api_tran_id": "1"}, "header_missing"),
         ("/v1", b"{}", {}, "endpoint_unknown"),

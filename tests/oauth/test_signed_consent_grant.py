@@ -205,7 +205,7 @@ async def test_a_missing_field_is_invalid_request(operator, auth_type, name, val
 
 async def test_all_missing_fields_are_named_at_once(operator):
     reply = await operator.post("token", FORMS["0"](operator) | {"consent_nonce": None, "ucpid_nonce": None})
-    assert reply.body["error_description"].endswith(": consent_nonce, ucpid_nonce")
+    assert reply.body["error_description"].endswith(": consent_nonce (aNS(30)), ucpid_nonce (aNS(30))")
 
 
 INVALID_FORMS = {

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ids import TRAN_ID_FORM, is_tran_id
+from relay.domain.ids import API_TYPE_FORM, TRAN_ID_FORM, is_tran_id
 
 JSON_TYPE: Final = b"application/json; charset=UTF-8"
 
@@ -98,7 +98,8 @@ def check_sizes(target: bytes, headers: Mapping[bytes, bytes]) -> None:
         raise Refusal(FAULTS["parameter_malformed"], f"URI (next_page를 제외하고 {MAX_TARGET_BYTES}바이트까지)")
     for name in _FORWARDED_HEADERS:
         if name in headers and len(headers[name]) > _MAX_HEADER_BYTES:
-            raise Refusal(FAULTS["header_malformed"], f"{name.decode()} ({_MAX_HEADER_BYTES}바이트까지)")
+            allowed = API_TYPE_FORM if name == b"x-api-type" else f"{name.decode()} ({_MAX_HEADER_BYTES}바이트까지)"
+            raise Refusal(FAULTS["header_malformed"], allowed)
 
 
 def _get_next_page(target: bytes) -> bytes:

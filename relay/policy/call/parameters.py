@@ -88,7 +88,7 @@ def _build_rows(api: Api, *, strict: bool) -> Iterator[_Row]:
     for field in api.request.query + api.request.body:
         required = field.presence is Presence.REQUIRED and (strict or field.name not in _OFTEN_OMITTED)
         check, may_be_empty = _compile_value_check(field, strict=strict), not (strict or required)
-        yield field.name, check, required, may_be_empty, _describe(field)
+        yield field.name, check, required, may_be_empty, describe_parameter(field)
 
 
 def _compile_value_check(field: Field, *, strict: bool) -> Check:
@@ -101,7 +101,8 @@ def _reject(text: str) -> bool:  # noqa: ARG001 - the signature of a check; a st
     return False
 
 
-def _describe(field: Field) -> str:
+def describe_parameter(field: Field) -> str:
+    """Returns the name of a parameter with its allowed values, for refusals."""
     if field.type == "array":
         return f"{field.name} (JSON 배열)"
     if field.codes:

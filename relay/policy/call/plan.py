@@ -126,11 +126,13 @@ class Plan:
     def find_institution(self, org_code: object, route: Route, version: int) -> Institution:
         """Returns the institution of a call.
 
-        Raises Refusal: parameter_missing (40001) without an org_code, provider_unknown (40303) when this relay has no
-        such institution in the industry, version_not_served (40003), api_not_offered (40401).
+        Raises Refusal: parameter_missing (40001) without an org_code, parameter_malformed (40001) when it is no text,
+        provider_unknown (40303) when this relay has no such institution in the industry, version_not_served (40003),
+        api_not_offered (40401).
         """
         if not isinstance(org_code, str) or not org_code:
-            raise Refusal(FAULTS["parameter_missing"], "org_code (aN(10))")
+            is_missing = org_code is None or org_code == ""
+            raise Refusal(FAULTS["parameter_missing" if is_missing else "parameter_malformed"], "org_code (aN(10))")
         institution = self.institutions.get(org_code)
         if institution is None or institution.industry != route.industry:
             raise Refusal(FAULTS["provider_unknown"], f"org_code ({route.industry} 업권의 중계 대상 기관)")

@@ -21,6 +21,7 @@ _MAX_NAME_LENGTH: Final = 2000
 _MAX_BODY_BYTES: Final = 16 * 1024
 """The longest body of the standard has 3 KB, or 6 KB with next_page fully escaped."""
 
+_JSON_FORM: Final = "UTF-8(BOM 없음)로 작성한 JSON 객체 하나만 허용됩니다"
 _MAX_NESTING: Final = 32
 """Nesting of lists and objects. The standard has 3 levels; Python's own limit depends on its version."""
 
@@ -124,7 +125,7 @@ def parse_body(body: bytes) -> Mapping[str, Any]:
     except DuplicateName as duplicate:
         raise Refusal(FAULTS["parameter_twice"]) from duplicate
     except ValueError as error:
-        raise Refusal(FAULTS["body_not_json"]) from error
+        raise Refusal(FAULTS["body_not_json"], _JSON_FORM) from error
 
 
 def _check_nesting(body: bytes) -> None:

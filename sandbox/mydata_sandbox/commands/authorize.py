@@ -47,7 +47,7 @@ def command(
     Prints curl lines that work when they are pasted into a shell, for the sandbox that runs in the folder. With --run
     it runs these lines. The steps: login page, the customer's consent, code, tokens, a call, refresh, revocation.
     """
-    access, login = load_access(folder, org_code, client_id), LOGINS[customer - 1]
+    access, login = load_access(folder, org_code, client_id, is_individual=True), LOGINS[customer - 1]
     if page is not None:
         click.echo(_consent(access, login, page))
         return

@@ -95,7 +95,8 @@ def command(
             raise  # the reader of the output has ended: click ends silently
         except (RelayDied, OSError) as error:
             hint = " (ledger.url holds the URL of --ledger)" if "ledger.url" in str(error) else ""
-            raise click.ClickException(f"{error}{hint}") from error
+            message = str(error) if own is None else own.name_file(str(error), Path(path))
+            raise click.ClickException(f"{message}{hint}") from error
     raise SystemExit(0 if calls and all(call.ok for call in calls) else 1)
 
 

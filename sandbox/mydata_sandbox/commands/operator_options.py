@@ -14,6 +14,8 @@ from mydata_sandbox.parties import OPERATORS
 DEFAULT_SERVICE: Final = OPERATORS[0][2][1][0]
 """The second service: a consent to the first revokes the token that `mydata-sandbox run` printed."""
 
+_HOSTED: Final = "hosted"
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -34,9 +36,20 @@ def operator_options(command: F) -> F:
     return command
 
 
-def load_access(folder: Path, org_code: str | None, client_id: str) -> OperatorAccess:
-    """Returns the access of a service. Raises UsageError for an unknown institution or service."""
+def load_access(folder: Path, org_code: str | None, client_id: str, *, is_individual: bool = False) -> OperatorAccess:
+    """Returns the access of a service. Raises UsageError for an unknown institution or service.
+
+    `is_individual` selects institutions with individual authentication (개별인증); others raise UsageError.
+    """
+    facts = read_facts(folder)
+    methods = {code: facts["authentication"][code] if is_individual else _HOSTED for code in facts["institutions"]}
+    default = next(code for code, method in methods.items() if method == _HOSTED)
+    if org_code is not None and methods.get(org_code) == "none":
+        raise click.UsageError(
+            f"{org_code} has no individual authentication (개별인증): use `mydata-sandbox sign` for it, "
+            f"or --org-code {default}"
+        )
     try:
-        return OperatorAccess.load(folder, org_code or next(iter(read_facts(folder)["institutions"])), client_id)
+        return OperatorAccess.load(folder, org_code or default, client_id)
     except UnknownName as error:
         raise click.UsageError(str(error)) from error

@@ -104,7 +104,8 @@ def command(  # noqa: PLR0913 - one argument for each option
     except BlockingIOError as error:
         raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
     except (RelayDied, TokenRefused, PageFlowError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        message = str(error) if own is None else own.name_file(str(error), folder)
+        raise click.ClickException(message) from error
 
 
 async def _serve(

@@ -3,11 +3,11 @@
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mydata_sandbox.environment.model import Portal, SandboxEnvironment
+from mydata_sandbox.environment.model import Portal
 from mydata_sandbox.environment.running import RunningEnvironment
 from mydata_sandbox.institution.login import LOGINS
 from mydata_sandbox.institution.profile import Institution
@@ -16,6 +16,7 @@ from mydata_sandbox.parties import APP_SCHEME, DESCRIPTIONS, IDENTITY_CERTIFIER,
 from mydata_sandbox.world.ci import get_ci
 
 PROGRAM: Final = "mydata-sandbox"
+_COMMON_APIS: Final = "정보제공-공통-"
 PAGE_SERVICE: Final = 1
 """Index of the operator's service that the printed page belongs to."""
 
@@ -93,20 +94,29 @@ def _list_logs(running: RunningEnvironment) -> str:
     return ", ".join(str(folder / name) for name in names)
 
 
-def _describe_own(environment: SandboxEnvironment) -> str:
+def _describe_own(running: RunningEnvironment) -> str:
     """Returns what the developer of an institution needs, "" without one."""
     lines = []
-    for institution in environment.own_institutions:
-        certificate = environment.certificates.providers[institution.industry]
-        lines.append(f"""
-Your institution {institution.org_code} takes the place of the simulated {institution.industry}:
-  certificate  {certificate.certificate}, key {certificate.private_key.name}
-  relay's CA   {environment.certificates.ca}  (of the relay's client certificate)
-  customer     x-user-ci: {get_ci(LOGINS[0].customer)}
-  login        {LOGINS[0].login_id}, {LOGINS[0].password}  (with authentication: hosted)
-  check        relay probe {institution.org_code} -c {environment.settings}
-""")
+    for own in running.environment.own_institutions:
+        lines.append(f"\nYour institution {own.org_code} takes the place of the simulated {own.industry}:\n")
+        lines += [f"  {name:12} {text}\n" for name, text in _iter_own_facts(running, own)]
     return "".join(lines)
+
+
+def _iter_own_facts(running: RunningEnvironment, own: Institution) -> Iterator[tuple[str, str]]:
+    environment, ci = running.environment, get_ci(LOGINS[0].customer)
+    certificate, settings = environment.certificates.providers[own.industry], shlex.quote(str(environment.settings))
+    if own.speaks == "standard":
+        yield "certificate", f"{certificate.certificate}, key {certificate.private_key.name}"
+        yield "relay's CA", f"{environment.certificates.ca}  (of the relay's client certificate)"
+    yield "customer", f"x-user-ci: {ci}"
+    if own.has_login_pages:
+        yield "login", f"{LOGINS[0].login_id}, {LOGINS[0].password}"
+    if own.speaks == "standard":
+        yield "check", f"relay probe {own.org_code} -c {settings}"
+    elif own.speaks == "telegram":
+        api = next(api for api in own.iter_apis(running.catalogue) if not api.api_id.startswith(_COMMON_APIS))
+        yield "check", f"relay telegram try -c {settings} {own.org_code} {api.api_code} \\\n{'':15}user_ci={ci}"
 
 
 def describe(running: RunningEnvironment, portal: Portal, tokens: Sequence[IssuedToken], page: str) -> str:
@@ -135,7 +145,7 @@ settings  {environment.settings}
 logs      {_list_logs(running)}
 institutions
 {institutions}
-{_describe_own(environment)}
+{_describe_own(running)}
 Call the relay as {operator.name} ({operator.org_code}):
 
 curl {files} \\

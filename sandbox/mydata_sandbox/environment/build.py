@@ -146,6 +146,7 @@ class _Parts:
         """Returns the sandbox. It has a portal unless `control_port` is None."""
         callback = self.bind("callback", 0)
         gateway, admin, pages = ports
+        institutions = dict(self._iter_institutions())
         return SandboxEnvironment(
             folder=self.folder,
             settings=self.folder / "relay.yaml",
@@ -153,7 +154,7 @@ class _Parts:
             admin_port=admin,
             pages_port=pages,
             certificates=self.certificates,
-            institutions=dict(self._iter_institutions()),
+            institutions=institutions,
             operators=tuple(self._iter_operators(f"{build_url(callback)}{PATH}")),
             callback=callback,
             portal=None if control_port is None else self._build_portal(control_port),
@@ -161,7 +162,7 @@ class _Parts:
             certifiers=self._build_certifiers(),
             relay=self.relay,
             resources=self.resources,
-            failures=InstitutionFailures(org_code for org_code, _ in INSTITUTIONS.values()),
+            failures=InstitutionFailures(entry.org_code for entry in institutions.values() if entry.can_misbehave),
         )
 
     def _iter_institutions(self) -> Iterator[tuple[str, Institution]]:

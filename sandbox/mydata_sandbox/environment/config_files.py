@@ -262,6 +262,9 @@ def _facts(environment: SandboxEnvironment) -> dict[str, Any]:
         "institutions": {
             institution.org_code: institution.industry for institution in environment.institutions.values()
         },
+        "authentication": {
+            institution.org_code: institution.authentication for institution in environment.institutions.values()
+        },
         "own_institution": next((entry.org_code for entry in environment.own_institutions), None),
         "ledger": environment.ledger,
         "ports": _list_ports(environment),

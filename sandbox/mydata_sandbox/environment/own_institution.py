@@ -8,6 +8,14 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from mydata_sandbox.parties import (
+    CERTIFIER_NAMES,
+    INSTITUTIONS,
+    MEDIATED_BY_CODE,
+    OPERATORS,
+    PORTAL_CODE,
+    RELAY_CODE,
+)
 from relay.domain.ids import INDUSTRIES, ORG_CODE
 
 PATH_KEYS: Final = ("ca", "certificate", "private_key", "redirect.public_key", "telegrams", "json_apis")
@@ -15,6 +23,12 @@ PATH_KEYS: Final = ("ca", "certificate", "private_key", "redirect.public_key", "
 
 MEDIATION_FOLDERS: Final = {"telegram": ("telegrams", "telegrams"), "json": ("json_apis", "json")}
 """By `speaks`: the key of the folder of its files, and the folder's name beside the institution's file."""
+
+_PARTIES: Final = frozenset(
+    {RELAY_CODE, PORTAL_CODE, *CERTIFIER_NAMES, *MEDIATED_BY_CODE, *(operator[0] for operator in OPERATORS)}
+)
+_MAX_NAME_BYTES: Final = 60
+"""`org_name` of the portal's registry is AH(60)."""
 
 _FILE: Final = "file:"
 _RELAY_PAIR: Final = {"certificate": "../certs/relay.pem", "private_key": "file:../certs/relay.key.pem"}
@@ -50,19 +64,24 @@ class OwnInstitution:
     @property
     def url(self) -> str:
         """The first base URL, or the first address of the core."""
-        addresses = [*self.settings.get("base_urls", ()), *_list_addresses(self.settings)]
-        return str(addresses[0]) if addresses else ""
+        core = self.settings.get("core") or {}
+        addresses = (f"tcp://{address}" for address in _list_texts(core.get("addresses")))
+        return next(iter((*_list_texts(self.settings.get("base_urls")), *addresses)), "")
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """The hosts of its servers, for which the sandbox makes a certificate."""
-        hosts = (urlsplit(str(url)).hostname for url in self.settings.get("base_urls", ()))
+        hosts = (urlsplit(url).hostname for url in _list_texts(self.settings.get("base_urls")))
         return tuple(dict.fromkeys(host for host in hosts if host))
+
+    def name_file(self, message: str, folder: Path) -> str:
+        """Returns a message of the relay with the name of `file` instead of its copy in the sandbox's folder."""
+        return message.replace(str(folder.resolve() / "providers" / f"{self.industry}.yaml"), str(self.file))
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """The api_codes that it does not offer."""
-        return tuple((self.settings.get("apis") or {}).get("left_out", ()))
+        return tuple(_list_texts((self.settings.get("apis") or {}).get("left_out")))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -79,14 +98,34 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _find_problems(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yields what is wrong with the keys that the sandbox uses itself."""
-    if not ORG_CODE.fullmatch(str(settings.get("org_code", ""))):
+    org_code, industry, name = str(settings.get("org_code")), str(settings.get("industry")), settings.get("name")
+    if not ORG_CODE.fullmatch(org_code):
         yield "org_code: 10 letters and digits"
-    if not isinstance(settings.get("name"), str):
-        yield "name: a text"
-    if settings.get("industry") not in INDUSTRIES:
+    elif org_code in _PARTIES | {code for other, (code, _) in INSTITUTIONS.items() if other != industry}:
+        yield f"org_code: {org_code} is another party of the sandbox; use another code"
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.encode()) <= _MAX_NAME_BYTES:
+        yield f"name: a text of at most {_MAX_NAME_BYTES} bytes in UTF-8"
+    if industry not in INDUSTRIES:
         yield f"industry: one of {', '.join(INDUSTRIES)}"
     if not settings.get("base_urls") and not settings.get("core"):
         yield 'base_urls: the URLs of your server, ["https://127.0.0.1:8443"]'
+    elif not all(map(_has_host, _list_texts(settings.get("base_urls")))):
+        yield 'base_urls: URLs with a host in ASCII, ["https://127.0.0.1:8443"]'
+    for key in ("apis", "core", "redirect"):
+        if settings.get(key) is not None and not isinstance(settings[key], dict):
+            yield f"{key}: a section"
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return (urlsplit(url).hostname or "").isascii()
+    except ValueError:
+        return False
+
+
+def _list_texts(value: object) -> list[str]:
+    """Returns the texts of a list; none when it is something else, which the relay refuses."""
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
 
 
 def _complete(settings: Mapping[str, Any], file: Path) -> dict[str, Any]:
@@ -114,7 +153,3 @@ def _make_absolute(reference: str, folder: Path) -> str:
         return reference
     prefix = _FILE if reference.startswith(_FILE) else ""
     return f"{prefix}{(folder / reference.removeprefix(_FILE)).resolve()}"
-
-
-def _list_addresses(settings: Mapping[str, Any]) -> list[str]:
-    return [f"tcp://{address}" for address in (settings.get("core") or {}).get("addresses", ())]

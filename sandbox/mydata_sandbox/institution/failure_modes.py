@@ -49,7 +49,10 @@ _WRONG_DATA: Final = {
 FAILURE_MODES: Final[Mapping[str, FailureMode]] = {**_NO_ANSWER, **_NO_JSON, **_OTHER_CALL, **_WRONG_DATA}
 """Failure modes by name. A code of the standard (`42901`, `50001`) is a mode too: see `find_mode`."""
 
-_OF_THE_RELAY: Final = "정보제공-공통-001"
+_COMMON: Final = "정보제공-"
+"""The prefix of 공통-001 and 공통-002, which documents usually leave out."""
+
+_OF_THE_RELAY: Final = frozenset({"정보제공-공통-001", "정보제공-공통-002"})
 ERROR_STATUSES: Final = range(400, 600)
 
 
@@ -139,11 +142,11 @@ def find_mode(how: str) -> FailureMode:
 
 def _find_api_id(name: str) -> str:
     """Returns the api_id of an api_id or api_code. Raises InvalidRule for an API that institutions do not serve."""
-    if name == ANY_API:
-        return name
+    if name.lower() == ANY_API:
+        return ANY_API
     for api in load_catalogue().iter_data_apis():
-        if name.upper() in {api.api_id, api.api_code}:
-            if api.api_id == _OF_THE_RELAY:
+        if name.upper() in {api.api_id, api.api_id.removeprefix(_COMMON), api.api_code}:
+            if api.api_id in _OF_THE_RELAY:
                 raise InvalidRule(f"{name} never reaches an institution: the relay answers it")
             return api.api_id
     raise InvalidRule(f"api {name} is not an API of institutions: write 은행-004, BA04 or {ANY_API}")

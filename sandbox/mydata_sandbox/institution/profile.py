@@ -36,11 +36,21 @@ class Institution:
         return urlsplit(self.url).port or 0
 
     @property
+    def authentication(self) -> str:
+        """`authentication` of its settings file."""
+        if self.settings is not None:
+            return str(self.settings.get("authentication", "none"))
+        return "hosted" if self.speaks == "standard" else "none"
+
+    @property
     def has_login_pages(self) -> bool:
         """Whether the relay shows the login pages of its customers (`authentication: hosted`)."""
-        if self.settings is not None:
-            return bool(self.settings.get("authentication") == "hosted")
-        return self.speaks == "standard"
+        return self.authentication == "hosted"
+
+    @property
+    def can_misbehave(self) -> bool:
+        """Whether the sandbox serves it and failure rules apply to it: it is simulated and speaks the standard."""
+        return self.settings is None and self.speaks == "standard"
 
     def iter_apis(self, catalogue: Catalogue) -> Iterator[Api]:
         """Yields the APIs of its industry that it offers."""

@@ -24,6 +24,7 @@ from mydata_sandbox.portal.rows import Service
 from mydata_sandbox.world.ci import get_ci
 from relay.domain.registry import Organisation, OrgType
 
+_MAX_DIGITS: Final = 18
 _MAX_LINES: Final = 20
 _CHANGEABLE: Final = frozenset({"name", "serial_num", "addresses"})
 Params = Mapping[str, str]
@@ -263,7 +264,7 @@ def _api(api: str) -> str:
 
 
 def _number(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise InvalidCommand(f"{name} must be a number")
     return int(text)
 

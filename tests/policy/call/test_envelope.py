@@ -233,7 +233,11 @@ LONG_PAGE = b"&next_page=" + b"x" * 9000
         (PLAIN + LONG_PAGE.replace(b"next_page", b"last_page"), {}, "URI (next_page를 제외하고 4096바이트까지)"),
         (PLAIN, {b"accept-encoding": b"x" * 1024}, None),
         (PLAIN, {b"accept-encoding": b"x" * 1025}, "accept-encoding (1024바이트까지)"),
-        (PLAIN, {b"x-api-type": b"x" * 1025}, "x-api-type (1024바이트까지)"),
+        (
+            PLAIN,
+            {b"x-api-type": b"x" * 1025},
+            "x-api-type (scheduled, user-consent, user-refresh, user-search 중 하나)",
+        ),
         (PLAIN, {b"cookie": b"x" * 8000}, None),  # not forwarded
     ],
 )

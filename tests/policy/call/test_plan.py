@@ -64,7 +64,7 @@ def test_a_call_finds_the_institution_it_names():
 
 @pytest.mark.parametrize("org_code", [None, "", 1, ["ZBAA000001"], {"a": 1}, True])
 def test_a_call_without_org_code_is_refused(org_code):
-    assert find_fault(plan(), org_code) == "parameter_missing"
+    assert find_fault(plan(), org_code) == ("parameter_malformed" if org_code else "parameter_missing")
 
 
 @pytest.mark.parametrize("org_code", ["ZBAA000002", "zbaa000001", "ZBAA000001 ", "ZCDA000001"])

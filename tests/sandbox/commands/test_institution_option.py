@@ -1,18 +1,23 @@
 """`--institution` puts a server under development into the sandbox: the demo calls it and validates its responses."""
 
+import itertools
 import json
+import shutil
 import ssl
 import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from click.testing import CliRunner
+from mydata_sandbox.commands.authorize import command as authorize
 from mydata_sandbox.commands.run import command
+from mydata_sandbox.commands.token import command as token
 from mydata_sandbox.credentials.certificates import make_dev_certificates
 from mydata_sandbox.institution.provider import Provider, ProviderRequest
 from mydata_sandbox.world.handlers import DATA_HANDLERS
@@ -101,3 +106,41 @@ def test_a_wrong_file_ends_the_command(tmp_path, text, words):
     result = CliRunner().invoke(command, ["--institution", str(file)])
     assert result.exit_code == 2
     assert words in " ".join(result.output.split())
+
+
+@pytest.fixture
+def own_core(tmp_path):
+    """The settings files of a bank whose core speaks telegrams, and of an insurer with JSON of its own."""
+    bank, insurer = tmp_path / "내 은행" / "bank.yaml", tmp_path / "내 은행" / "insurer.yaml"
+    bank.parent.mkdir()
+    for name, package in (("bank/telegrams", "telegram_core"), ("insurer/json", "json_core")):
+        shutil.copytree(str(files(f"mydata_sandbox.{package}") / "layouts"), bank.parent / name)
+    common = "name: 하늘\nlink: leased_line\napis: {left_out: [IR01, IR02, IR03, IR04]}\n"
+    core = "core: {addresses: ['127.0.0.1:1'], requests: 8}"
+    bank.write_text(f"{common}org_code: {CODE}\nindustry: bank\nspeaks: telegram\n{core}\n")
+    insurer.write_text(
+        f"{common}org_code: ZISB000001\nindustry: insu\nspeaks: json\nbase_urls: ['http://127.0.0.1:1']\n"
+    )
+    return SimpleNamespace(bank=bank, insurer=insurer)
+
+
+def read_until_ready(process):
+    return "".join(itertools.takewhile(lambda line: line != "Stop: Ctrl-C\n", process.stdout))
+
+
+def test_a_core_with_telegrams_gets_tokens_without_a_login(own_core, start, tmp_path):
+    output = read_until_ready(start("--institution", str(own_core.bank)))
+    assert f"relay telegram try -c sandbox/relay.yaml {CODE} BA01 \\\n" in output
+    assert not any(words in output for words in ("provider-bank.pem", "relay probe", "garam-1985  (with"))
+    folder = ["--dir", str(tmp_path / "sandbox")]
+    assert CliRunner().invoke(token, [*folder, "--org-code", CODE]).output.count(".") == 2
+    refused = " ".join(CliRunner().invoke(authorize, [*folder, "--org-code", CODE]).output.split())
+    assert f"{CODE} has no individual authentication (개별인증): use `mydata-sandbox sign`" in refused
+    assert "--data-urlencode org_code=ZCDA000001" in CliRunner().invoke(authorize, folder).output
+
+
+def test_a_core_with_json_of_its_own_gets_tokens(own_core, start, tmp_path):
+    output = read_until_ready(start("--institution", str(own_core.insurer)))
+    assert "ZISB000001  insu     하늘: yours, at http://127.0.0.1:1" in output
+    options = ["--dir", str(tmp_path / "sandbox"), "--org-code", "ZISB000001"]
+    assert CliRunner().invoke(token, options).output.count(".") == 2

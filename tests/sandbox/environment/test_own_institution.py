@@ -10,6 +10,7 @@ from mydata_sandbox.environment.model import load_facts
 from mydata_sandbox.environment.own_institution import MEDIATION_FOLDERS, PATH_KEYS, InvalidInstitution, OwnInstitution
 from mydata_sandbox.environment.portal_registration import iter_organisations
 from mydata_sandbox.environment.relay_address import RelayAddress
+from mydata_sandbox.institution.failure_modes import FailureRule, InvalidRule
 
 from relay.runtime.settings.file_references import find_references
 from relay.runtime.settings.loading import load_settings
@@ -67,6 +68,14 @@ def test_it_replaces_the_simulated_institution(write, build_with):
     assert "ZBAA000001" not in members
 
 
+def test_failure_rules_are_for_simulated_institutions_only(write, build_with):
+    failures = build_with(OwnInstitution.load(write(MY_FILE))).failures
+    assert failures.add(FailureRule("BA01", "slow", org_code="ZCDA000001"))
+    for org_code in ("ZBAA000001", "ZBAB000001", "ZBAD000001"):
+        with pytest.raises(InvalidRule, match=f"{org_code} is not one of ZCDA000001, "):
+            failures.add(FailureRule("BA01", "slow", org_code=org_code))
+
+
 def test_its_file_gets_ca_and_certificate_of_the_sandbox(write, build_with):
     environment = build_with(OwnInstitution.load(write(MY_FILE)))
     settings = read(environment)
@@ -121,6 +130,21 @@ def test_a_core_that_speaks_telegrams_has_its_layouts_beside_the_file(write, tmp
     assert "ca" not in own.settings
 
 
+def test_a_core_with_json_of_its_own_has_its_files_beside_the_file(write, tmp_path):
+    text = MY_FILE.replace("https", "http").replace("hosted", "none") + "speaks: json\nlink: leased_line\n"
+    settings = OwnInstitution.load(write(text)).settings
+    assert settings["json_apis"] == str(tmp_path / "bank" / "my" / "json")
+    assert not settings.keys() & {"telegrams", "ca", "certificate"}
+    named = OwnInstitution.load(write(text + "json_apis: apis\n"))
+    assert named.settings["json_apis"] == str(tmp_path / "bank" / "apis")
+
+
+def test_messages_of_the_relay_name_the_file_of_the_developer(write, tmp_path):
+    own = OwnInstitution.load(write(MY_FILE))
+    copy = tmp_path / "my sandbox" / "providers" / "bank.yaml"
+    assert own.name_file(f"{copy}: rate: is wrong", tmp_path / "my sandbox") == f"{own.file}: rate: is wrong"
+
+
 def test_another_institution_logs_customers_in_when_it_has_no_pages(write, build_with):
     environment = build_with(OwnInstitution.load(write(MY_FILE.replace("hosted", "none"))))
     assert environment.login_institution.industry == "card"
@@ -144,9 +168,15 @@ def test_a_sandbox_that_is_used_again_changes_the_file(write, build_with, second
         ("a: [", "is no YAML in UTF-8"),
         (
             "industry: banking\norg_code: X",
-            "org_code: 10 letters and digits\n.*name: a text\n.*industry: one of bank, card",
+            "org_code: 10 letters and digits\n.*name: a text of at most 60 bytes.*\n.*industry: one of bank, card",
         ),
         (MY_FILE.replace("base_urls", "urls"), "base_urls: the URLs of your server"),
+        (MY_FILE.replace("bank.test:8443", "[::1"), "base_urls: URLs with a host in ASCII"),
+        (MY_FILE.replace("bank.test", "은행.test"), "base_urls: URLs with a host in ASCII"),
+        (MY_FILE.replace("가온은행", "은" * 21), "name: a text of at most 60 bytes"),
+        (MY_FILE.replace("ZBAB000001", "ZCDA000001"), "org_code: ZCDA000001 is another party of the sandbox"),
+        (MY_FILE.replace("ZBAB000001", "ZOPA000001"), "org_code: ZOPA000001 is another party of the sandbox"),
+        (MY_FILE + "apis: [BA01]\ncore: 127.0.0.1:9100", "apis: a section\n.*core: a section"),
     ],
 )
 def test_a_wrong_file_is_explained(write, text, words):

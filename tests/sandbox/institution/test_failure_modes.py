@@ -23,6 +23,10 @@ def test_a_rule_waits_for_its_page_and_institution(failures):
     assert failures.take(CARD, "카드-001", 2) == "timeout"
 
 
+def test_all_apis_may_be_named_in_capitals(failures):
+    assert failures.add(FailureRule("ALL", "slow")).api == "all"
+
+
 def test_rules_are_described_and_cleared(failures):
     rule = failures.add(FailureRule("ba01", "timeout", page=2, times=3, org_code=BANK))
     assert failures.rules() == (rule,)
@@ -41,6 +45,7 @@ def test_rules_are_described_and_cleared(failures):
         (FailureRule("은행-999", "slow"), "은행-999 is not an API of institutions: write 은행-004, BA04 or all"),
         (FailureRule("개별인증-002", "slow"), "개별인증-002 is not an API of institutions"),
         (FailureRule("CM01", "slow"), "CM01 never reaches an institution: the relay answers it"),
+        (FailureRule("공통-002", "slow"), "공통-002 never reaches an institution: the relay answers it"),
         (FailureRule(LIST, "sulk"), r"how is an rsp_code \(42901, 50001, ...\) or one of timeout, "),
         (FailureRule(LIST, "00000"), "how is an rsp_code"),
         (FailureRule(LIST, "slow", times=0), "times is a number from 1 to 10000"),

@@ -104,6 +104,7 @@ async def test_korean_is_escaped_in_a_url_and_plain_in_a_form(control, portal):
     [
         ("POST", "/failures", {"api": "002", "how": "sulk"}, "how is one of "),
         ("POST", "/failures", {"api": "002", "how": "slow", "times": "often"}, "times must be a number"),
+        ("POST", "/failures", {"api": "002", "how": "slow", "times": "9" * 5000}, "times must be a number"),
         ("POST", "/failures", {"how": "slow"}, "api is missing"),
         ("POST", "/registry/remove", {"org_code": "ZNOA000001"}, "ZNOA000001 is not registered"),
         ("POST", "/registry/remove", {}, "org_code is missing"),
