@@ -95,12 +95,12 @@ async def _try_all(session: Session, contexts: Contexts, apis: Sequence[Api], pr
             session.recorder.record_untried(None, case, "relay_checks")
     if TLS in session.cases:
         await try_tls(session, session.build_call(simple, {}), contexts)
-    is_reusable = await whole.try_reuse()
+    reason = await whole.try_reuse()
     async with asyncio.TaskGroup() as tasks:
-        if IDLE in session.cases and is_reusable:
+        if IDLE in session.cases and not reason:
             tasks.create_task(whole.try_idle())
-        elif not is_reusable:
-            session.recorder.record_untried(None, IDLE, "no_keep_alive")
+        elif reason:
+            session.recorder.record_untried(None, IDLE, reason)
         for number, api in enumerate(needed, 2):
             progress(number, total, f"{api.api_code} {api.name}")
             await ApiTrial(session, api).run()

@@ -142,8 +142,8 @@ BODY_RULES: Final[RuleTable] = build_table(
     ),
     (
         "size", "안내",
-        "한 페이지는 512 KiB 이하입니다.",
-        "A page has at most 512 KiB.",
+        "한 응답은 512 KiB 이하이며, 객체와 목록은 1만 개 이하입니다.",
+        "A response has at most 512 KiB and 10,000 objects and lists.",
         "한 페이지의 건수를 줄이십시오. limit보다 적게 보내도 됩니다.",
         "Return fewer rows in a page; fewer than limit are allowed.",
     ),
@@ -154,5 +154,5 @@ BODY_RULES: Final[RuleTable] = build_table(
         "숫자와 true·false도 따옴표로 쓰십시오. 지금 값도 받아들여집니다.",
         "Quote numbers and booleans, too. Today's values are accepted.",
     ),
-    remarks=frozenset({Rule.STYLE, "size"}),
+    remarks=frozenset({Rule.STYLE}),
 )  # fmt: skip

@@ -57,9 +57,9 @@ def _leave_out_required(call: ConformanceCall) -> ConformanceCall | None:
 
 
 def _write_malformed_day(call: ConformanceCall) -> ConformanceCall | None:
-    """Gives the first day or month a letter at its end. It stays before the last one, if texts are compared."""
+    """Gives the last day or month a letter at its end. If texts are compared, it stays after the first one."""
     period = call.api.period
-    return call.change(**{period.start: f"{call.parameters[period.start][:-1]}a"}) if period else None
+    return call.change(**{period.end: f"{call.parameters[period.end][:-1]}a"}) if period else None
 
 
 def _write_malformed_body(call: ConformanceCall) -> ConformanceCall | None:

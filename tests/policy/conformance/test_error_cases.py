@@ -50,11 +50,11 @@ def test_the_last_required_parameter_is_left_out():
 def test_a_limit_a_date_and_a_body_are_malformed():
     limit, day, body = list_wrong(MOVEMENTS, "malformed_parameter")
     assert limit.parameters["limit"] == "12a"
-    assert day.parameters["from_date"] == "2025112a"
+    assert day.parameters["to_date"] == "2026112a"
     assert body.raw_body == MOVEMENTS.build_body()[:-1]
 
 
-def test_a_malformed_day_is_before_the_last_one():
+def test_a_malformed_last_day_is_after_the_first_one():
     _, day, _ = list_wrong(MOVEMENTS, "malformed_parameter")
     assert day.parameters["from_date"] < day.parameters["to_date"]
 
