@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 from relay.policy.conformance.judgement import Received
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.chunked import ChunkedBody
+from relay.wire.client import MAX_INTERIM_RESPONSES
 from relay.wire.head import HEAD_END, ProtocolError, ResponseHead, parse_response_head
 
 _MAX_HEAD_BYTES: Final = 16 * 1024
 _MAX_HEADERS: Final = 100
 _MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+_INTERIM: Final = range(100, 200)
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -142,7 +144,7 @@ class Connection:
         await self._wait_first_byte(timeouts.first_byte_s)
         try:
             async with asyncio.timeout_at(started + timeouts.total_s):
-                head = await self._read_head()
+                head = await self._read_final_head()
                 body = await self._read_body(head)
         except TimeoutError:
             raise CallFailed("time_total", f"not complete after {timeouts.total_s:g} s") from None
@@ -171,6 +173,14 @@ class Connection:
                     await self._stream.wait()
         except TimeoutError:
             raise CallFailed("time_first_byte", f"nothing after {seconds:g} s") from None
+
+    async def _read_final_head(self) -> ResponseHead:
+        """Skips interim responses (1xx), as many as the relay does."""
+        for _ in range(MAX_INTERIM_RESPONSES + 1):
+            head = await self._read_head()
+            if head.status not in _INTERIM:
+                return head
+        raise CallFailed("framing", "interim_answers")
 
     async def _read_head(self) -> ResponseHead:
         buffer = self._stream.buffer

@@ -130,9 +130,18 @@ class Judge:
 
 
 def _leave_causes(violations: Sequence[Violation]) -> list[Violation]:
-    """Returns the broken rules without consequences: with an unknown rsp_code, no field is known to be wrong."""
+    """Returns the broken rules without consequences.
+
+    With an unknown rsp_code, no field is known to be wrong; a day of a wrong form has neither order nor period.
+    """
     is_unknown = any(broken.rule is Rule.CODE_UNKNOWN for broken in violations)
-    return [broken for broken in violations if not (is_unknown and broken.rule is Rule.UNKNOWN_FIELD)]
+    malformed = {broken.field for broken in violations if broken.rule is Rule.TYPE}
+    return [
+        broken
+        for broken in violations
+        if not (is_unknown and broken.rule is Rule.UNKNOWN_FIELD)
+        and not (broken.field in malformed and broken.rule in {Rule.ORDER, Rule.PERIOD})
+    ]
 
 
 def _list_allowed(fields: tuple[Field, ...], prefix: str) -> Iterator[tuple[str, str]]:

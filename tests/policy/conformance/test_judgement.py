@@ -73,6 +73,18 @@ def test_a_wrong_value_is_named_with_what_is_allowed():
     assert judged.flaws == (Flaw("type", "detail_list[].balance_amt", "F(18,3)"),)
 
 
+def test_a_malformed_day_has_neither_order_nor_period():
+    api = load_catalogue().apis["은행-004"]
+    row = {"trans_type": "03", "trans_class": "이체", "trans_amt": "1", "balance_amt": "1"}
+    days = ("2026-11-02", "20261103", "20261101")
+    rows = [row | {"trans_dtime": day, "trans_no": day[-1]} for day in days]
+    body = {"rsp_code": "00000", "rsp_msg": "성공", "trans_cnt": "3", "trans_list": rows}
+    received = Received(200, HEADERS, json.dumps(body).encode())
+    period = {"from_date": "20261101", "to_date": "20261130"}
+    judged = Judge(api, STATUSES).judge(received, TRAN_ID, period)
+    assert [(flaw.rule, flaw.field) for flaw in judged.flaws] == [("type", "trans_list[].trans_dtime")]
+
+
 def test_reports_show_no_values():
     assert show_code(404, "<b>") == "404 -"
     assert show_code(200, "00000") == "200 00000"
