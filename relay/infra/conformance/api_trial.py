@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from relay.domain.api import SUCCESS, UP_TO_DATE, Api
-from relay.infra.conformance.session import ABNORMAL, Session
+from relay.infra.conformance.session import ABNORMAL, Session, describe
 from relay.infra.conformance.walking import Walk, walk_pages
 from relay.policy.call.fields import to_text
 from relay.policy.call.withheld import FLAGS
@@ -93,6 +93,8 @@ class ApiTrial:
                 session.store(call, page)
         walk = max(walks, key=lambda each: (each.has_answer, len(each.rows)))
         if not walk.has_answer:
+            if session.cases & set(API_CASES) - {BASIC}:
+                session.recorder.record_cause(api, BASIC, walk.flaws, describe(walk.call))
             self._skip_all("no_asset" if all(each.is_abnormal for each in walks) else "basic_failed", but=BASIC)
             return None
         if len(session.subjects) < _SUBJECTS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from relay.infra.diagnostics.causes import classify_error
 from relay.policy.conformance.judgement import Received
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.chunked import ChunkedBody
@@ -31,8 +32,9 @@ class CallFailed(Exception):
 class ConnectionEnded(CallFailed):
     """The institution closed the connection before the first byte of the answer."""
 
-    def __init__(self) -> None:
-        super().__init__("framing", "closed without an answer")
+    def __init__(self, error: Exception | None = None) -> None:
+        is_tls = isinstance(error, ssl.SSLError)
+        super().__init__("framing", classify_error(error) if is_tls and error else "closed without an answer")
 
 
 class ConnectFailed(Exception):
@@ -68,6 +70,7 @@ class _Stream(asyncio.Protocol):
     def __init__(self) -> None:
         self.buffer = bytearray()
         self.has_ended = False
+        self.error: Exception | None = None
         self._changed = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
@@ -78,7 +81,8 @@ class _Stream(asyncio.Protocol):
         self.connection_lost(None)
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.error = self.error or exc
         self.has_ended = True
         self._changed.set()
 
@@ -169,7 +173,7 @@ class Connection:
             async with asyncio.timeout(seconds):
                 while not self._stream.buffer:
                     if self._stream.has_ended:
-                        raise ConnectionEnded
+                        raise ConnectionEnded(self._stream.error)
                     await self._stream.wait()
         except TimeoutError:
             raise CallFailed("time_first_byte", f"nothing after {seconds:g} s") from None

@@ -42,18 +42,25 @@ class WholeTrial:
             (PARALLEL, self._try_parallel),
         )
         selected = [(case, attempt) for case, attempt in attempts if case in self._session.cases]
-        is_readable = bool(selected) and bool((await self._session.ask(self._call, BASIC)).members)
+        is_readable = bool(selected) and await self._is_readable()
         for case, attempt in selected:
             if is_readable:
                 await attempt()
             else:
                 self._session.recorder.record_untried(None, case, "basic_failed")
 
+    async def _is_readable(self) -> bool:
+        """Returns whether the right call has a readable answer; otherwise its flaws are the cause to report."""
+        judged = await self._session.ask(self._call, BASIC)
+        if not judged.members:
+            self._session.recorder.record_cause(self._call.api, BASIC, judged.flaws, describe(self._call))
+        return bool(judged.members)
+
     async def try_reuse(self) -> str:
         """Makes several calls on one connection. Returns the reason why an idle connection need not be tried."""
         if KEEP_ALIVE not in self._session.cases:
             return ""
-        if not (await self._session.ask(self._call, BASIC)).members:
+        if not await self._is_readable():
             self._session.recorder.record_untried(None, KEEP_ALIVE, "basic_failed")
             return "basic_failed"
         return "" if await self._try(KEEP_ALIVE, "keep_alive", self._reuse) else "no_keep_alive"
