@@ -1,11 +1,11 @@
 """Tries one API: right calls first, then pages, periods, and wrong calls of the same asset."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from relay.domain.api import SUCCESS, UP_TO_DATE, Api
-from relay.infra.conformance.session import ABNORMAL, Session
+from relay.infra.conformance.session import ABNORMAL, Session, describe
 from relay.infra.conformance.walking import Walk, walk_pages
 from relay.policy.call.fields import to_text
 from relay.policy.call.withheld import FLAGS
@@ -15,6 +15,7 @@ from relay.policy.conformance.error_cases import ANSWERED_BY_CORES, ERROR_CASES
 from relay.policy.conformance.judgement import Flaw
 from relay.policy.conformance.pages import (
     FEW_ROWS,
+    Row,
     choose_period,
     count_rows,
     list_rows,
@@ -92,6 +93,8 @@ class ApiTrial:
                 session.store(call, page)
         walk = max(walks, key=lambda each: (each.has_answer, len(each.rows)))
         if not walk.has_answer:
+            if session.cases & set(API_CASES) - {BASIC}:
+                session.recorder.record_cause(api, BASIC, walk.flaws, describe(walk.call))
             self._skip_all("no_asset" if all(each.is_abnormal for each in walks) else "basic_failed", but=BASIC)
             return None
         if len(session.subjects) < _SUBJECTS:
@@ -139,7 +142,7 @@ class ApiTrial:
         few, many = count_rows(small.rows), count_rows(large.rows)
         if large.is_whole and (few != many if small.is_whole else few - many):
             self._are_pages_right = False
-            self._record(case, call, Flaw("pages_union", "", str(len(large.rows)), str(len(small.rows))))
+            self._record(case, call, _compare_rows("pages_union", large.rows, small.rows))
         if len(small.calls) > 1:
             again = await self._session.ask(small.calls[1], case, rule="page_repeat")
             if again.code == SUCCESS and count_rows(list_rows(self._api, again.members)) != count_rows(
@@ -175,7 +178,7 @@ class ApiTrial:
         short = await walk_pages(self._session, self._set_period(walk.call, chosen), case)
         expected, received = (select_period(self._api, each.rows, chosen) for each in (walk, short))
         if short.is_whole and count_rows(expected) != count_rows(received):
-            self._record(case, short.call, Flaw("period_rows", "", str(len(expected)), str(len(received))))
+            self._record(case, short.call, _compare_rows("period_rows", expected, received))
 
     async def _try_timestamp(self, case: str, walk: Walk) -> None:
         if "search_timestamp" not in list_fields(self._api):
@@ -231,6 +234,12 @@ class ApiTrial:
         call = replace(walk.call, headers={"accept-encoding": "gzip"})
         codes = frozenset({SUCCESS, ABNORMAL} if self._api.asset else {SUCCESS})
         await self._session.ask(call, case, codes=codes, accepts_coding=True)
+
+
+def _compare_rows(rule: str, expected: Sequence[Row], received: Sequence[Row]) -> Flaw:
+    """Returns the flaw of rows that differ, with their numbers."""
+    kind = "other rows" if len(expected) == len(received) else "rows"
+    return Flaw(rule, "", f"{len(expected)} rows", f"{len(received)} {kind}")
 
 
 def _find_fields(value: object, names: frozenset[str]) -> frozenset[str]:

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from relay.infra.diagnostics.causes import classify_error
 from relay.policy.conformance.judgement import Received
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.chunked import ChunkedBody
+from relay.wire.client import MAX_INTERIM_RESPONSES
 from relay.wire.head import HEAD_END, ProtocolError, ResponseHead, parse_response_head
 
 _MAX_HEAD_BYTES: Final = 16 * 1024
 _MAX_HEADERS: Final = 100
 _MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+_INTERIM: Final = range(100, 200)
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -29,8 +32,9 @@ class CallFailed(Exception):
 class ConnectionEnded(CallFailed):
     """The institution closed the connection before the first byte of the answer."""
 
-    def __init__(self) -> None:
-        super().__init__("framing", "closed without an answer")
+    def __init__(self, error: Exception | None = None) -> None:
+        is_tls = isinstance(error, ssl.SSLError)
+        super().__init__("framing", classify_error(error) if is_tls and error else "closed without an answer")
 
 
 class ConnectFailed(Exception):
@@ -66,6 +70,7 @@ class _Stream(asyncio.Protocol):
     def __init__(self) -> None:
         self.buffer = bytearray()
         self.has_ended = False
+        self.error: Exception | None = None
         self._changed = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
@@ -76,7 +81,8 @@ class _Stream(asyncio.Protocol):
         self.connection_lost(None)
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.error = self.error or exc
         self.has_ended = True
         self._changed.set()
 
@@ -142,7 +148,7 @@ class Connection:
         await self._wait_first_byte(timeouts.first_byte_s)
         try:
             async with asyncio.timeout_at(started + timeouts.total_s):
-                head = await self._read_head()
+                head = await self._read_final_head()
                 body = await self._read_body(head)
         except TimeoutError:
             raise CallFailed("time_total", f"not complete after {timeouts.total_s:g} s") from None
@@ -167,10 +173,18 @@ class Connection:
             async with asyncio.timeout(seconds):
                 while not self._stream.buffer:
                     if self._stream.has_ended:
-                        raise ConnectionEnded
+                        raise ConnectionEnded(self._stream.error)
                     await self._stream.wait()
         except TimeoutError:
             raise CallFailed("time_first_byte", f"nothing after {seconds:g} s") from None
+
+    async def _read_final_head(self) -> ResponseHead:
+        """Skips interim responses (1xx), as many as the relay does."""
+        for _ in range(MAX_INTERIM_RESPONSES + 1):
+            head = await self._read_head()
+            if head.status not in _INTERIM:
+                return head
+        raise CallFailed("framing", "interim_answers")
 
     async def _read_head(self) -> ResponseHead:
         buffer = self._stream.buffer

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from relay.domain.api import Api, Catalogue
 from relay.domain.korea import date_in_korea, format_iso
@@ -14,11 +15,15 @@ from relay.infra.conformance.tls_trial import Contexts, explain, judge_handshake
 from relay.infra.conformance.whole_trial import WholeTrial
 from relay.policy.conformance.case import ADAPTED_CASES, CASES, IDLE, TLS, WHOLE_CASES
 from relay.policy.conformance.outcome import Recorder, Report, select_cases
+from relay.policy.conformance.rule import Text
 from relay.policy.conformance.sources import SOURCES
 from relay.policy.conformance.target import Effort, Selection, Statuses, Target
 
-Progress = Callable[[int, int, str], object]
+Progress = Callable[[int, int, Text], object]
 """Takes the number of the part that begins, the number of all parts, and its name."""
+
+_FIRST: Final = Text("TLS, 연결 재사용", "TLS, reused connection")
+_LAST: Final = Text("없는 URI, 느린 요청, 끊긴 요청, 동시 요청", "unknown URIs, slow, cut and parallel calls")
 
 
 async def run_conformance(  # noqa: PLR0913 - the parts of a run
@@ -84,7 +89,7 @@ async def _try_all(session: Session, contexts: Contexts, apis: Sequence[Api], pr
     offered = [api for api in needed if api.api_code not in session.target.left_out]
     simple = next((api for api in offered if api.api_id not in SOURCES), None)
     total = len(needed) + 2
-    progress(1, total, "TLS, keep-alive")
+    progress(1, total, _FIRST)
     if simple is None:
         for case in WHOLE_CASES:
             session.recorder.record_untried(None, case, "left_out")
@@ -95,16 +100,16 @@ async def _try_all(session: Session, contexts: Contexts, apis: Sequence[Api], pr
             session.recorder.record_untried(None, case, "relay_checks")
     if TLS in session.cases:
         await try_tls(session, session.build_call(simple, {}), contexts)
-    is_reusable = await whole.try_reuse()
+    reason = await whole.try_reuse()
     async with asyncio.TaskGroup() as tasks:
-        if IDLE in session.cases and is_reusable:
+        if IDLE in session.cases and not reason:
             tasks.create_task(whole.try_idle())
-        elif not is_reusable:
-            session.recorder.record_untried(None, IDLE, "no_keep_alive")
+        elif reason:
+            session.recorder.record_untried(None, IDLE, reason)
         for number, api in enumerate(needed, 2):
-            progress(number, total, f"{api.api_code} {api.name}")
+            progress(number, total, Text(f"{api.api_code} {api.name}", f"{api.api_code} {api.name_en}"))
             await ApiTrial(session, api).run()
-        progress(total, total, "slow, cut, parallel")
+        progress(total, total, _LAST)
         await whole.run()
 
 

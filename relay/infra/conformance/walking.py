@@ -21,6 +21,8 @@ _TIMESTAMP = "search_timestamp"
 class Walk:
     """The pages of one call. `calls` are those of the pages; `is_whole`: the last page was reached.
 
+    `flaws` are those of the page that could not be read.
+
     `is_abnormal`: the asset is not in its normal state any more, which is no flaw.
     """
 
@@ -28,6 +30,7 @@ class Walk:
     calls: list[ConformanceCall] = field(default_factory=list)
     pages: list[Mapping[str, Any]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    flaws: tuple[Flaw, ...] = ()
     is_whole: bool = False
     is_abnormal: bool = False
 
@@ -46,6 +49,7 @@ async def walk_pages(session: Session, call: ConformanceCall, case: str, most: i
         judged = await session.ask(call, case, codes=codes, rule="success" if is_first else "pages_continue")
         if judged.code != SUCCESS or not judged.members:
             walk.is_abnormal = judged.code in codes
+            walk.flaws = judged.flaws
             return walk
         walk.calls.append(call)
         walk.pages.append(judged.members)

@@ -34,21 +34,36 @@ class WholeTrial:
         self._call = call
 
     async def run(self) -> None:
-        """Tries unknown URIs, slow, cut and parallel calls."""
-        for case, attempt in (
+        """Tries unknown URIs, slow, cut and parallel calls, unless even the right call has no readable answer."""
+        attempts = (
             (PATHS, self._try_paths),
             (SLOW, self._try_slow),
             (CUT, self._try_cut),
             (PARALLEL, self._try_parallel),
-        ):
-            if case in self._session.cases:
+        )
+        selected = [(case, attempt) for case, attempt in attempts if case in self._session.cases]
+        is_readable = bool(selected) and await self._is_readable()
+        for case, attempt in selected:
+            if is_readable:
                 await attempt()
+            else:
+                self._session.recorder.record_untried(None, case, "basic_failed")
 
-    async def try_reuse(self) -> bool:
-        """Makes several calls on one connection. Returns whether that works."""
+    async def _is_readable(self) -> bool:
+        """Returns whether the right call has a readable answer; otherwise its flaws are the cause to report."""
+        judged = await self._session.ask(self._call, BASIC)
+        if not judged.members:
+            self._session.recorder.record_cause(self._call.api, BASIC, judged.flaws, describe(self._call))
+        return bool(judged.members)
+
+    async def try_reuse(self) -> str:
+        """Makes several calls on one connection. Returns the reason why an idle connection need not be tried."""
         if KEEP_ALIVE not in self._session.cases:
-            return True
-        return await self._try(KEEP_ALIVE, "keep_alive", self._reuse)
+            return ""
+        if not await self._is_readable():
+            self._session.recorder.record_untried(None, KEEP_ALIVE, "basic_failed")
+            return "basic_failed"
+        return "" if await self._try(KEEP_ALIVE, "keep_alive", self._reuse) else "no_keep_alive"
 
     async def try_idle(self) -> None:
         """Lets a connection idle as long as the relay does, then makes a call on it."""

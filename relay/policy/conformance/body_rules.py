@@ -11,8 +11,8 @@ BODY_RULES: Final[RuleTable] = build_table(
         "success", "규격 4장, 첨부1",
         "바른 요청에는 200과 rsp_code 00000으로 응답합니다.",
         "A right call is answered with 200 and rsp_code 00000.",
-        "이 API를 구현하십시오. 제공하지 않는 API는 설정의 apis.left_out에 적으십시오.",
-        "Implement this API, or list it in apis.left_out if you do not offer it.",
+        "이 API를 구현하십시오. 제공하지 않는 API는 설정의 apis.left_out이나 --left-out에 적으십시오.",
+        "Implement this API, or list it in apis.left_out or --left-out if you do not offer it.",
     ),
     (
         Rule.CODING, "RFC 9110 8.4",
@@ -66,16 +66,16 @@ BODY_RULES: Final[RuleTable] = build_table(
     (
         Rule.CODE_UNKNOWN, "규격 첨부1",
         "rsp_code는 첨부1에 있는 값입니다.",
-        "The rsp_code is in 첨부1.",
+        "The rsp_code is in annex 1.",
         "기관 내부의 코드를 첨부1의 코드로 바꾸십시오.",
-        "Map codes of your own to those of 첨부1.",
+        "Map codes of your own to those of annex 1.",
     ),
     (
         Rule.CODE_STATUS, "규격 첨부1",
         "HTTP 상태가 rsp_code의 상태와 같습니다.",
         "The HTTP status is the one of the rsp_code.",
         "첨부1의 표대로 상태를 보내십시오. 40402는 404, 00000은 200입니다.",
-        "Send the status of 첨부1: 404 with 40402, 200 with 00000.",
+        "Send the status of annex 1: 404 with 40402, 200 with 00000.",
     ),
     (
         Rule.MISSING, "규격 6장",
@@ -96,7 +96,7 @@ BODY_RULES: Final[RuleTable] = build_table(
         "값이 항목의 타입에 맞습니다.",
         "The value is of the type of its field.",
         "첨부2의 타입에 맞추십시오. 금액에 쉼표를, 날짜에 하이픈을 쓰지 않습니다.",
-        "Follow 첨부2: no commas in amounts, no hyphens in dates.",
+        "Follow annex 2: no commas in amounts, no hyphens in dates.",
     ),
     (
         Rule.LENGTH, "규격 첨부2",
@@ -142,8 +142,8 @@ BODY_RULES: Final[RuleTable] = build_table(
     ),
     (
         "size", "안내",
-        "한 페이지는 512 KiB 이하입니다.",
-        "A page has at most 512 KiB.",
+        "한 응답은 512 KiB 이하이며, 객체와 목록은 10,000개 이하입니다.",
+        "A response has at most 512 KiB and 10,000 objects and lists.",
         "한 페이지의 건수를 줄이십시오. limit보다 적게 보내도 됩니다.",
         "Return fewer rows in a page; fewer than limit are allowed.",
     ),
@@ -154,5 +154,5 @@ BODY_RULES: Final[RuleTable] = build_table(
         "숫자와 true·false도 따옴표로 쓰십시오. 지금 값도 받아들여집니다.",
         "Quote numbers and booleans, too. Today's values are accepted.",
     ),
-    remarks=frozenset({Rule.STYLE, "size"}),
+    remarks=frozenset({Rule.STYLE}),
 )  # fmt: skip

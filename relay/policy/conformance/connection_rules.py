@@ -107,7 +107,7 @@ HEADER_RULES: Final[RuleTable] = build_table(
         "HTTP 상태는 200, 400, 401, 403, 404, 405, 429, 500 중 하나입니다.",
         "The HTTP status is 200, 400, 401, 403, 404, 405, 429 or 500.",
         "리다이렉트, 204, 502, 503을 보내지 말고 첨부1의 응답코드로 바꾸십시오.",
-        "Send no redirect, 204, 502 or 503; use the response codes of 첨부1.",
+        "Send no redirect, 204, 502 or 503; use the response codes of annex 1.",
     ),
     (
         "content_type", "규격 2.3",

@@ -14,7 +14,6 @@ Change = Callable[[ConformanceCall], ConformanceCall | None]
 UNKNOWN_CI: Final = "A" * 86 + "=="
 """A CI that is no customer's: base64 of 64 zero bytes."""
 _OTHER_ORG: Final = "ZZZZ999999"
-_MALFORMED: Final = {"N": "12a", "DATE": "20261345"}
 
 
 class ErrorCase(NamedTuple):
@@ -57,11 +56,10 @@ def _leave_out_required(call: ConformanceCall) -> ConformanceCall | None:
     return call.change(**{names[-1]: None}) if names else None
 
 
-def _write_malformed(call: ConformanceCall) -> ConformanceCall | None:
-    """Gives the first number or day a wrong form."""
-    fields = (*call.api.request.query, *call.api.request.body)
-    field = next((each for each in fields if each.type in _MALFORMED and each.name in call.parameters), None)
-    return call.change(**{field.name: _MALFORMED[field.type]}) if field else None
+def _write_malformed_day(call: ConformanceCall) -> ConformanceCall | None:
+    """Gives the last day or month a letter at its end. If texts are compared, it stays after the first one."""
+    period = call.api.period
+    return call.change(**{period.end: f"{call.parameters[period.end][:-1]}a"}) if period else None
 
 
 def _write_malformed_body(call: ConformanceCall) -> ConformanceCall | None:
@@ -98,14 +96,15 @@ _PARAMETER: Final = _codes("40001")
 ERROR_CASES: Final = (
     ErrorCase("limits", "limit_range", _codes("40001 42901"), _set("limit", "0")),
     ErrorCase("limits", "limit_range", _codes("40001 42901"), _set("limit", "501")),
+    ErrorCase("limits", "malformed_parameter", _codes("40001 42901"), _set("limit", "12a")),
     ErrorCase("pages", "cursor_unknown", _PARAMETER, _set("next_page", "conform-unknown-cursor")),
     ErrorCase("period", "period", _codes(f"{SUCCESS} 40001 40004"), _reverse_period),
     ErrorCase("period", "period", _codes(f"{SUCCESS} 40001 40004 40304"), _move_period_back),
+    ErrorCase("period", "malformed_parameter", _codes("40001 40004"), _write_malformed_day),
     ErrorCase("customer", "unknown_customer", _codes("40403"), _change_ci(UNKNOWN_CI)),
     ErrorCase("customer", "customer_header", _codes("40001 40002 40403"), _change_ci("")),
     ErrorCase("asset", "unknown_asset", _codes("40402"), _name_unknown_asset),
     ErrorCase("parameters", "missing_parameter", _PARAMETER, _leave_out_required),
-    ErrorCase("parameters", "malformed_parameter", _PARAMETER, _write_malformed),
     ErrorCase("parameters", "malformed_parameter", _PARAMETER, _write_malformed_body),
     ErrorCase("parameters", "unknown_parameter", _codes(f"{SUCCESS} 40001"), lambda call: call.change(x_conform="1")),
     ErrorCase("parameters", "unknown_org", _codes("40303"), _set("org_code", _OTHER_ORG)),

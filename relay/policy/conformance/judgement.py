@@ -1,19 +1,26 @@
 """Judges one answer: HTTP, headers, body, rsp_code. Names rules and fields, never values."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from relay.domain.api import SUCCESS, Api, Field
 from relay.policy.answers.answer_rules import AnswerRules
-from relay.policy.answers.content import ContentError, TooLarge, read_content
+from relay.policy.answers.content import MAX_BYTES, ContentError, TooLarge, read_content
 from relay.policy.answers.rules import Rule, Violation
 from relay.policy.call.envelope import RESPONSE_STATUSES
 from relay.policy.call.fields import describe_allowed, to_text
 
 _JSON_TYPE: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 _CODE: Final = re.compile(r"[0-9]{5}")
-_UNPRINTABLE: Final = re.compile(r"[^ -~]")
+_KNOWN: Final = re.compile(
+    rb"(?:application|text)/[a-z.+-]{1,30}(?:; ?charset=\"?(?:utf-?8|euc-kr|ks_c_5601-1987|cp949|ms949|iso-8859-1)\"?)?"
+    rb"|gzip|x-gzip|deflate|br|zstd|compress",
+    re.IGNORECASE,
+)
+OTHER_VALUE: Final = "another value"
+OTHER_CASE: Final = "capital and small letters differ"
+CUT_VALUE: Final = "cut off at the end"
 _CODE_RULES: Final = frozenset({Rule.CODE_MISSING, Rule.CODE_UNKNOWN, Rule.CODE_STATUS})
 _SHOWN: Final = 60
 _NOT_RIGHT: Final = "-"
@@ -46,10 +53,20 @@ class Judged(NamedTuple):
 
 
 def show_header(value: bytes | None) -> str:
-    """Returns a header's value for reports: printable, short."""
+    """Returns a media type or content coding for reports. Another value is not shown: it may be a customer's."""
     if value is None:
         return _NOT_RIGHT
-    return _UNPRINTABLE.sub("?", value.decode("latin-1"))[:_SHOWN]
+    return value.decode("latin-1") if _KNOWN.fullmatch(value) else OTHER_VALUE
+
+
+def show_tran_id(value: bytes | None, expected: str) -> str:
+    """Returns how an x-api-tran-id differs from the expected one, without its value."""
+    if value is None:
+        return _NOT_RIGHT
+    text = value.decode("latin-1")
+    if text.upper() == expected.upper():
+        return OTHER_CASE
+    return CUT_VALUE if text and expected.startswith(text) else OTHER_VALUE
 
 
 def show_code(status: int, code: str) -> str:
@@ -85,7 +102,9 @@ class Judge:
         flaws = []
         given = headers.get(b"x-api-tran-id")
         if given != tran_id.encode():
-            flaws.append(Flaw("tran_id", "x-api-tran-id", tran_id, show_header(given)))
+            flaws.append(Flaw("tran_id", "x-api-tran-id", tran_id, show_tran_id(given, tran_id)))
+        if len(received.body) > MAX_BYTES:
+            return Judged((*flaws, Flaw("size")))
         try:
             members = read_content(headers, received.body)
             verdict = self._rules.check(received.status, headers, received.body, parameters)
@@ -97,7 +116,7 @@ class Judge:
         if code not in codes and not _CODE_RULES & {broken.rule for broken in verdict.violations}:
             flaws.append(Flaw(rule, "rsp_code", " ".join(sorted(codes)), show_code(received.status, code)))
             return Judged(tuple(flaws), code, members)
-        flaws += [self._describe(broken) for broken in verdict.violations]
+        flaws += [self._describe(broken) for broken in _leave_causes(verdict.violations)]
         if verdict.style:
             flaws.append(Flaw(Rule.STYLE, verdict.style))
         if "rsp_code" in members and next(iter(members)) != "rsp_code":
@@ -108,6 +127,21 @@ class Judge:
         """Returns the flaw of a broken rule of bodies, with what the field may hold."""
         is_about_value = broken.rule in {Rule.TYPE, Rule.LENGTH, Rule.CODE_TABLE}
         return Flaw(broken.rule, broken.field, self._allowed.get(broken.field, "") if is_about_value else "")
+
+
+def _leave_causes(violations: Sequence[Violation]) -> list[Violation]:
+    """Returns the broken rules without consequences.
+
+    With an unknown rsp_code, no field is known to be wrong; a day of a wrong form has neither order nor period.
+    """
+    is_unknown = any(broken.rule is Rule.CODE_UNKNOWN for broken in violations)
+    malformed = {broken.field for broken in violations if broken.rule is Rule.TYPE}
+    return [
+        broken
+        for broken in violations
+        if not (is_unknown and broken.rule is Rule.UNKNOWN_FIELD)
+        and not (broken.field in malformed and broken.rule in {Rule.ORDER, Rule.PERIOD})
+    ]
 
 
 def _list_allowed(fields: tuple[Field, ...], prefix: str) -> Iterator[tuple[str, str]]:

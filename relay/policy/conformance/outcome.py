@@ -93,12 +93,17 @@ class Recorder:
 
     def record(self, api: Api | None, case: str, flaws: Iterable[Flaw], call: str = "", tran_id: str = "") -> None:
         """Records an answer with its flaws, none for a right one."""
+        self._add(api, case, [flaw for flaw in flaws if self.selection.has_rule(flaw.rule)], call, tran_id)
+
+    def record_cause(self, api: Api, case: str, flaws: Iterable[Flaw], call: str) -> None:
+        """Records the flaws by which selected cases cannot be tried, also those of rules that are not selected."""
+        self._add(api, case, [flaw for flaw in flaws if not self.selection.has_rule(flaw.rule)], call, "")
+
+    def _add(self, api: Api | None, case: str, flaws: Iterable[Flaw], call: str, tran_id: str) -> None:
         api_id = WHOLE if api is None else api.api_id
         key = api_id, case
         self._tried.setdefault(key, False)
         for flaw in flaws:
-            if not self.selection.has_rule(flaw.rule):
-                continue
             known = self._findings.get((flaw.rule, api_id, flaw.field))
             if known is None:
                 known = Finding(flaw, api_id, case, call, tran_id, 0)

@@ -17,6 +17,8 @@ FEW_ROWS: Final = 3
 ENOUGH_ROWS: Final = 7
 """Rows of a period for which small pages are walked."""
 
+_CHANGING: Final = frozenset({"search_timestamp", "next_page", "rsp_msg"})
+
 Row = Mapping[str, Any]
 
 
@@ -32,12 +34,15 @@ def count_rows(rows: Iterable[Row]) -> Counter[str]:
 
 
 def compare_bodies(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Returns whether two answers have the same content; search_timestamp is the time of each."""
-    return _without_time(left) == _without_time(right)
+    """Returns whether two answers have the same content.
+
+    search_timestamp is the time of each; next_page may differ each time, as it does if it is encrypted.
+    """
+    return _select_content(left) == _select_content(right)
 
 
-def _without_time(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if name not in {"search_timestamp", "rsp_msg"}}
+def _select_content(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name not in _CHANGING}
 
 
 class PageWatch:

@@ -1,5 +1,6 @@
 """A rule that the conformance kit checks, with its texts in Korean and English."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -43,6 +44,16 @@ GROUP_TITLES: Final[Mapping[Group, Text]] = {
 }
 
 
+_CHAPTER: Final = re.compile("([0-9]+)장")
+_SOURCE_WORDS: Final[Mapping[str, str]] = {
+    "규격": "standard",
+    "첨부": "annex ",
+    "안내": "guide",
+    "정렬": "order",
+}
+"""The words of sources in English."""
+
+
 class ConformanceRule(NamedTuple):
     """One rule: where it is written, what an institution must do, and what to change if it does not.
 
@@ -56,6 +67,15 @@ class ConformanceRule(NamedTuple):
     expected: Text
     remedy: Text
     is_remark: bool = False
+
+    def get_source(self, language: str) -> str:
+        """Returns the source in a language."""
+        if language == KOREAN:
+            return self.source
+        source = _CHAPTER.sub(r"chapter \1", self.source)
+        for korean, english in _SOURCE_WORDS.items():
+            source = source.replace(korean, english)
+        return source
 
 
 RuleTable = tuple[ConformanceRule, ...]

@@ -53,6 +53,11 @@ async def test_a_whole_answer_is_read(exchange, answer, body):
     assert (received.body, received.status) == (body, int(answer[9:12]))
 
 
+async def test_interim_responses_are_skipped(exchange):
+    received = await exchange(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b"Content-Length: 2\r\n\r\n{}")
+    assert (received.status, received.body) == (200, b"{}")
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -65,6 +70,7 @@ async def test_a_whole_answer_is_read(exchange, answer, body):
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{", "cut in a chunk"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nx\r\n", "body_malformed"),
         (b"HTTP/1.1 200 " + b"a" * 20_000, "head_too_large"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 11 + HEAD + b"\r\n", "interim_answers"),
     ],
 )
 async def test_broken_http_is_named(exchange, answer, reason):

@@ -47,12 +47,16 @@ def test_the_last_required_parameter_is_left_out():
     assert MOVEMENTS.parameters.keys() - wrong.parameters.keys() == {"limit"}
 
 
-def test_a_date_and_a_body_are_malformed():
-    date_of, body = list_wrong(MOVEMENTS, "malformed_parameter")
-    assert date_of.parameters["from_date"] == "20261345"
+def test_a_limit_a_date_and_a_body_are_malformed():
+    limit, day, body = list_wrong(MOVEMENTS, "malformed_parameter")
+    assert limit.parameters["limit"] == "12a"
+    assert day.parameters["to_date"] == "2026112a"
     assert body.raw_body == MOVEMENTS.build_body()[:-1]
-    (number,) = list_wrong(build("은행-001"), "malformed_parameter")
-    assert number.parameters["search_timestamp"] == "12a"
+
+
+def test_a_malformed_last_day_is_after_the_first_one():
+    _, day, _ = list_wrong(MOVEMENTS, "malformed_parameter")
+    assert day.parameters["from_date"] < day.parameters["to_date"]
 
 
 def test_customers_are_unknown_or_missing():

@@ -53,6 +53,7 @@ def test_rows_are_counted_without_order():
 
 def test_bodies_are_compared_without_their_time():
     assert compare_bodies({"a": "1", "search_timestamp": "1"}, {"a": "1", "search_timestamp": "2"})
+    assert compare_bodies({"a": "1", "next_page": "encrypted"}, {"a": "1", "next_page": "anew"})
     assert not compare_bodies({"a": "1"}, {"a": "2"})
 
 

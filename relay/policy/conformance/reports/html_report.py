@@ -15,6 +15,7 @@ from relay.policy.conformance.reports.phrases import (
     get_case_title,
     say,
 )
+from relay.policy.conformance.reports.received import describe_received
 from relay.policy.conformance.rule import GROUP_TITLES
 from relay.policy.conformance.rules import RULES
 
@@ -33,7 +34,8 @@ h3 { font-size: 1em; margin: 1.2em 0 .2em }
 .clean { border-color: #18794e; background: #eef8f2 } .broken { border-color: #b42318; background: #fdf0ef }
 .failed { border-color: #946200; background: #fdf6e3 }
 table { border-collapse: collapse; width: 100%; font-size: .9em } th, td { border: 1px solid #ccc; padding: .25em .5em;
-  text-align: left; vertical-align: top; overflow-wrap: anywhere } th { background: #f4f4f4; word-break: keep-all }
+  text-align: left; vertical-align: top; overflow-wrap: anywhere }
+th { background: #f4f4f4; word-break: keep-all; min-width: 2.2em }
 td.s { text-align: center } td.passed { color: #18794e } td.broken { color: #fff; background: #b42318 }
 td.not_tried { background: #fdf6e3 } td.not_applicable { color: #999 } td.part::after { content: "*" }
 code { font-size: .95em } .remedy { margin: .3em 0 0 } .group { color: #555; font-weight: normal }
@@ -86,7 +88,7 @@ def _list_rules(report: Report, language: str) -> Iterator[str]:
         if not findings:
             continue
         kind = f" [{say(language, 'remark')}]" if rule.is_remark else ""
-        group = f"{GROUP_TITLES[rule.group].get(language)}, {rule.source}"
+        group = f"{GROUP_TITLES[rule.group].get(language)}, {rule.get_source(language)}"
         yield f'<h3><code>{_escape(name)}</code>{kind} <span class="group">({_escape(group)})</span></h3>'
         yield f"<div>{_escape(rule.expected.get(language))}</div>"
         heads = ("api", "call", "field", "expected", "received", "first_tran_id")
@@ -105,8 +107,8 @@ def _build_row(report: Report, finding: Finding, language: str) -> str:
         describe_api(find_api(report, finding.api_id), language),
         f"{get_case_title(finding.case, language)}: {finding.call} ({answers})",
         flaw.field,
-        flaw.expected,
-        flaw.received,
+        describe_received(flaw.expected, language),
+        describe_received(flaw.received, language),
         finding.tran_id,
     )
     return f"<tr>{''.join(f'<td>{_escape(cell)}</td>' for cell in cells)}</tr>"

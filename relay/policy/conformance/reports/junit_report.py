@@ -13,6 +13,7 @@ from relay.policy.conformance.reports.phrases import (
     get_case_title,
     say,
 )
+from relay.policy.conformance.reports.received import describe_received
 from relay.policy.conformance.rules import RULES
 
 _UNTRIED: Final = frozenset({State.NOT_TRIED, State.NOT_APPLICABLE})
@@ -72,11 +73,16 @@ def _build_case(report: Report, outcome: Outcome, suite: str, language: str) -> 
 def _build_failure(findings: Iterable[Finding], language: str) -> str:
     """Returns the broken rules of a case. A rule that another case has broken first is not repeated."""
     rules = list(dict.fromkeys(each.flaw.rule for each in findings))
-    lines = [
-        f"{each.flaw.rule} ({RULES[each.flaw.rule].source}): {RULES[each.flaw.rule].expected.get(language)} "
-        f"{each.call} {each.flaw.field} {say(language, 'received')}: {each.flaw.received or '-'}; "
-        f"{RULES[each.flaw.rule].remedy.get(language)}"
-        for each in findings
-    ]
+    lines = [_describe(each, language) for each in findings]
     message = quoteattr(", ".join(rules) or say(language, "state_broken"))
     return f"<failure message={message}>{escape(chr(10).join(lines))}</failure>"
+
+
+def _describe(finding: Finding, language: str) -> str:
+    """Returns a finding in one line."""
+    flaw, rule = finding.flaw, RULES[finding.flaw.rule]
+    received = describe_received(flaw.received, language) or "-"
+    return (
+        f"{rule.name} ({rule.get_source(language)}): {rule.expected.get(language)} "
+        f"{finding.call} {flaw.field} {say(language, 'received')}: {received}; {rule.remedy.get(language)}"
+    )

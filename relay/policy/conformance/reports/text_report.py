@@ -14,6 +14,7 @@ from relay.policy.conformance.reports.phrases import (
     get_case_title,
     say,
 )
+from relay.policy.conformance.reports.received import describe_received
 from relay.policy.conformance.rules import RULES
 
 COLUMNS: Final = 80
@@ -74,7 +75,7 @@ def _list_rule(report: Report, name: str, language: str) -> Iterator[str]:
         return
     rule = RULES[name]
     kind = f" [{say(language, 'remark')}]" if rule.is_remark else ""
-    yield f"{name}{kind}  ({rule.source})"
+    yield f"{name}{kind}  ({rule.get_source(language)})"
     yield from wrap(rule.expected.get(language), 2)
     for finding in findings:
         yield from _list_finding(report, finding, language)
@@ -88,7 +89,11 @@ def _list_finding(report: Report, finding: Finding, language: str) -> Iterator[s
     yield from wrap(f"{place} ({say(language, 'answers', answers=finding.answers)})", 4, "  -")
     details = [
         f"{say(language, name)}: {text}"
-        for name, text in (("field", flaw.field), ("expected", flaw.expected), ("received", flaw.received))
+        for name, text in (
+            ("field", flaw.field),
+            ("expected", describe_received(flaw.expected, language)),
+            ("received", describe_received(flaw.received, language)),
+        )
         if text
     ]
     if details:
@@ -122,15 +127,15 @@ def _list_untried(report: Report, language: str) -> Iterator[str]:
         if reason and (outcome.reason not in INAPPLICABLE or outcome.reason == "left_out"):
             api = find_api(report, outcome.api_id)
             code = api.api_code if api else say(language, "institution")
-            places.setdefault(reason, {}).setdefault(code, []).append(outcome.case)
+            places.setdefault(reason, {}).setdefault(code, []).append(get_case_title(outcome.case, language))
     for reason, codes in places.items():
         yield from wrap(reason, 2)
-        parts = [code if _is_all(cases) else f"{code} ({', '.join(cases)})" for code, cases in codes.items()]
+        parts = [code if _is_all(cases, language) else f"{code} ({', '.join(cases)})" for code, cases in codes.items()]
         yield from wrap(", ".join(parts), 4)
     if places:
         yield ""
 
 
-def _is_all(cases: list[str]) -> bool:
+def _is_all(cases: list[str], language: str) -> bool:
     """Returns whether these are all cases of an API."""
-    return set(cases) >= {case.name for case in CASES.values() if case.is_per_api}
+    return set(cases) >= {case.title.get(language) for case in CASES.values() if case.is_per_api}

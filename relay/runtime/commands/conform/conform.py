@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from relay.policy.conformance.reports.html_report import build_html_report
 from relay.policy.conformance.reports.json_report import build_json_report, build_json_rule
 from relay.policy.conformance.reports.junit_report import build_junit_report
 from relay.policy.conformance.reports.text_report import wrap, write_text_report
-from relay.policy.conformance.rule import LANGUAGES
+from relay.policy.conformance.rule import LANGUAGES, Text
 from relay.policy.conformance.rules import RULES
 from relay.policy.conformance.target import Effort, Selection, Target
 from relay.runtime.commands.conform.trial_target import (
@@ -124,9 +125,11 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command
         else:
             files = TlsFiles(ca, certificate, private_key)
             target = _build_target(base_url, industry, code, customers, frozenset(left_out), files)
-        report = _run(target, files, Effort(rate, parallel, assets), selection)
+        report = _run(target, files, Effort(rate, parallel, assets), selection, lang)
     except Unusable as error:
         exit_with(str(error), EXIT_UNUSABLE)
+    except KeyboardInterrupt:
+        exit_with("\ninterrupted: there is no report", EXIT_UNUSABLE)
     _write_files(report, lang, junit, html)
     if as_json:
         click.echo(json.dumps(build_json_report(report), ensure_ascii=False, indent=2))
@@ -170,7 +173,7 @@ def _select(names: tuple[str, ...]) -> Selection:
     return Selection(rules, frozenset(names) - rules)
 
 
-def _run(target: Target, files: TlsFiles, effort: Effort, selection: Selection) -> Report:
+def _run(target: Target, files: TlsFiles, effort: Effort, selection: Selection, language: str) -> Report:
     statuses = {code: row.http for code, row in load_rsp_codes().items()}
     run = run_conformance(
         target,
@@ -180,16 +183,16 @@ def _run(target: Target, files: TlsFiles, effort: Effort, selection: Selection) 
         effort=effort,
         selection=selection,
         now=datetime.now(UTC),
-        progress=_show_progress,
+        progress=partial(_show_progress, language),
     )
     return asyncio.run(run)
 
 
-def _show_progress(number: int, total: int, name: str) -> None:
+def _show_progress(language: str, number: int, total: int, name: Text) -> None:
     """Shows on stderr what is tested now: one line that is replaced on a terminal, else a line for each part."""
     start, end = ("\r\x1b[K", "") if sys.stderr.isatty() else ("", "\n")
     last = start if start and number == total else ""
-    click.echo(f"{start}[{number}/{total}] {name}{end}{last}", nl=False, err=True)
+    click.echo(f"{start}[{number}/{total}] {name.get(language)}{end}{last}", nl=False, err=True)
 
 
 def _advise(target: Target, report: Report) -> str:
@@ -216,5 +219,5 @@ def _print_rules(language: str, *, as_json: bool) -> None:
         click.echo(json.dumps([build_json_rule(rule) for rule in RULES.values()], ensure_ascii=False, indent=2))
         return
     for rule in RULES.values():
-        click.echo(f"{rule.name}  ({rule.source})")
+        click.echo(f"{rule.name}  ({rule.get_source(language)})")
         click.echo("\n".join(wrap(rule.expected.get(language), 2)))

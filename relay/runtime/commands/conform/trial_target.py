@@ -72,12 +72,11 @@ def build_target(
     base_url: str, industry: str, org_code: str, customers: tuple[str, ...], left_out: frozenset[str], files: TlsFiles
 ) -> Target:
     """Returns an institution that is in no settings. Raises Unusable."""
-    url = urlsplit(base_url)
-    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment:
+    if not _is_base_url(base_url):
         raise Unusable(f"--base-url {base_url}: a URL is expected: https://HOST:PORT/PATH")
     if (files.certificate is None) != (files.private_key is None):
         raise Unusable("--certificate and --private-key belong together: give both or neither")
-    if url.scheme == "http" and files != TlsFiles():
+    if base_url.startswith("http:") and files != TlsFiles():
         raise Unusable("--ca, --certificate, --private-key: a base URL with https:// is expected")
     return Target(
         base_url=base_url.rstrip("/"),
@@ -88,6 +87,17 @@ def build_target(
         left_out=left_out,
         needs_certificate=files.certificate is not None,
     )
+
+
+def _is_base_url(text: str) -> bool:
+    """Returns whether a text is a URL of host, port and path; a user or password would be in every report."""
+    try:
+        url = urlsplit(text)
+        has_port = url.port != 0
+    except ValueError:
+        return False
+    is_plain = text.isprintable() and "@" not in url.netloc and not url.query and not url.fragment
+    return url.scheme in {"http", "https"} and bool(url.hostname) and has_port and is_plain
 
 
 def read_customers(first: str, second: str) -> tuple[str, ...]:

@@ -161,3 +161,26 @@ def test_the_rules_are_listed(language):
     lines = run("--list", "--lang", language).output.splitlines()
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(RULES)
     assert [row["rule"] for row in json.loads(run("--list", "--json").output)] == list(RULES)
+
+
+def test_an_interrupted_test_is_not_a_broken_rule(server, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("relay.runtime.commands.conform.conform.run_conformance", interrupt)
+    result = run(*server, "--customer", FIRST)
+    assert result.exit_code == 2
+    assert "interrupted" in result.stderr
+
+
+def test_reports_and_progress_are_in_english(server):
+    result = run(*server, "--customer", FIRST, "--rate", "1000", "--lang", "en")
+    identifiers = {api.api_id for api in load_catalogue().iter_apis("bond")}
+    text = result.stdout + result.stderr
+    for each in identifiers:
+        text = text.replace(each, "")
+    assert text.isascii()
+
+
+def test_rules_are_listed_in_english():
+    assert run("--list", "--lang", "en").stdout.isascii()

@@ -20,6 +20,25 @@ def test_a_leased_line_has_no_contexts():
     assert build_contexts(target, TlsFiles()).usual is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://a",
+        "a:1",
+        "http://a:99999",
+        "http://a:0",
+        "http://a:x",
+        "http://u:p@a",
+        "http://[a",
+        "http://a?b",
+        "http://a/\x1b",
+    ],
+)
+def test_another_url_is_refused(url):
+    with pytest.raises(Unusable, match="a URL is expected"):
+        build_target(url, "bank", "ZBAA000001", ("Q0k=",), NO_APIS, TlsFiles())
+
+
 def test_a_server_of_the_system_is_trusted_without_a_ca():
     target = Target("https://a", "bank", "ZBAA000001", ("Q0k=",), "ZZRELAY001")
     contexts = build_contexts(target, TlsFiles())
