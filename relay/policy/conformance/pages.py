@@ -42,7 +42,12 @@ def compare_bodies(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
 
 
 def _select_content(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if name not in _CHANGING}
+    """Returns the members that must not differ; lists as counted rows, as a wrong order has a rule of its own."""
+    return {
+        name: count_rows(value) if isinstance(value, list) else value
+        for name, value in members.items()
+        if name not in _CHANGING
+    }
 
 
 class PageWatch:

@@ -57,6 +57,11 @@ def test_bodies_are_compared_without_their_time():
     assert not compare_bodies({"a": "1"}, {"a": "2"})
 
 
+def test_bodies_are_compared_without_the_order_of_rows():
+    assert compare_bodies({"a": [{"b": "1"}, {"b": "2"}]}, {"a": [{"b": "2"}, {"b": "1"}]})
+    assert not compare_bodies({"a": [{"b": "1"}]}, {"a": [{"b": "1"}, {"b": "1"}]})
+
+
 def test_rows_are_those_of_the_list():
     assert list_rows(MOVEMENTS, {"trans_list": [{"a": "1"}, 1]}) == [{"a": "1"}]
     assert list_rows(MOVEMENTS, {"trans_list": "x"}) == []
