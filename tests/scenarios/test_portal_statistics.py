@@ -17,6 +17,7 @@ from fixtures.waiting import until
 from mydata_sandbox.checks.conformance import find_strict_violations
 from mydata_sandbox.environment.portal_registration import now
 from mydata_sandbox.operator.figures import Figures
+from mydata_sandbox.parties import INSTITUTIONS
 from mydata_sandbox.scenarios.support_apis import open_callers
 
 from relay.domain.korea import day_in_korea
@@ -179,7 +180,7 @@ async def test_statistics_are_sent_after_the_portal_recovers(env, figures):
         assert "sent" in await jobs.run("statistics")
     sendings = await env.ledger.statistics.sendings(week)
     assert {sending.state for sending in sendings} == {SendingState.ACCEPTED}
-    assert len(sendings) == len(env.sandbox.institutions) * len(TYPES)
+    assert len(sendings) == len(INSTITUTIONS) * len(TYPES)
     accepted = list_accepted(env)
     assert all(body == same for bodies in accepted.values() for body in bodies for same in bodies[:1])
     assert accepted.keys() >= {(sending.week, sending.provider, sending.type) for sending in sendings}
