@@ -33,7 +33,7 @@ def start(tmp_path):
         stop_sandbox(process)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: a running relay costs processor time
 def for_programs(tmp_path_factory):
     """A sandbox that printed JSON."""
     folder = tmp_path_factory.mktemp("programs")
