@@ -9,7 +9,7 @@ from relay.policy.mediation.errors import ValueFault
 from relay.policy.mediation.file_checks import FileProblems, check_response_codes
 from relay.policy.mediation.link import Link
 from relay.policy.mediation.settings import Management, TelegramLink
-from relay.policy.mediation.telegram.codec import Kind
+from relay.policy.mediation.telegram.codec import Kind, find_misfit
 from relay.policy.mediation.telegram.encoding import translate
 from relay.policy.mediation.telegram.framing import Framing
 from relay.policy.mediation.telegram.notation import Item
@@ -121,12 +121,12 @@ def check_code(key: str, field: FieldPlan, code: str, file: FileProblems) -> Non
     """Adds a problem for a code that its field cannot have, or that reads as another one."""
     try:
         text = translate(field, code) if field.item.codes else code
-        value = field.codec.decode([field.codec.encode(text)])[0].decode()
     except ValueFault as fault:
         file.add(key, f"does not fit in the field {field.name}", fault.expected)
         return
-    if value != text:
-        file.add(key, f"is never the value of the field {field.name}, which reads as {value or 'blank'}", "that value")
+    misfit = find_misfit(field.codec, text)
+    if misfit is not None:
+        file.add(key, f"{misfit[0]} the field {field.name}", misfit[1])
 
 
 def _check_management(management: Management, response_code: str, line: MessagePlan, file: FileProblems) -> None:

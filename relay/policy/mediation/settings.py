@@ -94,7 +94,8 @@ class Expression(Section):
     `unless` give fields and values: the field is left out unless they match, or when they do; without values they ask
     whether the field is blank. `longer` allows a field that is longer than the standard's: values too long are an
     error (`check`), or text is cut (`cut`). `times` multiplies a number that is in units (1000), `minus` gives a field
-    and the values with which a number is negative.
+    and the values with which a number is negative, `plus` those with which it is positive: without `plus` blank, + and
+    0. Other values are errors.
     """
 
     field: Name | None = None
@@ -112,6 +113,7 @@ class Expression(Section):
     longer: Literal["check", "cut"] | None = None
     times: Annotated[int, Field(ge=2, le=100_000_000)] | None = None
     minus: Annotated[dict[str, Codes], Field(max_length=1)] = Field(default={})
+    plus: Annotated[dict[str, Codes], Field(max_length=1)] = Field(default={})
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:

@@ -99,6 +99,8 @@ PROBLEMS = [
     (LIST, "paging.key", ["next"], "BA13.yaml: paging.key[0]: names next, which the response does not have"),
     (LIST, "paging.more", {"flag": "Y"}, "BA13.yaml: paging.more.flag: is no field of the response"),
     (LIST, "paging.last", {"flag": "Y"}, "BA13.yaml: paging.last.flag: is no field of the response"),
+    (LIST, "paging.more", {"more": "YES"}, "BA13.yaml: paging.more.more: has the value YES, which does not fit in the"),
+    (LIST, "paging.last", {"more": ["N", "Y"]}, "BA13.yaml: paging.last: has a value of more: the list would both go"),
     (LIST, "paging", {"list": "trans_list", "key": ["key"], "last": {"more": "N"}, "rows": 20},
      "BA13.yaml: paging.last: is set, but more is missing"),
     (LIST, "paging.rows", 30, "BA13.yaml: paging.rows: is more than the list can have; expected: at most 20"),

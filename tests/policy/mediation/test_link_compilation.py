@@ -80,7 +80,7 @@ PROBLEMS = [
     (change("management", field="msg_type"),
      "link.yaml: management.field: names a field that always has $kind; expected: a field without value, or a field"),
     (change("management", kinds={"request": "800", "response": "0810"}),
-     "link.yaml: management.kinds.request: is never the value of the field msg_type, which reads as 0800"),
+     "link.yaml: management.kinds.request: reads as 0800 in the field msg_type"),
     (change("response_code", codes={"0000": "00000"}),
      "link.yaml: response_code.codes.0000: does not fit in the field resp_code; expected: at most 3 characters"),
     (with_field(1, "again n(4) = $kind"),
