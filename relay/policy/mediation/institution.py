@@ -158,6 +158,7 @@ class _MessageCompiler:
         for plan in iter_fields(response.header):
             if plan.variable == "code" and self._message.response.code is not None:
                 check_code("response.code", plan, self._message.response.code, self._file)
+        self._check_management()
         if "code" not in used:
             self._file.warn("code", "is in no field of the request", "a field = $code, if the core needs the code")
         asset = self._api.asset
@@ -169,6 +170,14 @@ class _MessageCompiler:
             if not has_value and plan.name not in self._parameters:
                 allowed = "= VALUE, or the name of a parameter: " + ", ".join(sorted(self._parameters))
                 self._file.add(plan.key, f"has no value: {plan.name} is no parameter of the API", allowed)
+
+    def _check_management(self) -> None:
+        """Adds a problem for a transaction code of line management, where nothing else tells its telegrams."""
+        settings, message = self._link.settings, self._message
+        if settings.management is not None and settings.management.shares_kinds(settings.kinds):
+            for key, code in (("code", message.code), ("response.code", message.response.code)):
+                if code in settings.management.codes.values():
+                    self._file.add(key, "is a code of line management", "other codes, or other management.kinds")
 
     def _check_size(self, key: str, plan: MessagePlan) -> None:
         """Adds a problem when the longest telegram does not fit in the length field or in `max_bytes`."""

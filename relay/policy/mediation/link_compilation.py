@@ -74,6 +74,10 @@ def compile_link(link: TelegramLink, file: FileProblems, rsp_codes: RspCodes) ->
     if link.management is not None:
         line = compile_message(header, "management.fields", link.management.fields, link.charset, file.problems, first)
         _check_management(link.management, codes.field, line, file)
+        if link.management.shares_kinds(link.kinds) and link.management.field != names.get("code"):
+            wrong = "has a message type of kinds: data telegrams would be taken for line management"
+            allowed = "other types than kinds, or field: the field = $code of the header"
+            file.add("management.kinds", wrong, allowed)
     smallest = get_size(plan.header)
     ok = None if link.management is None else link.management.ok
     success = next((code for code, rsp_code in codes.codes.items() if rsp_code == SUCCESS), "")

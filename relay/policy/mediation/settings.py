@@ -54,7 +54,8 @@ class Management(Section):
     """Line management (회선 관리): telegrams that start, test and end a line, by the code in one of their fields.
 
     `field` is one of `fields`, or a field of the header that has no value or `= $code`. `ok` is the response code of
-    the relay's own answers, by default the first success of `response_code`.
+    the relay's own answers, by default the first success of `response_code`. `kinds` may be those of data telegrams
+    only if the transaction code is `field`.
     """
 
     kinds: Kinds = Kinds(request="0800", response="0810")
@@ -62,6 +63,16 @@ class Management(Section):
     field: Name
     codes: dict[Literal["start", "test", "end"], Code]
     ok: Code | None = None
+
+    def shares_kinds(self, kinds: Kinds) -> bool:
+        """Whether a message type is also one of data telegrams."""
+        return bool({self.kinds.request, self.kinds.response} & {kinds.request, kinds.response})
+
+    def has_telegram(self, kind: str, code: str, kinds: Kinds) -> bool:
+        """Whether a telegram is line management; where data telegrams share a type, the transaction code tells."""
+        if kind not in {self.kinds.request, self.kinds.response}:
+            return False
+        return code in self.codes.values() or not self.shares_kinds(kinds)
 
 
 class TelegramLink(Section):
