@@ -138,6 +138,11 @@ def _check_management(management: Management, response_code: str, line: MessageP
     fields = {field.name: field for field in iter_fields(line.parts)}
     if management.field not in fields:
         file.add("management.field", "is no field of the telegram", "one of " + ", ".join(sorted(fields)))
+    actions: dict[str, str] = {}
+    for action, code in management.codes.items():
+        if actions.setdefault(code, action) != action:
+            wrong = f"is also the code of {actions[code]}: telegrams of the core could be either"
+            file.add(f"management.codes.{action}", wrong, "a code for each action")
     values = [(f"codes.{action}", management.field, code) for action, code in management.codes.items()]
     if management.ok is not None:
         values.append(("ok", response_code, management.ok))

@@ -93,6 +93,8 @@ PROBLEMS = [
     (change("management", ok="0000"),
      "link.yaml: management.ok: does not fit in the field resp_code; expected: at most 3 characters"),
     (change("management", codes={"start": "OPENING"}), "link.yaml: management.codes.start: does not fit in the field"),
+    (change("management", codes={"start": "OPEN", "test": "OPEN"}),
+     "link.yaml: management.codes.test: is also the code of start: telegrams of the core could be either; expected: a"),
     (change("management", field="msg_type"),
      "link.yaml: management.field: names a field that always has $kind; expected: a field without value, or a field"),
     (change("management", kinds={"request": "800", "response": "0810"}),
@@ -138,3 +140,25 @@ def test_a_code_that_is_never_sent_is_a_warning(compile_small):
     assert [str(warning) for warning in institution.warnings if warning.key == "code"] == [
         "BA22.yaml: code: is in no field of the request; expected: a field = $code, if the core needs the code"
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "branch", "is_warned"), [("LOAN22", "A", True), ("LOAN22", "B", False), ("X", "A", False)]
+)
+def test_two_apis_with_one_request_are_a_warning(compile_small, code, branch, is_warned):
+    fields = LOAN["request"]["fields"]
+    files = {
+        "BA22.yaml": {**LOAN, "request": {"fields": [*fields, "branch an(1) = A"]}},
+        "BA21.yaml": {
+            "api": "BA21",
+            "code": code,
+            "request": {"fields": [*fields, f"branch an(1) = {branch}"]},
+            "response": {"fields": ["issue_date date", "exp_date date", "rate amount(7,5)"]},
+            "answer": {"last_offered_rate": "rate", "repay_method": "= 01"},
+        },
+    }
+    institution, problems = compile_small(LINK, files)
+    assert problems == []
+    warned = [str(warning).partition(";")[0] for warning in institution.warnings if warning.key == "code"]
+    wrong = "BA21.yaml: code: is also that of BA22: the core cannot tell their requests apart"
+    assert warned == ([wrong] if is_warned else [])

@@ -57,6 +57,10 @@ PROBLEMS = [
      "customer: unchecked in link.yaml")),
     ("ci an(88) = $user_ci", ["ci an(13) = $user_ci"],
      "BA13.yaml: request.fields[0]: has 13 bytes for $user_ci; expected: 88 bytes, those of a CI"),
+    ("ci an(88) = $user_ci", [{"name": "ci", "type": "an", "length": 88, "value": "$user_ci", "default": "X"}],
+     "BA13.yaml: request: does not name the customer of the call, user_ci"),
+    ("account_num an(20)", [{"name": "account_num", "type": "an", "length": 20, "codes": {"1": "2"}, "default": "3"}],
+     "BA13.yaml: request.fields: do not have the asset of the call, account_num"),
     ("from_date date", [], ("BA13.yaml: request: does not have the parameter from_date of the API; expected: a field "
      "from_date")),
     ("to_date date", ["bis date = $from_date"], "BA13.yaml: request: does not have the parameter to_date of the API"),
