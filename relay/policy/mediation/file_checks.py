@@ -94,7 +94,8 @@ def _check_ends(paging: ListPaging, scope: Scope, file: FileProblems) -> None:
                 check_codes(place, scope.fields[name], codes)
             except LayoutError as error:
                 file.problems.append(error)
-    if paging.last and all(set(codes) & set(paging.more.get(name, ())) for name, codes in paging.last.items()):
+    both = [set(codes) & set(paging.more[name]) for name, codes in paging.last.items() if name in paging.more]
+    if both and all(both):
         file.add("paging.last", "has a value of more: the list would both go on and end", "other values than more")
     if paging.last and not paging.more:
         file.add("paging.last", "is set, but more is missing", "the values of a list that continues, as more")

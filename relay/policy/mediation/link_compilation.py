@@ -156,12 +156,27 @@ def _check_management(management: Management, response_code: str, line: MessageP
 
 
 def check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], file: FileProblems) -> None:
-    """Adds a problem for each field with an unknown value."""
+    """Adds a problem for each field with an unknown value, or with values that do not fit in it."""
     for field in fields:
+        _check_values(field, file)
         name = field.variable
         if name and name not in CONTEXT_NAMES and name not in parameters and not name.startswith("key."):
             allowed = "one of $" + ", $".join([*CONTEXT_NAMES, *sorted(parameters)])
             file.add(field.key, f"has the unknown value ${name}", allowed)
+
+
+def _check_values(field: FieldPlan, file: FileProblems) -> None:
+    """Adds codes and a default that cannot be encoded, and values for none that are longer than the field."""
+    item, length = field.item, field.codec.length
+    values = [(f"codes.{value}", code) for value, code in item.codes.items()]
+    for key, code in [*values, ("default", item.default or "")]:
+        try:
+            field.codec.encode(code)
+        except ValueFault as fault:
+            file.add(f"{field.key}.{key}", f"does not fit in the field {field.name}", fault.expected)
+    for code in item.blank:
+        if len(code) > length:
+            file.add(f"{field.key}.blank", f"has {code}, longer than the field", f"at most {length} characters")
 
 
 def iter_all_fields(parts: Sequence[Part]) -> list[FieldPlan]:

@@ -61,6 +61,12 @@ PROBLEMS = [
      "BA13.yaml: request: does not name the customer of the call, user_ci"),
     ("account_num an(20)", [{"name": "account_num", "type": "an", "length": 20, "codes": {"1": "2"}, "default": "3"}],
      "BA13.yaml: request.fields: do not have the asset of the call, account_num"),
+    ("seqno an(7)", [{"name": "seqno", "type": "an", "length": 2, "codes": {"001": "001"}}],
+     "BA13.yaml: request.fields[2].codes.001: does not fit in the field seqno; expected: at most 2 characters"),
+    ("seqno an(7)", [{"name": "seqno", "type": "n", "length": 3, "default": "one"}],
+     "BA13.yaml: request.fields[2].default: does not fit in the field seqno; expected: at most 3 digits"),
+    ("seqno an(7)", [{"name": "seqno", "type": "an", "length": 2, "blank": ["999"]}],
+     "BA13.yaml: request.fields[2].blank: has 999, longer than the field; expected: at most 2 characters"),
     ("from_date date", [], ("BA13.yaml: request: does not have the parameter from_date of the API; expected: a field "
      "from_date")),
     ("to_date date", ["bis date = $from_date"], "BA13.yaml: request: does not have the parameter to_date of the API"),
