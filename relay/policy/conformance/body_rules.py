@@ -130,8 +130,8 @@ BODY_RULES: Final[RuleTable] = build_table(
         Rule.ORDER, "규격 6장 (정렬)",
         "목록은 규격의 순서로 정렬합니다.",
         "The rows are in the order of the standard.",
-        "거래내역은 최근 거래부터 보내십시오.",
-        "Sort transactions from the newest to the oldest.",
+        "거래내역은 최근 일시부터, 계좌 목록은 account_type과 account_num 순으로 보내십시오.",
+        "Sort transactions by day, newest first, accounts by account_type, account_num.",
     ),
     (
         Rule.ASSET, "규격 6장",

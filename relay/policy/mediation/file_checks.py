@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from relay.policy.mediation.conversion import RspCodes
 from relay.policy.mediation.errors import LayoutError, LayoutProblem
-from relay.policy.mediation.mapping.expressions import Scope
+from relay.policy.mediation.mapping.expressions import Scope, check_codes
 from relay.policy.mediation.paging.seal import MAX_KEY_BYTES
 from relay.policy.mediation.settings import EMPTY, Expression, ListPaging
 
@@ -77,14 +77,25 @@ def check_paging(
     group = scope.groups.get(paging.list if entry is None else entry.rows or "")
     if group is not None and group.maximum and paging.rows > group.maximum:
         file.add("paging.rows", "is more than the list can have", f"at most {group.maximum}")
+    _check_ends(paging, scope, file)
+    if "next_page" not in parameters:
+        file.add("paging", "is set, but the API has no pages", "no paging")
+
+
+def _check_ends(paging: ListPaging, scope: Scope, file: FileProblems) -> None:
+    """Adds what is wrong with the values that tell whether a list goes on."""
     for key, conditions in (("more", paging.more), ("last", paging.last)):
         for name, codes in conditions.items():
             place = f"paging.{key}.{name}"
             if name not in scope.fields:
                 file.add(place, "is no field of the response", "a field outside of lists")
-            elif (choices := scope.fields[name].choices) is not None and not choices.issuperset(codes):
-                file.add(place, "has a value that the field never has", "one of " + ", ".join(sorted(choices)))
+                continue
+            try:
+                check_codes(place, scope.fields[name], codes)
+            except LayoutError as error:
+                file.problems.append(error)
+    both = [set(codes) & set(paging.more[name]) for name, codes in paging.last.items() if name in paging.more]
+    if both and all(both):
+        file.add("paging.last", "has a value of more: the list would both go on and end", "other values than more")
     if paging.last and not paging.more:
         file.add("paging.last", "is set, but more is missing", "the values of a list that continues, as more")
-    if "next_page" not in parameters:
-        file.add("paging", "is set, but the API has no pages", "no paging")

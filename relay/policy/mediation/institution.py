@@ -24,10 +24,17 @@ from relay.policy.mediation.link_compilation import (
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
 from relay.policy.mediation.mapping.records import describe_record
-from relay.policy.mediation.request_checks import SentValue, check_request, list_repeated, warn_of_swaps
+from relay.policy.mediation.request_checks import (
+    SentValue,
+    check_request,
+    list_repeated,
+    list_unchanged,
+    warn_of_swaps,
+)
 from relay.policy.mediation.settings import TelegramLink, TelegramMessage
 from relay.policy.mediation.telegram.notation import Item
 from relay.policy.mediation.telegram.plan import (
+    FieldPlan,
     MessagePlan,
     Run,
     compile_message,
@@ -63,7 +70,7 @@ def compile_institution(
     files = [link_file]
     apis = {api.api_code: api for api in catalogue.iter_apis(industry, later=True)}
     conversions: dict[str, Conversion] = {}
-    names: dict[str, str] = {}
+    files_by_api: dict[str, FileProblems] = {}
     for name, message in messages:
         file = FileProblems(name)
         files.append(file)
@@ -71,15 +78,33 @@ def compile_institution(
         if api is None:
             file.add("api", f"is no API of the industry {industry}", "one of " + ", ".join(apis))
             continue
-        if message.api in names:
-            file.add("api", f"is also that of {names[message.api]}", "one file for each API")
-        names[message.api] = name
+        if message.api in files_by_api:
+            file.add("api", f"is also that of {files_by_api[message.api].name}", "one file for each API")
+        files_by_api[message.api] = file
         conversions[message.api] = _MessageCompiler(compiled_link, message, api, file, rsp_codes).compile()
-    for api_code in sorted(set(offered) - set(names)):
+    for api_code in sorted(set(offered) - set(files_by_api)):
         link_file.add("", f"has no file for {api_code}, which the institution offers", f"a file with api: {api_code}")
+    _warn_of_shared_codes(conversions.values(), files_by_api)
     problems = report_problems(files, link[0], "header[")
     warnings = tuple(report_warnings(files, link[0], "header["))
     return (None if problems else TelegramInstitution(compiled_link, conversions, warnings)), problems
+
+
+def _is_changed(plan: FieldPlan) -> bool:
+    return bool(plan.item.codes) or plan.item.default is not None
+
+
+def _warn_of_shared_codes(conversions: Iterable[Conversion], files: Mapping[str, FileProblems]) -> None:
+    """Adds a warning for two APIs whose requests the core cannot tell apart: by transaction code and constants."""
+    known: dict[tuple[object, ...], str] = {}
+    for conversion in conversions:
+        plans = iter_fields(conversion.request.parts)
+        constants = tuple((plan.offset, plan.constant) for plan in plans if plan.constant is not None)
+        sign = (conversion.code, constants, get_size(conversion.request.parts))
+        first = known.setdefault(sign, conversion.name)
+        if first != conversion.name:
+            wrong = f"is also that of {first}: the core cannot tell their requests apart"
+            files[conversion.name].warn("code", wrong, "another code or constant, unless one telegram serves both")
 
 
 class _MessageCompiler:
@@ -143,12 +168,13 @@ class _MessageCompiler:
 
     def _check_request(self, request: MessagePlan, response: MessagePlan) -> None:
         sent = [
-            SentValue(plan.key, plan.variable or plan.name, plan.codec.length, plan.codec.kind)
+            SentValue(plan.key, plan.variable or plan.name, plan.codec.length, plan.codec.kind, _is_changed(plan))
             for plan in iter_all_fields(request.parts)
             if plan.constant is None
         ]
         used = {value.name for value in sent}
-        repeated = {plan.variable for part in response.parts if isinstance(part, Run) for plan in part.fields}
+        plans = (plan for part in response.parts if isinstance(part, Run) for plan in part.fields)
+        repeated = {plan.variable for plan in plans if not _is_changed(plan)}
         customer = self._link.settings.customer
         check_request(self._api, sent, repeated, self._message.paging, customer, self._file)
         warn_of_swaps(self._api, repeated, self._file)
@@ -158,10 +184,11 @@ class _MessageCompiler:
         for plan in iter_fields(response.header):
             if plan.variable == "code" and self._message.response.code is not None:
                 check_code("response.code", plan, self._message.response.code, self._file)
+        self._check_management()
         if "code" not in used:
             self._file.warn("code", "is in no field of the request", "a field = $code, if the core needs the code")
         asset = self._api.asset
-        if asset is not None and asset.field not in used:
+        if asset is not None and asset.field not in list_unchanged(sent):
             allowed = f"a field {asset.field}, or a field = ${asset.field}"
             self._file.add("request.fields", f"do not have the asset of the call, {asset.field}", allowed)
         for plan in iter_all_fields(request.body):
@@ -169,6 +196,14 @@ class _MessageCompiler:
             if not has_value and plan.name not in self._parameters:
                 allowed = "= VALUE, or the name of a parameter: " + ", ".join(sorted(self._parameters))
                 self._file.add(plan.key, f"has no value: {plan.name} is no parameter of the API", allowed)
+
+    def _check_management(self) -> None:
+        """Adds a problem for a transaction code of line management, where nothing else tells its telegrams."""
+        settings, message = self._link.settings, self._message
+        if settings.management is not None and settings.management.shares_kinds(settings.kinds):
+            for key, code in (("code", message.code), ("response.code", message.response.code)):
+                if code in settings.management.codes.values():
+                    self._file.add(key, "is a code of line management", "other codes, or other management.kinds")
 
     def _check_size(self, key: str, plan: MessagePlan) -> None:
         """Adds a problem when the longest telegram does not fit in the length field or in `max_bytes`."""

@@ -61,7 +61,7 @@ class Link:
         table = Decoder("header", data, {}).decode_header(self.header)
         kind, code, unique_number = (table.get(self.names.get(name, "")) for name in ("kind", "code", "unique_number"))
         management = self.settings.management
-        if management is None or kind not in {management.kinds.request, management.kinds.response}:
+        if management is None or not management.has_telegram(kind, code, self.settings.kinds):
             return Header(kind, code, unique_number)
         action = self._read_action(data, table)
         response_code = table.get(self.settings.response_code.field)
@@ -72,9 +72,9 @@ class Link:
 
         Returns None for line management, which belongs to no request.
         """
-        kind, number = (self._read_field(data, variable) for variable in ("kind", "unique_number"))
+        kind, code, number = (self._read_field(data, variable) for variable in ("kind", "code", "unique_number"))
         management = self.settings.management
-        if management is not None and kind in {management.kinds.request, management.kinds.response}:
+        if management is not None and management.has_telegram(kind, code, self.settings.kinds):
             return None
         return number
 

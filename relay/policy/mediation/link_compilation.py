@@ -9,7 +9,7 @@ from relay.policy.mediation.errors import ValueFault
 from relay.policy.mediation.file_checks import FileProblems, check_response_codes
 from relay.policy.mediation.link import Link
 from relay.policy.mediation.settings import Management, TelegramLink
-from relay.policy.mediation.telegram.codec import Kind
+from relay.policy.mediation.telegram.codec import Kind, find_misfit
 from relay.policy.mediation.telegram.encoding import translate
 from relay.policy.mediation.telegram.framing import Framing
 from relay.policy.mediation.telegram.notation import Item
@@ -74,6 +74,10 @@ def compile_link(link: TelegramLink, file: FileProblems, rsp_codes: RspCodes) ->
     if link.management is not None:
         line = compile_message(header, "management.fields", link.management.fields, link.charset, file.problems, first)
         _check_management(link.management, codes.field, line, file)
+        if link.management.shares_kinds(link.kinds) and link.management.field != names.get("code"):
+            wrong = "has a message type of kinds: data telegrams would be taken for line management"
+            allowed = "other types than kinds, or field: the field = $code of the header"
+            file.add("management.kinds", wrong, allowed)
     smallest = get_size(plan.header)
     ok = None if link.management is None else link.management.ok
     success = next((code for code, rsp_code in codes.codes.items() if rsp_code == SUCCESS), "")
@@ -121,12 +125,12 @@ def check_code(key: str, field: FieldPlan, code: str, file: FileProblems) -> Non
     """Adds a problem for a code that its field cannot have, or that reads as another one."""
     try:
         text = translate(field, code) if field.item.codes else code
-        value = field.codec.decode([field.codec.encode(text)])[0].decode()
     except ValueFault as fault:
         file.add(key, f"does not fit in the field {field.name}", fault.expected)
         return
-    if value != text:
-        file.add(key, f"is never the value of the field {field.name}, which reads as {value or 'blank'}", "that value")
+    misfit = find_misfit(field.codec, text)
+    if misfit is not None:
+        file.add(key, f"{misfit[0]} the field {field.name}", misfit[1])
 
 
 def _check_management(management: Management, response_code: str, line: MessagePlan, file: FileProblems) -> None:
@@ -134,6 +138,11 @@ def _check_management(management: Management, response_code: str, line: MessageP
     fields = {field.name: field for field in iter_fields(line.parts)}
     if management.field not in fields:
         file.add("management.field", "is no field of the telegram", "one of " + ", ".join(sorted(fields)))
+    actions: dict[str, str] = {}
+    for action, code in management.codes.items():
+        if actions.setdefault(code, action) != action:
+            wrong = f"is also the code of {actions[code]}: telegrams of the core could be either"
+            file.add(f"management.codes.{action}", wrong, "a code for each action")
     values = [(f"codes.{action}", management.field, code) for action, code in management.codes.items()]
     if management.ok is not None:
         values.append(("ok", response_code, management.ok))
@@ -147,12 +156,27 @@ def _check_management(management: Management, response_code: str, line: MessageP
 
 
 def check_variables(fields: Iterable[FieldPlan], parameters: frozenset[str], file: FileProblems) -> None:
-    """Adds a problem for each field with an unknown value."""
+    """Adds a problem for each field with an unknown value, or with values that do not fit in it."""
     for field in fields:
+        _check_values(field, file)
         name = field.variable
         if name and name not in CONTEXT_NAMES and name not in parameters and not name.startswith("key."):
             allowed = "one of $" + ", $".join([*CONTEXT_NAMES, *sorted(parameters)])
             file.add(field.key, f"has the unknown value ${name}", allowed)
+
+
+def _check_values(field: FieldPlan, file: FileProblems) -> None:
+    """Adds codes and a default that cannot be encoded, and values for none that are longer than the field."""
+    item, length = field.item, field.codec.length
+    values = [(f"codes.{value}", code) for value, code in item.codes.items()]
+    for key, code in [*values, ("default", item.default or "")]:
+        try:
+            field.codec.encode(code)
+        except ValueFault as fault:
+            file.add(f"{field.key}.{key}", f"does not fit in the field {field.name}", fault.expected)
+    for code in item.blank:
+        if len(code) > length:
+            file.add(f"{field.key}.blank", f"has {code}, longer than the field", f"at most {length} characters")
 
 
 def iter_all_fields(parts: Sequence[Part]) -> list[FieldPlan]:

@@ -25,12 +25,21 @@ _UNBOUNDED: Final = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME})
 
 @dataclass(frozen=True, slots=True)
 class SentValue:
-    """A value that requests have: its key in the file, its name, and its field; `length` 0 is any."""
+    """A value that requests have: its key in the file, its name, and its field; `length` 0 is any.
+
+    `is_changed` is a value with `codes` or a `default`: the core gets another one, so it names no customer or asset.
+    """
 
     key: str
     name: str
     length: int = 0
     kind: Kind = Kind.ASCII
+    is_changed: bool = False
+
+
+def list_unchanged(sent: Collection[SentValue]) -> frozenset[str]:
+    """Returns the names of values that the core gets as the call has them."""
+    return frozenset(value.name for value in sent if not value.is_changed)
 
 
 def check_request(
@@ -46,7 +55,7 @@ def check_request(
     `repeated` are the values of the request that each response must repeat.
     """
     names = {value.name for value in sent}
-    _check_customer(names, repeated, customer, file)
+    _check_customer(list_unchanged(sent), repeated, customer, file)
     _check_parameters(api, names, file)
     _check_positions(sent, paging, file)
     _check_lengths(api, sent, file)

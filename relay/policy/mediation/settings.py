@@ -54,7 +54,8 @@ class Management(Section):
     """Line management (회선 관리): telegrams that start, test and end a line, by the code in one of their fields.
 
     `field` is one of `fields`, or a field of the header that has no value or `= $code`. `ok` is the response code of
-    the relay's own answers, by default the first success of `response_code`.
+    the relay's own answers, by default the first success of `response_code`. `kinds` may be those of data telegrams
+    only if the transaction code is `field`.
     """
 
     kinds: Kinds = Kinds(request="0800", response="0810")
@@ -62,6 +63,16 @@ class Management(Section):
     field: Name
     codes: dict[Literal["start", "test", "end"], Code]
     ok: Code | None = None
+
+    def shares_kinds(self, kinds: Kinds) -> bool:
+        """Whether a message type is also one of data telegrams."""
+        return bool({self.kinds.request, self.kinds.response} & {kinds.request, kinds.response})
+
+    def has_telegram(self, kind: str, code: str, kinds: Kinds) -> bool:
+        """Whether a telegram is line management; where data telegrams share a type, the transaction code tells."""
+        if kind not in {self.kinds.request, self.kinds.response}:
+            return False
+        return code in self.codes.values() or not self.shares_kinds(kinds)
 
 
 class TelegramLink(Section):
@@ -94,7 +105,8 @@ class Expression(Section):
     `unless` give fields and values: the field is left out unless they match, or when they do; without values they ask
     whether the field is blank. `longer` allows a field that is longer than the standard's: values too long are an
     error (`check`), or text is cut (`cut`). `times` multiplies a number that is in units (1000), `minus` gives a field
-    and the values with which a number is negative.
+    and the values with which a number is negative, `plus` those with which it is positive: without `plus` blank, + and
+    0. Other values are errors.
     """
 
     field: Name | None = None
@@ -112,6 +124,7 @@ class Expression(Section):
     longer: Literal["check", "cut"] | None = None
     times: Annotated[int, Field(ge=2, le=100_000_000)] | None = None
     minus: Annotated[dict[str, Codes], Field(max_length=1)] = Field(default={})
+    plus: Annotated[dict[str, Codes], Field(max_length=1)] = Field(default={})
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:

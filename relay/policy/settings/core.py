@@ -49,6 +49,8 @@ class CoreSettings(Section):
         if bool(self.addresses) == (self.listen is not None):
             wrong = "is set, and addresses, too" if self.addresses else "is missing, and addresses, too"
             raise build_error("listen", wrong, "addresses to open lines, or listen for lines that the core opens")
+        if len({address.lower() for address in self.addresses}) != len(self.addresses):
+            raise build_error("addresses", "has an address twice", "each address once; `lines` is for more lines")
         if bool(self.peers) != (self.listen is not None):
             wrong = "is set, but listen is not" if self.peers else "is empty, but listen is set"
             raise build_error("peers", wrong, "the networks of the core, with listen only")

@@ -1,7 +1,11 @@
+import json
+
 import pytest
 
+from relay.policy.mediation.conversion import Call
 from relay.policy.mediation.errors import ConversionError
 from relay.policy.mediation.inspection import encode_response
+from relay.policy.mediation.paging.collection import PageCollection
 
 HEADER = [
     "msg_type n(4) = $kind",
@@ -99,6 +103,8 @@ PROBLEMS = [
     (LIST, "paging.key", ["next"], "BA13.yaml: paging.key[0]: names next, which the response does not have"),
     (LIST, "paging.more", {"flag": "Y"}, "BA13.yaml: paging.more.flag: is no field of the response"),
     (LIST, "paging.last", {"flag": "Y"}, "BA13.yaml: paging.last.flag: is no field of the response"),
+    (LIST, "paging.more", {"more": "YES"}, "BA13.yaml: paging.more.more: has the value YES, which does not fit in the"),
+    (LIST, "paging.last", {"more": ["N", "Y"]}, "BA13.yaml: paging.last: has a value of more: the list would both go"),
     (LIST, "paging", {"list": "trans_list", "key": ["key"], "last": {"more": "N"}, "rows": 20},
      "BA13.yaml: paging.last: is set, but more is missing"),
     (LIST, "paging.rows", 30, "BA13.yaml: paging.rows: is more than the list can have; expected: at most 20"),
@@ -185,3 +191,25 @@ def test_a_length_field_of_the_header_is_used(compile_small):
     institution, problems = compile_small(link, {"BA22.yaml": LOAN})
     assert problems == []
     assert institution.link.framing.end == 24
+
+
+def test_an_unknown_sign_of_an_amount_has_its_place(compile_small):
+    fields = ["balance_amt amount(15)", "sign an(1)", *LOAN["response"]["fields"][1:]]
+    answer = {"balance_amt": {"field": "balance_amt", "minus": {"sign": "-"}}}
+    institution, problems = compile_small(
+        LINK, {"BA22.yaml": {**LOAN, "response": {"fields": fields}, "answer": answer}}
+    )
+    assert problems == []
+    conversion = institution.conversions["BA22"]
+    call, bodies = Call("ZBAC000001", {"account_num": "1"}), {}
+    for sign in ("-", "+", "?"):
+        collection = PageCollection(conversion, call)
+        collection.build_request("00000001", 1_800_000_000.0)
+        values = {"resp_code": "0000", "balance_amt": "15", "sign": sign, "loan_principal": "1"}
+        collection.accept(encode_response(conversion, values, {"account_num": "1", "unique_number": "00000001"}))
+        try:
+            bodies[sign] = json.loads(collection.build_answer().body)["balance_amt"]
+        except ConversionError as error:
+            bodies[sign] = str(error)
+    wrong = "BA22 response: offset 24: balance_amt: expected a value of minus or plus in sign"
+    assert bodies == {"-": "-15", "+": "15", "?": wrong}

@@ -54,6 +54,22 @@ def test_line_management_may_be_told_by_the_transaction_code(institution):
     assert (answer.line, answer.is_answer, answer.unique_number) == ("test", True, "00000007")
 
 
+def test_data_and_management_may_share_message_types(compile_small):
+    codes = {"0200": "1", "0210": "2"}
+    link = {**change("management", kinds={"request": "0200", "response": "0210"})}
+    link["header"] = [HEADER[0], {**HEADER[1], "codes": codes}, *HEADER[2:]]
+    institution, problems = compile_small(link, FILES)
+    assert problems == []
+    request = institution.link.encode_line_request("test", {"unique_number": "7"})
+    assert (institution.link.read_header(request).line, institution.link.find_number(request)) == ("test", None)
+    response = encode_response(
+        institution.conversions["BA22"],
+        {"resp_code": "000", "balance_amt": "1", "loan_principal": "1"},
+        {"account_num": "1", "unique_number": "7"},
+    )
+    assert (institution.link.read_header(response).line, institution.link.find_number(response)) == (None, "00000007")
+
+
 def test_a_direction_differs_in_request_and_response(institution):
     conversion = institution.conversions["BA22"]
     context = {"account_num": "1", "unique_number": "7"}
@@ -77,10 +93,16 @@ PROBLEMS = [
     (change("management", ok="0000"),
      "link.yaml: management.ok: does not fit in the field resp_code; expected: at most 3 characters"),
     (change("management", codes={"start": "OPENING"}), "link.yaml: management.codes.start: does not fit in the field"),
+    (change("management", codes={"start": "OPEN", "test": "OPEN"}),
+     "link.yaml: management.codes.test: is also the code of start: telegrams of the core could be either; expected: a"),
     (change("management", field="msg_type"),
      "link.yaml: management.field: names a field that always has $kind; expected: a field without value, or a field"),
     (change("management", kinds={"request": "800", "response": "0810"}),
-     "link.yaml: management.kinds.request: is never the value of the field msg_type, which reads as 0800"),
+     "link.yaml: management.kinds.request: reads as 0800 in the field msg_type"),
+    ({**change("management", kinds={"request": "0200", "response": "0810"}, field="resp_code", codes={"test": "001"})},
+     "link.yaml: management.kinds: has a message type of kinds: data telegrams would be taken for line management;"),
+    (change("management", kinds={"request": "0200", "response": "0210"}, codes={"test": "LOAN22"}),
+     "BA22.yaml: code: is a code of line management; expected: other codes, or other management.kinds"),
     (change("response_code", codes={"0000": "00000"}),
      "link.yaml: response_code.codes.0000: does not fit in the field resp_code; expected: at most 3 characters"),
     (with_field(1, "again n(4) = $kind"),
@@ -118,3 +140,25 @@ def test_a_code_that_is_never_sent_is_a_warning(compile_small):
     assert [str(warning) for warning in institution.warnings if warning.key == "code"] == [
         "BA22.yaml: code: is in no field of the request; expected: a field = $code, if the core needs the code"
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "branch", "is_warned"), [("LOAN22", "A", True), ("LOAN22", "B", False), ("X", "A", False)]
+)
+def test_two_apis_with_one_request_are_a_warning(compile_small, code, branch, is_warned):
+    fields = LOAN["request"]["fields"]
+    files = {
+        "BA22.yaml": {**LOAN, "request": {"fields": [*fields, "branch an(1) = A"]}},
+        "BA21.yaml": {
+            "api": "BA21",
+            "code": code,
+            "request": {"fields": [*fields, f"branch an(1) = {branch}"]},
+            "response": {"fields": ["issue_date date", "exp_date date", "rate amount(7,5)"]},
+            "answer": {"last_offered_rate": "rate", "repay_method": "= 01"},
+        },
+    }
+    institution, problems = compile_small(LINK, files)
+    assert problems == []
+    warned = [str(warning).partition(";")[0] for warning in institution.warnings if warning.key == "code"]
+    wrong = "BA21.yaml: code: is also that of BA22: the core cannot tell their requests apart"
+    assert warned == ([wrong] if is_warned else [])

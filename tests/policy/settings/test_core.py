@@ -29,6 +29,7 @@ def test_what_is_no_address_is_refused(address):
     [
         ({}, "listen: is missing, and addresses, too"),
         ({"addresses": ["core:1"], "listen": "0.0.0.0:1", "peers": ["10.0.0.0/8"]}, "listen: is set, and addresses"),
+        ({"addresses": ["core:1", "CORE:1"]}, "addresses: has an address twice"),
         ({"listen": "0.0.0.0:1"}, "peers: is empty, but listen is set"),
         ({"addresses": ["core:1"], "peers": ["10.0.0.0/8"]}, "peers: is set, but listen is not"),
     ],

@@ -23,7 +23,7 @@ from relay.policy.mediation.json_api.requests import PATH_VALUE, RequestPlan
 from relay.policy.mediation.json_api.settings import JsonLink, JsonMessage
 from relay.policy.mediation.mapping.answers import compile_answer
 from relay.policy.mediation.mapping.expressions import Scope
-from relay.policy.mediation.request_checks import SentValue, check_request, list_repeated
+from relay.policy.mediation.request_checks import SentValue, check_request, list_repeated, list_unchanged
 from relay.policy.mediation.settings import NumberedPaging
 
 NAMES: Final = tuple(name for name in CONTEXT_NAMES if name not in {"kind", "code", "length"})
@@ -254,17 +254,23 @@ class _MessageCompiler:
                 self._file.add(plan.key, f"is at {'.'.join(plan.keys)}, as another field", "a path of its own")
 
     def _check_request(self, request: RequestPlan, response: RecordPlan) -> None:
-        asset, customer = self._api.asset, self._link.settings.customer
-        if asset is not None and asset.field not in request.names:
-            allowed = f"{{${asset.field}}} in the path, or a field = ${asset.field} in query, headers or fields"
-            self._file.add("request", f"does not name the asset of the call, {asset.field}", allowed)
         sent = [
-            SentValue(plan.key, plan.variable or plan.name, plan.codec.length, plan.codec.field.kind)
+            SentValue(
+                plan.key,
+                plan.variable or plan.name,
+                plan.codec.length,
+                plan.codec.field.kind,
+                bool(plan.codes) or plan.default is not None,
+            )
             for plan in (*request.query, *request.headers, *request.body)
             if plan.constant is None
         ]
         sent += [SentValue("request.path", name) for name in PATH_VALUE.findall(request.path)]
-        repeated = {plan.variable for plan in response.fields}
+        asset, customer = self._api.asset, self._link.settings.customer
+        if asset is not None and asset.field not in list_unchanged(sent):
+            allowed = f"{{${asset.field}}} in the path, or a field = ${asset.field} in query, headers or fields"
+            self._file.add("request", f"does not name the asset of the call, {asset.field}", allowed)
+        repeated = {plan.variable for plan in response.fields if not plan.codes and plan.default is None}
         check_request(self._api, sent, repeated, self._message.paging, customer, self._file)
 
     def _compile_response(self) -> RecordPlan:

@@ -9,7 +9,7 @@ from typing import Final
 from relay.policy.mediation.errors import LayoutError, ValueFault
 from relay.policy.mediation.mapping.records import Record, RecordField
 from relay.policy.mediation.settings import Expression
-from relay.policy.mediation.telegram.codec import Kind
+from relay.policy.mediation.telegram.codec import Codec, Kind, find_misfit
 from relay.policy.mediation.telegram.decoding import Table
 
 Values = bytes | Sequence[bytes]
@@ -18,6 +18,9 @@ Values = bytes | Sequence[bytes]
 Evaluate = Callable[["Frame"], Values]
 
 _NAMES_TO_SHOW: Final = 12
+
+_POSITIVE: Final = ("", "+", "0")
+"""Values of the sign of a positive number, unless `plus` gives others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ class Source:
     """A compiled expression with what its values can be; `choices` are all of them if they are known.
 
     `field` is the field of the telegram that errors name, if it is in the same record. `longer` allows values that
-    are longer than the standard's. `parts` are those of a join that nothing changes.
+    are longer than the standard's. `parts` are those of a join that nothing changes. `codec` is that of the telegram's
+    field whose values nothing changes.
     """
 
     evaluate: Evaluate
@@ -66,6 +70,7 @@ class Source:
     longer: str = ""
     is_conditional: bool = False
     parts: tuple["Source", ...] = ()
+    codec: Codec | None = None
 
 
 def compile_expression(key: str, expression: Expression, scope: Scope) -> Source:
@@ -82,25 +87,28 @@ def compile_expression(key: str, expression: Expression, scope: Scope) -> Source
         source = compile_field(key, expression.field or "", scope)
     if expression.times is not None:
         source = _multiply(key, source, expression.times)
-    for name, codes in expression.minus.items():
-        source = _add_sign(key, source, name, frozenset(code.encode() for code in codes), scope)
+    if expression.minus or expression.plus:
+        source = _add_sign(key, source, expression, scope)
     if expression.codes or expression.default is not None:
-        _check_codes(f"{key}.codes", source.choices, expression.codes)
+        check_codes(f"{key}.codes", source, expression.codes)
         source = _translate(source, expression)
     for test, wanted in ((expression.when, True), (expression.unless, False)):
         for name, codes in test.items():
-            _check_codes(
-                f"{key}.{'when' if wanted else 'unless'}.{name}", compile_field(key, name, scope).choices, codes
-            )
+            check_codes(f"{key}.{'when' if wanted else 'unless'}.{name}", compile_field(key, name, scope), codes)
             values = frozenset(code.encode() for code in codes)
             source = replace(_add_condition(key, source, name, values, wanted, scope), parts=())
     return replace(source, longer=expression.longer or source.longer)
 
 
-def _check_codes(key: str, choices: frozenset[str] | None, codes: Iterable[str]) -> None:
-    """Raises LayoutError for a code that a field with known values never has."""
+def check_codes(key: str, source: Source | RecordField, codes: Iterable[str]) -> None:
+    """Raises LayoutError for a code that a field never has: it is no choice of it, or does not fit in it."""
+    choices = source.choices
     if choices is not None and not choices.issuperset(filter(None, codes)):
         raise LayoutError(key, "has a value that the field never has", "one of " + ", ".join(sorted(choices)))
+    for code in filter(None, codes):
+        misfit = None if source.codec is None else find_misfit(source.codec, code)
+        if misfit is not None:
+            raise LayoutError(key, f"has the value {code}, which {misfit[0]} the field", misfit[1])
 
 
 def compile_field(key: str, name: str, scope: Scope) -> Source:
@@ -119,6 +127,7 @@ def compile_field(key: str, name: str, scope: Scope) -> Source:
         known.choices,
         field=name if depth == 0 else "",
         longer=known.longer,
+        codec=known.codec,
     )
 
 
@@ -224,7 +233,7 @@ def _multiply(key: str, source: Source, times: int) -> Source:
     digits = len(str(times - 1))
     evaluate = partial(_evaluate_product, source.evaluate, times)
     size, digits = source.max_bytes + digits, source.digits + digits
-    return replace(source, evaluate=evaluate, max_bytes=size, digits=digits, parts=())
+    return replace(source, evaluate=evaluate, max_bytes=size, digits=digits, parts=(), codec=None)
 
 
 def _evaluate_product(evaluate: Evaluate, times: int, frame: Frame) -> Values:
@@ -241,24 +250,44 @@ def _multiply_value(value: bytes, times: int) -> bytes:
     return (text.rstrip("0").rstrip(".") if "." in text else text).encode()
 
 
-def _add_sign(key: str, source: Source, name: str, codes: frozenset[bytes], scope: Scope) -> Source:
+def _add_sign(key: str, source: Source, expression: Expression, scope: Scope) -> Source:
     """Returns the source of a number whose sign is another field. Raises LayoutError for anything but a number."""
     if source.kind is not Kind.NUMBER:
         raise LayoutError(f"{key}.minus", f"is the sign of {source.kind}", "a number: amount, packed, zoned, decimal")
+    name = next(iter(expression.minus or expression.plus))
     sign = compile_field(f"{key}.minus", name, scope)
-    evaluate = partial(_evaluate_signed, source.evaluate, sign.evaluate, codes)
-    return replace(source, evaluate=evaluate, max_bytes=source.max_bytes + 1, parts=())
+    minus, plus = expression.minus.get(name, ()), expression.plus.get(name)
+    if not minus or (plus is None and expression.plus):
+        raise LayoutError(f"{key}.minus.{name}", "has no values of negative numbers", "values, as plus of that field")
+    check_codes(f"{key}.minus.{name}", sign, minus)
+    check_codes(f"{key}.plus.{name}", sign, plus or ())
+    if both := set(minus) & set(plus or ()):
+        raise LayoutError(f"{key}.plus.{name}", f"has {min(both)}, as minus", "each value once")
+    positive = set(_POSITIVE if plus is None else plus) - set(minus)
+    if sign.choices is not None and (rest := sign.choices - {*minus, *positive}):
+        raise LayoutError(f"{key}.plus.{name}", f"does not have {min(rest)}", "all values that minus does not have")
+    signs = {code.encode(): False for code in positive} | {code.encode(): True for code in minus}
+    evaluate = partial(_evaluate_signed, source.evaluate, sign.evaluate, signs, name)
+    return replace(source, evaluate=evaluate, max_bytes=source.max_bytes + 1, parts=(), codec=None)
 
 
-def _evaluate_signed(evaluate: Evaluate, read_sign: Evaluate, codes: frozenset[bytes], frame: Frame) -> Values:
-    """Returns numbers with their sign. Raises ValueFault for a negative number that has a sign itself."""
+def _evaluate_signed(
+    evaluate: Evaluate, read_sign: Evaluate, signs: Mapping[bytes, bool], name: str, frame: Frame
+) -> Values:
+    """Returns numbers with their sign; `signs` tells which values are negative.
+
+    Raises ValueFault for an unknown sign, and for a negative number that has a sign itself.
+    """
     rows = frame.table.rows
-    signs, values = read_sign(frame), evaluate(frame)
-    signs = [signs] * rows if isinstance(signs, bytes) else signs
+    column, values = read_sign(frame), evaluate(frame)
+    column = [column] * rows if isinstance(column, bytes) else column
     values = [values] * rows if isinstance(values, bytes) else values
     numbers = list(values)
-    for index, (value, sign) in enumerate(zip(values, signs, strict=True)):
-        if sign in codes and value not in {b"", b"0"}:
+    for index, (value, sign) in enumerate(zip(values, column, strict=True)):
+        is_negative = signs.get(sign)
+        if is_negative is None and value:
+            raise ValueFault(index, f"a value of minus or plus in {name}")
+        if is_negative and value not in {b"", b"0"}:
             if value.startswith(b"-"):
                 raise ValueFault(index, "a number without sign, because another field has the sign")
             numbers[index] = b"-" + value

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.policy.mediation.telegram.codec import Kind
+from relay.policy.mediation.telegram.codec import Codec, Kind
 from relay.policy.mediation.telegram.plan import Part, find_groups, iter_fields
 
 
@@ -11,7 +11,8 @@ from relay.policy.mediation.telegram.plan import Part, find_groups, iter_fields
 class RecordField:
     """What the values of a field can be; `choices` are all of them if they are known.
 
-    `longer` is "check" when nothing bounds the length of values: each is compared with the standard.
+    `longer` is "check" when nothing bounds the length of values: each is compared with the standard. `codec` is that of
+    a field of a telegram.
     """
 
     kind: Kind
@@ -20,6 +21,7 @@ class RecordField:
     scale: int = 0
     choices: frozenset[str] | None = None
     longer: str = ""
+    codec: Codec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,12 @@ class Record:
     maximum: int = 0
 
 
+def _describe_field(codec: Codec) -> RecordField:
+    return RecordField(codec.kind, codec.max_bytes, codec.digits, codec.scale, codec=codec)
+
+
 def describe_record(parts: Sequence[Part], maximum: int = 0) -> Record:
     """Returns the record of a telegram, or of the rows of a group."""
-    fields = {
-        plan.name: RecordField(plan.codec.kind, plan.codec.max_bytes, plan.codec.digits, plan.codec.scale)
-        for plan in iter_fields(parts)
-    }
+    fields = {plan.name: _describe_field(plan.codec) for plan in iter_fields(parts)}
     groups = {name: describe_record(group.parts, group.maximum) for name, group in find_groups(parts).items()}
     return Record(fields, groups, maximum)

@@ -82,3 +82,12 @@ def to_ascii(text: str, expected: str) -> bytes:
     if not (text.isascii() and text.isprintable()):
         raise ValueFault(0, expected)
     return text.encode("ascii")
+
+
+def find_misfit(codec: Codec, text: str) -> tuple[str, str] | None:
+    """Returns what is wrong with a text that is never a value of a field, and what is allowed; None for a value."""
+    try:
+        value = codec.decode([codec.encode(text)])[0].decode()
+    except ValueFault as fault:
+        return "does not fit in", fault.expected
+    return None if value == text else (f"reads as {value or 'blank'} in", "a value that the field can have")

@@ -70,7 +70,8 @@ Opens one line to the first of core.addresses (--address takes another),
 or waits until the core opens one (core.listen: stop the adapter first).
 Prints request, response and the answer of the standard; all values of
 customers are masked, because they come from a real core. --save keeps
-the telegrams as they are, for `relay telegram test`: test customers only.
+the telegrams of one page as they are, for `relay telegram test`: test
+customers only.
 user_ci, client_id, tran_id and api_type have fictitious defaults.
 Exit code 0 for a success of the standard, 1 for a failure, 2 when the
 settings or arguments cannot be used.""",
@@ -99,6 +100,8 @@ def try_(  # noqa: PLR0913, PLR0917 - one argument for each option
     as_json: bool,
 ) -> None:
     """Make one call over a real line and show both sides, masked."""
+    if save is not None and pages > 1:
+        exit_with("--save: one golden file is one call; expected: --pages 1", EXIT_UNUSABLE)
     loaded, provider = find_institution(org_code, path)
     layouts = open_institution(loaded, provider)
     conversion = layouts.get(api)

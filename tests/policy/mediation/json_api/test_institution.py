@@ -56,6 +56,12 @@ def test_the_example_has_all_apis_of_its_industry(institution):
         ("link", "header", [{"list": "a", "fields": ["b an(1)"]}], "link.yaml: header: has a list"),
         (IS02, "api", "BA04", "IS02.yaml: api: is no API of the industry insu; expected: one of"),
         (IS02, "api", "IS01", "IS02.yaml: api: is also that of IS01.yaml"),
+        (
+            IS02,
+            "request",
+            {"path": "/policies", "query": [{"name": "no", "type": "an", "value": "$insu_num", "default": "1"}]},
+            "IS02.yaml: request: does not name the asset of the call, insu_num",
+        ),
         (IS02, "request.path", "/policies", "IS02.yaml: request: does not name the asset of the call, insu_num"),
         (IS02, "request.path", "/policies/{insu_num}", "IS02.yaml: request.path: is not a path with values"),
         (IS02, "request.path", "/policies/{$nothing}", "IS02.yaml: request.path: has the unknown value $nothing"),

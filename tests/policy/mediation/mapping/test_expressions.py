@@ -2,7 +2,7 @@ import pytest
 
 from relay.policy.mediation.errors import LayoutError, ValueFault
 from relay.policy.mediation.mapping.expressions import Frame, Scope, compile_expression
-from relay.policy.mediation.mapping.records import describe_record
+from relay.policy.mediation.mapping.records import Record, RecordField, describe_record
 from relay.policy.mediation.settings import Expression
 from relay.policy.mediation.telegram.codec import Kind
 from relay.policy.mediation.telegram.decoding import Decoder
@@ -142,13 +142,52 @@ def amounts(plan_of):
 def test_an_amount_may_have_its_sign_in_another_field(amounts):
     assert evaluate(amounts, field="amt", minus={"sign": ("-", "1")}) == [b"-1.5", b"0", b"", b"-12"]
     with pytest.raises(ValueFault, match="without sign"):
-        evaluate(amounts, field="own", minus={"sign": ("+",)})
+        evaluate(amounts, field="own", minus={"sign": ("+",)}, plus={"sign": ("", "-", "1")})
+
+
+def test_an_unknown_sign_is_an_error_and_no_positive_amount(amounts):
+    with pytest.raises(ValueFault, match="a value of minus or plus in sign") as caught:
+        evaluate(amounts, field="amt", minus={"sign": ("-",)})
+    assert caught.value.index == 3
+    plus = {"sign": ("", "1")}
+    assert evaluate(amounts, field="amt", minus={"sign": ("-",)}, plus=plus) == [b"-1.5", b"0", b"", b"12"]
+
+
+@pytest.mark.parametrize(
+    ("values", "place", "wrong"),
+    [
+        ({"minus": {"sign": ()}}, "minus.sign", "has no values of negative numbers"),
+        ({"plus": {"sign": ("+",)}}, "minus.sign", "has no values of negative numbers"),
+        ({"minus": {"sign": ("-",)}, "plus": {"amt": ("1",)}}, "minus.sign", "has no values of negative numbers"),
+        ({"minus": {"sign": ("--",)}}, "minus.sign", "has the value --, which does not fit in the field"),
+        ({"minus": {"sign": ("-",)}, "plus": {"sign": ("02",)}}, "plus.sign", "has the value 02, which does not fit"),
+        ({"minus": {"sign": ("-",)}, "plus": {"sign": ("+", "-")}}, "plus.sign", "has -, as minus"),
+        ({"when": {"sign": ("02",)}}, "when.sign", "has the value 02, which does not fit in the field"),
+        ({"unless": {"own": ("01",)}}, "unless.own", "has the value 01, which reads as 1 in the field"),
+        ({"codes": {"x": "1"}}, "codes", "has the value x, which does not fit in the field"),
+    ],
+)
+def test_values_that_a_field_never_has_are_refused(amounts, values, place, wrong):
+    with pytest.raises(LayoutError) as caught:
+        compile_expression("answer.x", Expression(field="amt", **values), amounts[0])
+    assert (caught.value.key, caught.value.wrong[: len(wrong)]) == (f"answer.x.{place}", wrong)
+
+
+def test_all_values_of_a_sign_that_are_known_need_a_meaning():
+    fields = {
+        "amt": RecordField(Kind.NUMBER, 5),
+        "neg": RecordField(Kind.ASCII, 5, choices=frozenset({"true", "false"})),
+    }
+    scope, minus = Scope(Record(fields, {})), {"neg": ("true",)}
+    with pytest.raises(LayoutError, match="does not have false"):
+        compile_expression("answer.x", Expression(field="amt", minus=minus), scope)
+    assert compile_expression("answer.x", Expression(field="amt", minus=minus, plus={"neg": ("false",)}), scope)
 
 
 def test_an_amount_may_be_in_units(amounts):
     assert evaluate(amounts, field="amt", times=1000) == [b"1500", b"0", b"", b"12000"]
     assert evaluate(amounts, field="amt", times=3) == [b"4.5", b"0", b"", b"36"]
-    assert evaluate(amounts, field="amt", times=1000, minus={"sign": ("-",)})[0] == b"-1500"
+    assert evaluate(amounts, field="amt", times=1000, minus={"sign": ("-", "1")})[0] == b"-1500"
     source = compile_expression("answer.x", Expression(field="amt", times=1000), amounts[0])
     assert (source.digits, source.scale) == (4 + 3, 1)
 

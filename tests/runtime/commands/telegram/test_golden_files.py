@@ -109,6 +109,17 @@ def test_a_request_that_the_relay_does_not_send_is_found(telegrams):
     assert [(each.telegram, each.offset, each.field) for each in report.differences] == [(1, 210, "seqno")]
 
 
+def test_write_accepts_nothing_that_the_test_refuses(telegrams):
+    layout = telegrams / "BA02.yaml"
+    layout.write_text(
+        layout.read_text().replace("- seqno       an(7)\nresponse", "- seqno       an(7) right\nresponse")
+    )
+    (telegrams / "golden/BA02.answer.json").unlink()
+    written = check(telegrams, "BA02.answer.telegram", write=True)
+    assert (written.written, written.is_ok) == (True, False)
+    assert check(telegrams, "BA02.answer.telegram").differences == written.differences
+
+
 def test_other_padding_is_found_and_may_be_allowed(telegrams):
     file = telegrams / "golden/BA11.answer.telegram"
     stream = bytearray(parse_hex(file.read_text()))

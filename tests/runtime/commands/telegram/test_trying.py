@@ -190,6 +190,7 @@ def test_an_address_that_the_adapter_has_is_named(run, settings, folder):
         (["BA99"], "BA99: ZBAC000001 has no layout of this API"),
         (["BA22"], "account_num: is missing"),
         (["BA22", *ACCOUNT, "--address", "127.0.0.1:1"], "is none of core.addresses; expected: one of 127.0.0.1:"),
+        (["BA22", *ACCOUNT, "--pages", "2", "--save", "x"], "one golden file is one call; expected: --pages 1"),
         (["BA22", "x=1"], "x: no parameter of BA22"),
     ],
 )
