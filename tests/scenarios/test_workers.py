@@ -58,6 +58,12 @@ class WorkersEnvironment(ProcessEnvironment):
         assert answer.status == 200
         return answer.body.decode()
 
+    async def wait_for_workers(self):
+        """Waits until both workers accept connections: /readyz is satisfied with one."""
+        async with asyncio.timeout(START_S):
+            while "\nrelay_workers 2.0\n" not in await self.read_metrics():  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.05)
+
     async def count_requests(self):
         """Returns the number of answered calls in the metrics."""
         counts = COUNTS.findall(await self.read_metrics())
@@ -280,6 +286,7 @@ async def test_a_killed_worker_loses_only_what_it_carried(env):
 
 
 async def test_sigterm_drains_all_workers(env):
+    await env.wait_for_workers()
     connections = await env.open_connections(20)
     idle = {slot: connection for connection, slot in connections}
     assert set(idle) == {1, 2}
