@@ -41,11 +41,11 @@ class LineSettings:
     log: LineLog
 
 
-class LineClosed(Refusal):
-    """Raised when a line has closed without a part of the response. Another line may take the request."""
+class LineClosed(Exception):
+    """Raised when a line has closed without a part of the response. Another line may take the request.
 
-    def __init__(self) -> None:
-        super().__init__(FAULTS["provider_reset"], "closed")
+    It is no Refusal: mypyc's classes allow no interpreted subclass.
+    """
 
 
 class Line(asyncio.Protocol):

@@ -131,7 +131,10 @@ class Lines:
         with contextlib.suppress(LineClosed):
             return await line.exchange(write, deadline)
         line = await self._take_line(deadline)
-        return await line.exchange(write, deadline)
+        try:
+            return await line.exchange(write, deadline)
+        except LineClosed:
+            raise Refusal(FAULTS["provider_reset"], "closed") from None
 
     async def close(self) -> None:
         """Ends all lines. Requests under way end without response."""

@@ -19,9 +19,10 @@ def begin(line, telegrams, deadline_s=20.0):
 
 
 async def catch(exchange):
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises((Refusal, LineClosed)) as caught:
         await exchange
-    return caught.value.fault.name, caught.value.detail
+    error = caught.value
+    return ("line_closed", "") if isinstance(error, LineClosed) else (error.fault.name, error.detail)
 
 
 async def test_a_request_gets_the_response_of_its_number(open_line, core, telegrams):
@@ -102,7 +103,7 @@ async def test_a_request_beyond_its_deadline_ends_alone(open_line, core, telegra
 @pytest.mark.parametrize(
     ("sent", "fault", "detail"),
     [
-        (b"", "provider_reset", "closed"),
+        (b"", "line_closed", ""),
         (b"0000", "provider_reset", "closed_within_telegram"),
         (b"garbage", "conversion_failed", "frame: offset 0: length: expected 6 digits"),
     ],
@@ -115,7 +116,7 @@ async def test_the_end_of_a_line_ends_its_requests(open_line, core, telegrams, s
     writer.close()
     assert [await catch(exchange) for exchange in exchanges] == [(fault, detail)] * 2
     assert line.load == 0
-    assert await catch(begin(line, telegrams)) == ("provider_reset", "closed")
+    assert await catch(begin(line, telegrams)) == ("line_closed", "")
 
 
 async def test_a_request_that_cannot_be_written_frees_its_place(open_line):
