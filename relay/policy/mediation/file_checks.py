@@ -2,12 +2,16 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from relay.domain.api import Api, Catalogue
 from relay.policy.mediation.conversion import RspCodes
 from relay.policy.mediation.errors import LayoutError, LayoutProblem
 from relay.policy.mediation.mapping.expressions import Scope, check_codes
 from relay.policy.mediation.paging.seal import MAX_KEY_BYTES
-from relay.policy.mediation.settings import EMPTY, Expression, ListPaging
+from relay.policy.mediation.settings import EMPTY, ApiFile, Expression, ListPaging
+
+MessageT = TypeVar("MessageT", bound=ApiFile)
 
 
 @dataclass(slots=True)
@@ -25,6 +29,37 @@ class FileProblems:
     def warn(self, key: str, wrong: str, allowed: str = "") -> None:
         """Adds a warning: the file works, but probably not as intended."""
         self.warnings.append(LayoutError(key, wrong, allowed))
+
+
+def find_apis(
+    link_file: FileProblems,
+    messages: Iterable[tuple[str, MessageT]],
+    catalogue: Catalogue,
+    industry: str,
+    offered: Collection[str],
+) -> tuple[list[FileProblems], list[tuple[FileProblems, MessageT, Api]]]:
+    """Returns the problems of all files, `link_file` first, and each message whose API the industry has.
+
+    Each message comes with the name of its file. An API that has two files, or is `offered` without one, is a problem.
+    """
+    files = [link_file]
+    apis = {api.api_code: api for api in catalogue.iter_apis(industry, later=True)}
+    matches: list[tuple[FileProblems, MessageT, Api]] = []
+    names: dict[str, str] = {}
+    for name, message in messages:
+        file = FileProblems(name)
+        files.append(file)
+        api = apis.get(message.api)
+        if api is None:
+            file.add("api", f"is no API of the industry {industry}", "one of " + ", ".join(apis))
+            continue
+        if message.api in names:
+            file.add("api", f"is also that of {names[message.api]}", "one file for each API")
+        names[message.api] = name
+        matches.append((file, message, api))
+    for api_code in sorted(set(offered) - set(names)):
+        link_file.add("", f"has no file for {api_code}, which the institution offers", f"a file with api: {api_code}")
+    return files, matches
 
 
 def report_problems(files: Sequence[FileProblems], link_file: str, link_keys: str) -> list[LayoutProblem]:

@@ -10,6 +10,7 @@ from relay.policy.mediation.file_checks import (
     FileProblems,
     check_paging,
     check_response_codes,
+    find_apis,
     report_problems,
     report_warnings,
 )
@@ -67,23 +68,11 @@ def compile_institution(
     """
     link_file = FileProblems(link[0])
     compiled_link = compile_link(link[1], link_file, rsp_codes)
-    files = [link_file]
-    apis = {api.api_code: api for api in catalogue.iter_apis(industry, later=True)}
+    files, matches = find_apis(link_file, messages, catalogue, industry, offered)
     conversions: dict[str, Conversion] = {}
-    files_by_api: dict[str, FileProblems] = {}
-    for name, message in messages:
-        file = FileProblems(name)
-        files.append(file)
-        api = apis.get(message.api)
-        if api is None:
-            file.add("api", f"is no API of the industry {industry}", "one of " + ", ".join(apis))
-            continue
-        if message.api in files_by_api:
-            file.add("api", f"is also that of {files_by_api[message.api].name}", "one file for each API")
-        files_by_api[message.api] = file
+    for file, message, api in matches:
         conversions[message.api] = _MessageCompiler(compiled_link, message, api, file, rsp_codes).compile()
-    for api_code in sorted(set(offered) - set(files_by_api)):
-        link_file.add("", f"has no file for {api_code}, which the institution offers", f"a file with api: {api_code}")
+    files_by_api = {message.api: file for file, message, _ in matches}
     _warn_of_shared_codes(conversions.values(), files_by_api)
     problems = report_problems(files, link[0], "header[")
     warnings = tuple(report_warnings(files, link[0], "header["))

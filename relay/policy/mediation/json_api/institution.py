@@ -12,6 +12,7 @@ from relay.policy.mediation.file_checks import (
     FileProblems,
     check_paging,
     check_response_codes,
+    find_apis,
     report_problems,
     report_warnings,
 )
@@ -74,23 +75,10 @@ def compile_json_institution(
     """
     link_file = FileProblems(link[0])
     compiled = _compile_link(link[1], link_file, rsp_codes)
-    files = [link_file]
-    apis = {api.api_code: api for api in catalogue.iter_apis(industry, later=True)}
+    files, matches = find_apis(link_file, messages, catalogue, industry, offered)
     conversions: dict[str, JsonConversion] = {}
-    names: dict[str, str] = {}
-    for name, message in messages:
-        file = FileProblems(name)
-        files.append(file)
-        api = apis.get(message.api)
-        if api is None:
-            file.add("api", f"is no API of the industry {industry}", "one of " + ", ".join(apis))
-            continue
-        if message.api in names:
-            file.add("api", f"is also that of {names[message.api]}", "one file for each API")
-        names[message.api] = name
+    for file, message, api in matches:
         conversions[message.api] = _MessageCompiler(compiled, message, api, file, rsp_codes).compile()
-    for api_code in sorted(set(offered) - set(names)):
-        link_file.add("", f"has no file for {api_code}, which the institution offers", f"a file with api: {api_code}")
     problems = report_problems(files, link[0], "headers[")
     warnings = tuple(report_warnings(files, link[0], "headers["))
     return (None if problems else JsonInstitution(conversions, link[1].max_bytes, warnings)), problems
