@@ -100,3 +100,25 @@ def test_the_compilers_are_pinned_by_hash(root, table):
         name, _, version = required.partition("==")
         assert pins[name.lower()] == version
     assert f"\nmypy=={pins['mypy']} " in (root / "constraints-dev.txt").read_text()
+
+
+def list_classes(root, paths):
+    """Yields file and node of each class."""
+    for path in paths:
+        for node in ast.walk(ast.parse((root / path).read_text())):
+            if isinstance(node, ast.ClassDef):
+                yield path, node
+
+
+def get_base_names(node):
+    return {ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in node.bases}
+
+
+def test_no_interpreted_class_extends_a_compiled_one(root, table):
+    """The compiler refuses it at run time only: a closed line had no end in the compiled form."""
+    compiled = set(table["modules"])
+    closed = {node.name for _, node in list_classes(root, compiled) if "Protocol" not in get_base_names(node)}
+    assert "Refusal" in closed
+    interpreted = [str(path.relative_to(root)) for path in sorted((root / "relay").rglob("*.py"))]
+    classes = list_classes(root, [path for path in interpreted if path not in compiled])
+    assert [(path, node.name) for path, node in classes if get_base_names(node) & closed] == []
